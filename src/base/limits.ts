@@ -1,0 +1,80 @@
+/**
+ * Every bound of the product, with unit and reason. Relations between bounds are asserted on load.
+ * A bound that a user may set is a default here and a key in the configuration.
+ */
+import assert from 'node:assert/strict';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+export const LIMITS = {
+  /** Body after decompression; OTLP 1.11 recommends 64 MiB as the default. */
+  bodyBytesMax: 64 * MIB,
+  /** Response body of OTLP; OTLP 1.11 asks for at most 4 MiB. */
+  responseBytesMax: 4 * MIB,
+  /** Bytes of accepted, not yet stored bodies between the threads; beyond it senders are told to wait. */
+  inflightBytesMax: 192 * MIB,
+  /** Requests between the threads; tiny bodies must not queue without end. */
+  inflightRequestsMax: 4096,
+  /** What an overloaded or stopping receiver asks senders to wait. */
+  retryAfterSeconds: 1,
+  /** Depth of nested AnyValue, array and kvlist; protobuf's own default is 100. */
+  valueDepthMax: 32,
+  /** Attributes of one span, log record, point, scope or resource; the rest is dropped and counted. */
+  attributesPerItemMax: 16_384,
+  /** A value's bytes in a column; longer text is cut and counted. */
+  attributeValueBytesMax: 2 * MIB,
+  /** Rows of a block: 8 192 spans compress to about 40 B each and decode in a few ms. */
+  blockRowsMax: 8192,
+  /** A group is committed at this many rows … */
+  groupRowsMax: 8192,
+  /** … or after this long, so that a lone request waits little. */
+  groupWaitMs: 5,
+  /** Days one request may touch: each day is a file. */
+  requestDaysMax: 32,
+  /** Time stamps before this are refused: 2000-01-01. */
+  timeUsMin: 946_684_800_000_000,
+  /** Time stamps further ahead of our clock than this are refused. */
+  timeAheadUsMax: 24 * 3600 * 1_000_000,
+  /** Rows that one query may return. */
+  queryRowsMax: 10_000,
+  /** Rows that a query returns when the caller names no limit. */
+  queryRowsDefault: 100,
+  /** Spans that one analysis window may hold; beyond it the window is sampled by trace, and says so. */
+  analysisSpansMax: 1_000_000,
+  analysisLogsMax: 1_000_000,
+  analysisPointsMax: 2_000_000,
+  /** Distinct endpoints with a tally; more go to the overflow endpoint. */
+  endpointsMax: 20_000,
+  /** Distinct log templates per service; more go to the overflow template. */
+  templatesPerServiceMax: 1000,
+  /** Distinct metric series; points of further series are rejected. */
+  seriesMax: 200_000,
+  /** Time that one probe may take. */
+  probeTimeoutMs: 5000,
+  /** Bytes that a probe reads of an answer. */
+  probeAnswerBytesMax: MIB,
+  /** Probes of one report. */
+  probesPerReportMax: 32,
+  /** Hypotheses that are verified and listed. */
+  hypothesesMax: 12,
+  /** Clusters that a report lists. */
+  clustersMax: 12,
+  /** Exemplar traces of a cluster. */
+  exemplarsPerClusterMax: 5,
+  /** Analyses waiting; more are answered 429. */
+  analysesQueuedMax: 64,
+  /** Time of one analysis, all steps. */
+  analysisTimeoutMs: 180_000,
+  /** Alerts of one webhook payload. */
+  alertsPerWebhookMax: 1000,
+  /** Body of an API request. */
+  apiBodyBytesMax: 4 * MIB,
+  /** Change events kept. */
+  changeEventsMax: 100_000,
+} as const;
+
+assert(LIMITS.groupRowsMax >= LIMITS.blockRowsMax, 'a group must fill a block');
+assert(LIMITS.inflightBytesMax >= 2 * LIMITS.bodyBytesMax, 'the largest body must fit the queue');
+assert(LIMITS.queryRowsDefault <= LIMITS.queryRowsMax, 'the default limit must be allowed');
+assert(LIMITS.probeTimeoutMs < LIMITS.analysisTimeoutMs, 'a probe must end before its analysis');

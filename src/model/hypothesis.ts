@@ -1,0 +1,144 @@
+/** Suspected causes, what speaks for and against them, and the probes that check them. */
+import type { Text } from './text.ts';
+
+export const EVIDENCE_SOURCES = ['trace', 'log', 'metric', 'profile', 'state', 'change'] as const;
+export type EvidenceSource = (typeof EVIDENCE_SOURCES)[number];
+
+/** One statement with numbers, of one kind. */
+export interface Evidence {
+  readonly evidenceId: string;
+  readonly source: EvidenceSource;
+  readonly direction: 'for' | 'against';
+  readonly statement: Text;
+  /** Measured now, and expected without the fault; units in the statement. NaN is not allowed: leave out. */
+  readonly value?: number;
+  readonly expected?: number;
+  /** Observations behind the value. */
+  readonly n: number;
+  /** Log-likelihood ratio, natural log: > 0 speaks for the hypothesis. */
+  readonly weight: number;
+  /** API path of the query that shows it. */
+  readonly link?: string;
+}
+
+/** The part of the system that is blamed. */
+export interface Culprit {
+  readonly service: string;
+  readonly operation?: string;
+  readonly resource?: string;
+  readonly dependency?: string;
+  readonly version?: string;
+  readonly attributes?: Readonly<Record<string, string>>;
+}
+
+export type CauseKind =
+  | 'cpu'
+  | 'memory'
+  | 'network'
+  | 'code'
+  | 'dependency'
+  | 'pool'
+  | 'database'
+  | 'retry'
+  | 'timeout'
+  | 'deadline'
+  | 'quota'
+  | 'knowledge'
+  | 'deploy'
+  | 'config'
+  | 'traffic'
+  | 'latency'
+  | 'error'
+  | 'telemetry';
+
+export type Verdict = 'confirmed' | 'likely' | 'unverified' | 'refuted';
+
+export type ProbeKind = 'store' | 'http' | 'prom';
+export type ProbeOutcome = 'confirm' | 'refute' | 'inconclusive';
+
+/** A check with an expectation written before it runs. */
+export interface ProbePlan {
+  readonly probeId: string;
+  readonly kind: ProbeKind;
+  /** What is asked, resolved and allowed: a URL, a PromQL text, a name of a store query. For people. */
+  readonly target: string;
+  /** What must hold if the hypothesis is true. */
+  readonly expectation: Text;
+  readonly spec: ProbeSpec;
+  /** A command that asks the same again. */
+  readonly rerun: string;
+}
+
+export type ProbeSpec =
+  | {
+      readonly kind: 'http';
+      readonly service: string;
+      readonly path: string;
+      readonly confirm: string;
+      readonly refute?: string;
+    }
+  | {
+      readonly kind: 'prom';
+      readonly query: string;
+      readonly confirm: string;
+      readonly refute?: string;
+    }
+  | { readonly kind: 'store'; readonly query: StoreCheck };
+
+/** Cohort comparisons on stored traces. */
+export type StoreCheck =
+  /** Of the traces that are bad, how many carry the suspect; of those that are good, how many. */
+  {
+    readonly kind: 'cohort';
+    readonly suspect: SuspectPattern;
+  };
+
+/** Which spans show the suspected cause. All given fields must match. */
+export interface SuspectPattern {
+  readonly service: string;
+  readonly operation?: string;
+  readonly target?: string;
+  readonly errorType?: string;
+  readonly attributes?: Readonly<Record<string, string>>;
+  /** Span counts as showing the cause only when it took at least this long itself. */
+  readonly selfUsMin?: number;
+}
+
+export interface ProbeRun {
+  readonly plan: ProbePlan;
+  readonly outcome: ProbeOutcome;
+  readonly observed: Text;
+  readonly ranAtUs: number;
+  readonly durationMs: number;
+}
+
+export interface Hypothesis {
+  /** h1, h2 … by rank. */
+  readonly hypothesisId: string;
+  readonly ruleId?: string;
+  readonly culprit: Culprit;
+  readonly kind: CauseKind;
+  readonly detail?: Readonly<Record<string, string>>;
+  readonly statement: Text;
+  /** Sum of the evidence's weights. */
+  readonly score: number;
+  /** Share of belief among all hypotheses and "none of these", 0–1. */
+  readonly posterior: number;
+  readonly evidence: readonly Evidence[];
+  readonly predictions: readonly Text[];
+  readonly probePlans: readonly ProbePlan[];
+  readonly fix?: Text;
+  /** Id of the hypothesis that explains this one away. */
+  readonly effectOf?: string;
+}
+
+export interface VerifiedHypothesis extends Hypothesis {
+  readonly verdict: Verdict;
+  readonly probes: readonly ProbeRun[];
+}
+
+export interface Consensus {
+  /** Kinds of evidence that agree on the first hypothesis. */
+  readonly sources: readonly EvidenceSource[];
+  readonly decision: 'automatic' | 'probable' | 'human review';
+}

@@ -1,0 +1,122 @@
+/**
+ * The fact graph of one investigation: language-neutral, every sentence in both languages. src/report makes
+ * JSON (docs/report.md, schema version 1), Markdown, HTML and terminal text from it.
+ */
+import type { TimeRange } from '../base/time.ts';
+import type { Anomaly, ChangeEvent } from './anomaly.ts';
+import type { Cluster } from './cluster.ts';
+import type { Consensus, Culprit, VerifiedHypothesis } from './hypothesis.ts';
+import type { Text } from './text.ts';
+
+export interface Alert {
+  readonly fingerprint: string;
+  readonly status: 'firing' | 'resolved';
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly startsAtUs: number;
+  readonly endsAtUs?: number;
+  readonly generatorUrl?: string;
+}
+
+export interface Trigger {
+  readonly kind: 'alertmanager' | 'anomaly' | 'manual' | 'schedule';
+  readonly alerts: readonly Alert[];
+}
+
+/** Narrows an investigation; absent fields do not. */
+export interface Scope {
+  readonly service?: string;
+  readonly endpoint?: string;
+  readonly bot?: string;
+  readonly attributes?: Readonly<Record<string, string>>;
+}
+
+export type ReferenceKind = 'given' | 'learned' | 'hour-before' | 'none';
+
+export interface Gap {
+  readonly what: Text;
+  readonly why: Text;
+  readonly effect: Text;
+}
+
+export interface TimelineEntry {
+  readonly timeUs: number;
+  readonly kind: 'alert' | 'anomaly' | 'change' | 'cluster' | 'onset';
+  readonly text: Text;
+}
+
+export interface PropagationEdge {
+  readonly from: string;
+  readonly to: string;
+  /** Calls in the window, and the share of them that failed or were slow. */
+  readonly calls: number;
+  readonly anomalousShare: number;
+}
+
+export interface Impact {
+  readonly endpoints: readonly {
+    readonly service: string;
+    readonly operation: string;
+    readonly requests: number;
+    readonly errorRatio: number;
+  }[];
+  readonly requests: number;
+  readonly errorRatio: number;
+  readonly users: number;
+  readonly conversations: number;
+  readonly bots: readonly string[];
+}
+
+export interface StepTimes {
+  readonly collectMs: number;
+  readonly clusterMs: number;
+  readonly hypothesiseMs: number;
+  readonly verifyMs: number;
+  readonly totalMs: number;
+}
+
+export interface Report {
+  readonly schemaVersion: 1;
+  readonly reportId: string;
+  readonly createdAtUs: number;
+  readonly status: 'complete' | 'partial' | 'running';
+  readonly trigger: Trigger;
+  readonly window: TimeRange;
+  readonly reference: (TimeRange & { readonly kind: ReferenceKind }) | { readonly kind: 'none' };
+  readonly scope: Scope;
+  readonly summary: Text;
+  readonly verdict: 'confirmed' | 'likely' | 'unverified' | 'abstained';
+  readonly confidence: number;
+  /** Id of a hypothesis. */
+  readonly rootCause: string | undefined;
+  readonly firstSymptom:
+    | { readonly culprit: Culprit; readonly timeUs: number; readonly statement: Text }
+    | undefined;
+  readonly impact: Impact;
+  readonly collect: {
+    readonly signals: Readonly<
+      Record<'traces' | 'spans' | 'logs' | 'metrics' | 'profiles' | 'changes', number>
+    >;
+    readonly gaps: readonly Gap[];
+    readonly telemetryQuality: readonly Gap[];
+    readonly anomalies: readonly Anomaly[];
+  };
+  readonly clusters: readonly Cluster[];
+  readonly clusterCoverage: number;
+  readonly anomalousCount: number;
+  readonly hypotheses: readonly VerifiedHypothesis[];
+  readonly consensus: Consensus;
+  readonly timeline: readonly TimelineEntry[];
+  readonly propagation: {
+    readonly nodes: readonly string[];
+    readonly edges: readonly PropagationEdge[];
+  };
+  readonly changes: readonly ChangeEvent[];
+  /** What to collect next when the engine abstains. */
+  readonly nextSteps: readonly Text[];
+  readonly engine: { readonly version: string; readonly rulesHash: string };
+  readonly dataHash: string;
+  readonly reportHash: string;
+  readonly times: StepTimes;
+}

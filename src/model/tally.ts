@@ -1,0 +1,53 @@
+/** Per-minute counts and latency of an endpoint, and the mergeable sketch they stand on. */
+import { createHash } from 'node:crypto';
+import type { Stage } from './vocabulary.ts';
+
+/** What a tally is counted for. */
+export interface Endpoint {
+  /** 16 hex digits, stable: see endpointIdOf. */
+  readonly endpointId: string;
+  readonly service: string;
+  readonly operation: string;
+  readonly stage: Stage;
+}
+
+export interface Tally {
+  readonly endpoint: Endpoint;
+  /** First microsecond of the minute. */
+  readonly minuteUs: number;
+  readonly count: number;
+  readonly errorCount: number;
+  /** Latency in µs: bucket index → observations; see src/tally/sketch.ts for the bounds. */
+  readonly sketch: LatencySketch;
+}
+
+/** Sparse log buckets, 16 an octave: relative error ≤ 2.2 %. Parallel arrays, sorted by bucket. */
+export interface LatencySketch {
+  readonly buckets: readonly number[];
+  readonly counts: readonly number[];
+}
+
+/** Log lines of one template in one minute. */
+export interface TemplateTally {
+  readonly templateId: string;
+  readonly service: string;
+  readonly minuteUs: number;
+  readonly count: number;
+  /** Highest SeverityNumber seen. */
+  readonly severityMax: number;
+}
+
+export interface LogTemplate {
+  /** 16 hex digits, stable across restarts: hash of service and text. */
+  readonly templateId: string;
+  readonly service: string;
+  /** `<*>` stands where values differ. */
+  readonly text: string;
+  readonly firstSeenUs: number;
+}
+
+export const OVERFLOW_OPERATION = '(overflow)';
+
+export function endpointIdOf(service: string, operation: string): string {
+  return createHash('sha256').update(`${service}\0${operation}`).digest('hex').slice(0, 16);
+}

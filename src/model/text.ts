@@ -1,0 +1,7 @@
+/** A sentence in both languages, made from one fact. */
+export type Language = 'zh' | 'en';
+
+export interface Text {
+  readonly zh: string;
+  readonly en: string;
+}

@@ -1,0 +1,73 @@
+/**
+ * The contract of the state store: what the analysis remembers. A small database of its own, written only
+ * by the analysis thread; telemetry goes to src/store/api/telemetry.ts.
+ */
+import type { TimeRange } from '../../base/time.ts';
+import type { Anomaly, ChangeEvent, Incident } from '../../model/anomaly.ts';
+import type { Report } from '../../model/report.ts';
+import type { LogRecord, Span } from '../../model/span.ts';
+
+export interface ReportSummary {
+  readonly reportId: string;
+  readonly createdAtUs: number;
+  readonly status: Report['status'];
+  readonly verdict: Report['verdict'];
+  readonly confidence: number;
+  readonly triggerKind: Report['trigger']['kind'];
+  readonly summary: Report['summary'];
+  readonly services: readonly string[];
+}
+
+export interface Feedback {
+  readonly reportId: string;
+  readonly hypothesisId: string;
+  readonly isCorrect: boolean;
+  readonly comment: string;
+  readonly atUs: number;
+}
+
+/** Evidence of a report that outlives retention. */
+export interface PinnedEvidence {
+  readonly spans: readonly Span[];
+  readonly logs: readonly LogRecord[];
+}
+
+export interface StateStore {
+  saveReport(report: Report, pinned: PinnedEvidence): void;
+  /** A later run replaces verdicts; earlier documents stay as versions. */
+  replaceReport(report: Report): void;
+  findReport(reportId: string): Report | undefined;
+  listReports(query: {
+    readonly range: TimeRange;
+    readonly limit: number;
+    readonly cursor?: string;
+  }): {
+    readonly items: readonly ReportSummary[];
+    readonly nextCursor?: string;
+  };
+  findPinnedTrace(traceId: string): PinnedEvidence | undefined;
+  saveFeedback(feedback: Feedback): void;
+  listFeedback(reportId: string): readonly Feedback[];
+  saveChange(change: ChangeEvent): void;
+  listChanges(query: {
+    readonly range: TimeRange;
+    readonly service?: string;
+    readonly limit: number;
+  }): readonly ChangeEvent[];
+  saveAnomalies(anomalies: readonly Anomaly[]): void;
+  listAnomalies(query: {
+    readonly range: TimeRange;
+    readonly service?: string;
+    readonly limit: number;
+  }): readonly Anomaly[];
+  saveIncident(incident: Incident): void;
+  findIncident(incidentId: string): Incident | undefined;
+  listIncidents(query: { readonly range: TimeRange; readonly limit: number }): readonly Incident[];
+  /** Remembers which report answers an alert; returns the report id that was there before, if any. */
+  claimAlert(alertKey: string, reportId: string, atUs: number): string | undefined;
+  findAlert(
+    alertKey: string,
+  ): { readonly reportId: string; readonly isResolved: boolean } | undefined;
+  resolveAlert(alertKey: string, atUs: number): void;
+  close(): void;
+}

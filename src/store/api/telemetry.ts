@@ -1,0 +1,168 @@
+/**
+ * The contract of a telemetry store: one writer, many readers. Engines (SQLite now) are opened only by
+ * src/store/open.ts; test/store/battery.ts runs the same tests on each.
+ */
+import type { TimeRange } from '../../base/time.ts';
+import type { LogColumns, PointColumns, SpanColumns } from '../../model/columns.ts';
+import type { Exemplar, LogRecord, MetricSeries, Span, TraceSummary } from '../../model/span.ts';
+import type { Endpoint, LogTemplate, Tally, TemplateTally } from '../../model/tally.ts';
+import type { Stage } from '../../model/vocabulary.ts';
+
+/** One sender's request inside a group: which rows are its own. Ranges are half-open. */
+export interface GroupRequest {
+  /** SHA-256 (first 16 bytes) of the signal and the decompressed body. */
+  readonly hash: Uint8Array;
+  readonly spans: readonly [from: number, to: number];
+  readonly logs: readonly [from: number, to: number];
+  readonly points: readonly [from: number, to: number];
+}
+
+/** What one commit writes. Columns are complete: decoded, normalised, log templates assigned. */
+export interface IngestGroup {
+  readonly spans: SpanColumns;
+  readonly logs: LogColumns;
+  readonly points: PointColumns;
+  readonly requests: readonly GroupRequest[];
+  readonly tallies: readonly Tally[];
+  readonly templateTallies: readonly TemplateTally[];
+  /** Templates that no earlier group has announced. */
+  readonly newTemplates: readonly LogTemplate[];
+}
+
+export interface TelemetryWriter {
+  /**
+   * Writes the group in one transaction per day touched, durable on return (`durability: 'disk'`) or handed
+   * to the operating system (`'process'`). Throws AppError `store.unavailable` (disk full, locked, I/O: try
+   * again) or `store.rejected` (this group can never be stored); then nothing of it is visible.
+   * A request whose hash is stored already for a day writes no rows for that day again.
+   */
+  write(group: IngestGroup): void;
+  /** True when all of this request's rows are stored already: the sender is re-sending. */
+  hasRequest(hash: Uint8Array): boolean;
+  /** Templates known from earlier runs: the miner continues with them. */
+  loadTemplates(): readonly LogTemplate[];
+  /** Moves SQLite's log into the database file; called off the reply path. */
+  checkpoint(): void;
+  close(): void;
+}
+
+/** Parts of a span block; a scan reads only what it names. `core` is always read. */
+export type SpanSection = 'attributes' | 'events' | 'links';
+
+export interface SpanScan {
+  readonly range: TimeRange;
+  readonly sections: readonly SpanSection[];
+  /** Only rows of these services, when given. */
+  readonly services?: readonly string[];
+}
+
+export interface TraceQuery {
+  readonly range: TimeRange;
+  readonly service?: string;
+  readonly operation?: string;
+  readonly stage?: Stage;
+  readonly durationUsMin?: number;
+  readonly durationUsMax?: number;
+  readonly isError?: boolean;
+  /** All must match: as sent, derived or of the resource; compared as text. */
+  readonly attributes?: Readonly<Record<string, string>>;
+  readonly bot?: string;
+  readonly conversation?: string;
+  readonly limit: number;
+  /** As returned by the page before. */
+  readonly cursor?: string;
+}
+
+export interface LogQuery {
+  readonly range: TimeRange;
+  readonly traceId?: string;
+  readonly service?: string;
+  readonly templateId?: string;
+  readonly severityMin?: number;
+  /** Case-insensitive substring of the body's text. */
+  readonly text?: string;
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+export interface SeriesQuery {
+  readonly range: TimeRange;
+  readonly name?: string;
+  readonly service?: string;
+  readonly attributes?: Readonly<Record<string, string>>;
+  readonly limit: number;
+}
+
+/** Points of one series, by time, as stored. */
+export interface SeriesPoints {
+  readonly series: MetricSeries;
+  readonly timesUs: Float64Array;
+  /** Number of a gauge or sum; sum of a histogram or summary. */
+  readonly values: Float64Array;
+  readonly observationCounts: Float64Array;
+  /** Flag 1 (no recorded value) and NaN values are left out. */
+  readonly exemplars: readonly Exemplar[];
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Present when there is more. */
+  readonly nextCursor?: string;
+  /** True when the query hit a bound before it had looked at everything. */
+  readonly wasCut: boolean;
+}
+
+export interface TallyQuery {
+  readonly range: TimeRange;
+  readonly service?: string;
+  readonly endpointId?: string;
+}
+
+export interface StoreStats {
+  readonly spanCount: number;
+  readonly logCount: number;
+  readonly pointCount: number;
+  readonly sizeBytes: number;
+  readonly partitions: readonly { readonly day: string; readonly sizeBytes: number }[];
+}
+
+/** Read side. Every query has a time range and a row limit; readers may run in other threads than the writer. */
+export interface TelemetryReader {
+  /**
+   * Calls visit once per block that overlaps the range; `rows` are the matching rows, in the block's order
+   * (sorted by trace). The columns belong to the visitor only during the call. Duplicates (same trace and
+   * span id, re-sent in other wrapping) are not removed here. Return false to stop.
+   */
+  scanSpans(
+    scan: SpanScan,
+    visit: (columns: SpanColumns, rows: Uint32Array) => boolean | undefined,
+  ): void;
+  scanLogs(
+    scan: { readonly range: TimeRange; readonly services?: readonly string[] },
+    visit: (columns: LogColumns, rows: Uint32Array) => boolean | undefined,
+  ): void;
+  /** All spans of a trace by start time, duplicates removed; empty when unknown. `near` narrows the days looked at. */
+  readTrace(traceId: string, near?: TimeRange): readonly Span[];
+  searchTraces(query: TraceQuery): Page<TraceSummary>;
+  /** Newest first. */
+  searchLogs(query: LogQuery): Page<LogRecord>;
+  listSeries(query: SeriesQuery): Page<MetricSeries>;
+  readSeries(query: SeriesQuery): Page<SeriesPoints>;
+  /** One tally per endpoint and minute, merged over groups, by minute then endpoint id. */
+  readTallies(query: TallyQuery): readonly Tally[];
+  readTemplateTallies(query: {
+    readonly range: TimeRange;
+    readonly service?: string;
+  }): readonly TemplateTally[];
+  listTemplates(query: { readonly service?: string }): readonly LogTemplate[];
+  listEndpoints(range: TimeRange): readonly Endpoint[];
+  listServices(range: TimeRange): readonly string[];
+  /** Rows in the range, from block headers: an upper bound that reads no block. */
+  countRows(range: TimeRange): {
+    readonly spans: number;
+    readonly logs: number;
+    readonly points: number;
+  };
+  stats(): StoreStats;
+  close(): void;
+}
