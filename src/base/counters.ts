@@ -66,7 +66,7 @@ export function formatPrometheus(samples: readonly CounterSample[]): string {
 function labelText(labels: Readonly<Record<string, string>>): string {
   const keys = Object.keys(labels).sort();
   if (keys.length === 0) return '';
-  const escape = (text: string) =>
+  const quoted = (text: string) =>
     text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
-  return `{${keys.map((key) => `${key}="${escape(labels[key] ?? '')}"`).join(',')}}`;
+  return `{${keys.map((key) => `${key}="${quoted(labels[key] ?? '')}"`).join(',')}}`;
 }
