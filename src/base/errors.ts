@@ -16,6 +16,10 @@ export const ERROR_CATALOGUE = {
   'rule.invalid': { http: 400, grpc: 3, isRetryable: false },
   'request.invalid': { http: 400, grpc: 3, isRetryable: false },
   'request.not_found': { http: 404, grpc: 5, isRetryable: false },
+  'request.too_large': { http: 413, grpc: 8, isRetryable: false },
+  'request.unsupported_media_type': { http: 415, grpc: 3, isRetryable: false },
+  'request.method_not_allowed': { http: 405, grpc: 12, isRetryable: false },
+  'request.forbidden': { http: 403, grpc: 7, isRetryable: false },
   'probe.target_not_allowed': { http: 403, grpc: 7, isRetryable: false },
   // wrong world
   'ingest.overloaded': { http: 429, grpc: 14, isRetryable: true },

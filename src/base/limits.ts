@@ -68,6 +68,30 @@ export const LIMITS = {
   analysisTimeoutMs: 180_000,
   /** Alerts of one webhook payload. */
   alertsPerWebhookMax: 1000,
+  /** Labels or annotations of one alert. */
+  alertLabelsMax: 256,
+  /** Characters of one label, annotation or URL of an alert. */
+  alertTextCharsMax: 16_384,
+  /** Characters of a name, a search text or an attribute value in an API query. */
+  queryTextCharsMax: 1024,
+  /** Attribute conditions of one search. */
+  queryAttributesMax: 16,
+  /** Spans that the service graph of one request looks at; beyond it the answer says that it was cut. */
+  graphSpansMax: 200_000,
+  /** Metric series whose exemplars are looked through for one trace. */
+  traceSeriesMax: 1000,
+  /** Recent reports whose clusters are listed. */
+  clusterReportsMax: 200,
+  /** Change events of one API request. */
+  changesPerRequestMax: 1000,
+  /** Open event streams; more are answered 429. */
+  eventStreamsMax: 256,
+  /** A comment line this often keeps proxies from closing an event stream. */
+  eventHeartbeatMs: 15_000,
+  /** Longest time that one API request may wait for a report. */
+  apiWaitMsMax: 180_000,
+  /** Time to receive the headers and the body of an API request. */
+  apiReceiveTimeoutMs: 30_000,
   /** Body of an API request. */
   apiBodyBytesMax: 4 * MIB,
   /** Change events kept. */
