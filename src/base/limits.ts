@@ -94,6 +94,24 @@ export const LIMITS = {
   apiReceiveTimeoutMs: 30_000,
   /** Body of an API request. */
   apiBodyBytesMax: 4 * MIB,
+  /** A rule file; a rule is a page of text. */
+  ruleFileBytesMax: 64 * KIB,
+  /** Rules of one folder. */
+  rulesMax: 500,
+  /** Characters of one test or expectation of a rule. */
+  ruleTestCharsMax: 2000,
+  /** Nesting of one test or expectation. */
+  ruleTestDepthMax: 32,
+  /** Services (targets, versions) that one rule is tried on, the most anomalous first. */
+  ruleScopesMax: 64,
+  /** Spans of one period that one rule test looks at; beyond it every k-th trace is taken. */
+  ruleScopeRowsMax: 200_000,
+  /** Distinct texts that one regular expression reads; further texts are decided by their template. */
+  ruleRegexTextsMax: 50_000,
+  /** Characters of a text that a regular expression reads. */
+  ruleRegexCharsMax: 4096,
+  /** Probes under way at the same time. */
+  probesConcurrentMax: 8,
   /** Change events kept. */
   changeEventsMax: 100_000,
 } as const;

@@ -102,6 +102,8 @@ export interface SuspectPattern {
   readonly attributes?: Readonly<Record<string, string>>;
   /** Span counts as showing the cause only when it took at least this long itself. */
   readonly selfUsMin?: number;
+  /** … or lasted this long with its children. */
+  readonly durationUsMin?: number;
 }
 
 export interface ProbeRun {

@@ -24,6 +24,18 @@ export interface RuleProbe {
   readonly expectation?: Text;
 }
 
+/** Which part of the system a rule looks at and blames. */
+export interface RuleSubject {
+  /** One finding per service, per called target of a service, or per version of a service. */
+  readonly per: 'service' | 'target' | 'version';
+  /** callee: the called service, when its spans are known, else the target as a dependency of the caller. */
+  readonly blame: 'self' | 'callee';
+  /** Span filter (src/rulebook/expression.ts): the spans that show the cause; absent: those of appliesWhen. */
+  readonly spans?: string;
+  /** Attribute of those spans that names the resource: a pool, a knowledge base, a model. */
+  readonly resource?: string;
+}
+
 export interface Rule {
   readonly id: string;
   readonly title: Text;
@@ -32,6 +44,7 @@ export interface Rule {
   readonly source: readonly { readonly title: string; readonly section?: string }[];
   /** Span filter: the rule looks at services with such spans in anomalous traces. */
   readonly appliesWhen: Readonly<Record<string, string | readonly string[]>>;
+  readonly subject: RuleSubject;
   readonly evidence: readonly RuleEvidence[];
   readonly contradictions: readonly (RuleEvidence & { readonly hint?: string })[];
   /** Rule ids whose finding explains this one away. */
