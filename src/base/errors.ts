@@ -24,6 +24,7 @@ export const ERROR_CATALOGUE = {
   // wrong world
   'ingest.overloaded': { http: 429, grpc: 14, isRetryable: true },
   'ingest.stopping': { http: 503, grpc: 14, isRetryable: true },
+  'listen.failed': { http: 500, grpc: 13, isRetryable: false },
   'store.unavailable': { http: 503, grpc: 14, isRetryable: true },
   'store.rejected': { http: 500, grpc: 13, isRetryable: false },
   'store.corrupt': { http: 500, grpc: 15, isRetryable: false },

@@ -18,6 +18,25 @@ export const LIMITS = {
   inflightRequestsMax: 4096,
   /** What an overloaded or stopping receiver asks senders to wait. */
   retryAfterSeconds: 1,
+  /** Time a receiver waits for the verdict on a body; a commit takes milliseconds, a stuck disk for ever. */
+  ingestReplyTimeoutMs: 30_000,
+  /** Time for the headers of an HTTP request; against senders that drip. */
+  requestHeadersTimeoutMs: 10_000,
+  /** Time for a whole HTTP request: the largest body needs about 20 Mbit/s. */
+  requestReadTimeoutMs: 30_000,
+  /** Time for the message of a gRPC call, and before it for its turn to be read. */
+  grpcReadTimeoutMs: 10_000,
+  /** An idle HTTP connection is kept this long; senders export every few seconds. */
+  keepAliveTimeoutMs: 65_000,
+  /** Header bytes of one HTTP request. */
+  requestHeaderBytesMax: 16 * KIB,
+  /** Open connections per port. */
+  connectionsMax: 2048,
+  /** Concurrent calls of one gRPC connection. */
+  grpcStreamsMax: 256,
+  /** What a refused sender may still push before its connection is cut, so that it sees the reply. */
+  refusedBodyBytesMax: MIB,
+  refusedBodyDrainMs: 1000,
   /** Depth of nested AnyValue, array and kvlist; protobuf's own default is 100. */
   valueDepthMax: 32,
   /** Attributes of one span, log record, point, scope or resource; the rest is dropped and counted. */
@@ -118,5 +137,9 @@ export const LIMITS = {
 
 assert(LIMITS.groupRowsMax >= LIMITS.blockRowsMax, 'a group must fill a block');
 assert(LIMITS.inflightBytesMax >= 2 * LIMITS.bodyBytesMax, 'the largest body must fit the queue');
+assert(
+  LIMITS.requestHeadersTimeoutMs <= LIMITS.requestReadTimeoutMs,
+  'headers are a part of the request',
+);
 assert(LIMITS.queryRowsDefault <= LIMITS.queryRowsMax, 'the default limit must be allowed');
 assert(LIMITS.probeTimeoutMs < LIMITS.analysisTimeoutMs, 'a probe must end before its analysis');
