@@ -10,6 +10,7 @@ export const ERROR_CATALOGUE = {
   'otlp.unsupported_media_type': { http: 415, grpc: 3, isRetryable: false },
   'otlp.unsupported_encoding': { http: 415, grpc: 12, isRetryable: false },
   'otlp.too_large': { http: 413, grpc: 8, isRetryable: false },
+  'otlp.too_slow': { http: 408, grpc: 4, isRetryable: true },
   'otlp.method_not_allowed': { http: 405, grpc: 12, isRetryable: false },
   'otlp.not_found': { http: 404, grpc: 12, isRetryable: false },
   'config.invalid': { http: 400, grpc: 3, isRetryable: false },
