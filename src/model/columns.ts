@@ -247,6 +247,11 @@ export class SpanColumns {
     this.links.truncate(count === 0 ? 0 : this.linksEnd[count - 1]!);
   }
 
+  /** Makes room for this many rows in all; a decoder that knows the count fills the arrays itself. */
+  reserve(rows: number): void {
+    if (rows > this.capacity) this.#grow(rows);
+  }
+
   #grow(capacity: number): void {
     this.capacity = capacity;
     this.traceId = grown(this.traceId, 16 * capacity);
@@ -350,6 +355,11 @@ export class LogColumns {
   truncate(count: number): void {
     this.count = count;
     this.attributes.count = count === 0 ? 0 : this.attributesEnd[count - 1]!;
+  }
+
+  /** Makes room for this many rows in all; a decoder that knows the count fills the arrays itself. */
+  reserve(rows: number): void {
+    if (rows > this.capacity) this.#grow(rows);
   }
 
   #grow(capacity: number): void {
@@ -522,6 +532,11 @@ export class PointColumns {
     this.count = count;
     this.bucketsCount = count === 0 ? 0 : this.bucketsEnd[count - 1]!;
     this.exemplars.truncate(count === 0 ? 0 : this.exemplarsEnd[count - 1]!);
+  }
+
+  /** Makes room for this many rows in all; a decoder that knows the count fills the arrays itself. */
+  reserve(rows: number): void {
+    if (rows > this.capacity) this.#grow(rows);
   }
 
   #grow(capacity: number): void {
