@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const BUILDER = 'go.opentelemetry.io/collector/cmd/builder@v0.164.0';
+const BUILDER = 'go.opentelemetry.io/collector/cmd/builder@v0.158.0';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const manifest = join(root, 'examples', 'collector', 'builder.yaml');
 const cache = join(root, '.cache', 'collector');
