@@ -1,0 +1,103 @@
+/** `taproot import`: OTLP files into a data folder, or to a running receiver. */
+import { gzipSync } from 'node:zlib';
+import type { Command } from 'commander';
+import { ProxyTracerProvider } from '@opentelemetry/api';
+import { createCounters } from '../base/counters.ts';
+import { AppError, messageOf } from '../base/errors.ts';
+import { createLog } from '../base/log.ts';
+import { systemClock } from '../base/time.ts';
+import { createNormaliser } from '../coze/coze.ts';
+import type { Config } from '../config/config.ts';
+import { type ImportProgress, type ImportResult, importPaths, type Send } from '../pipeline/import.ts';
+import { createIngestPipeline } from '../pipeline/ingest.ts';
+import { loadUserIdKey } from '../pipeline/user-id-key.ts';
+import { openTelemetryWriter } from '../store/open.ts';
+import { addConfigFlags, loadSettings } from './settings.ts';
+
+export function addImport(program: Command): void {
+  addConfigFlags(
+    program
+      .command('import')
+      .description('read OTLP JSON lines (.jsonl, .jsonl.gz) or protobuf (.pb)')
+      .argument('<paths...>', 'files or folders'),
+  )
+    .option('--to <url>', 'send to an OTLP/HTTP receiver instead of the data folder')
+    .option('--json', 'print the result as JSON')
+    .action(async (paths: string[], flags: Record<string, unknown> & { to?: string; json?: boolean }) => {
+      const { to, json, ...configFlags } = flags;
+      const { config } = loadSettings(configFlags);
+      const onProgress = process.stderr.isTTY ? drawProgress : () => undefined;
+      const result =
+        to === undefined
+          ? await importLocally(paths, config, onProgress)
+          : await importPaths(paths, { send: sendTo(new URL(to)), onProgress });
+      if (process.stderr.isTTY) process.stderr.write('\n');
+      process.stdout.write(json ? `${JSON.stringify(result)}\n` : describe(result));
+      if (result.refusedCount > 0) process.exitCode = 1;
+    });
+}
+
+async function importLocally(
+  paths: readonly string[],
+  config: Config,
+  onProgress: (progress: ImportProgress) => void,
+): Promise<ImportResult> {
+  const writer = openTelemetryWriter({ dataDir: config.dataDir, durability: config.durability });
+  try {
+    const pipeline = createIngestPipeline({
+      writer,
+      normaliser: createNormaliser({ userIds: config.userIds, userIdKey: loadUserIdKey(config.dataDir) }),
+      clock: systemClock,
+      counters: createCounters(),
+      log: createLog({ level: config.logLevel, isPretty: process.stderr.isTTY === true }),
+      tracer: new ProxyTracerProvider().getTracer('taproot'),
+      bodyBytesMax: config.bodyBytesMax,
+    });
+    return await importPaths(paths, { send: pipeline.submit, onProgress });
+  } finally {
+    writer.close();
+  }
+}
+
+const SEND_TIMEOUT_MS = 30_000;
+const SEND_TRIES_MAX = 8;
+
+/** Posts to a receiver; waits as it asks when it is busy. */
+function sendTo(base: URL): Send {
+  return async (request) => {
+    const url = new URL(`/v1/${request.signal}`, base);
+    const type = request.encoding === 'json' ? 'application/json' : 'application/x-protobuf';
+    for (let attempt = 1; ; attempt++) {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': type, 'content-encoding': 'gzip' },
+        body: request.compression === 'gzip' ? request.body : gzipSync(request.body),
+        signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
+      }).catch((cause: unknown) => {
+        throw new AppError('store.unavailable', `Cannot reach ${url.origin}: ${messageOf(cause)}`, { cause });
+      });
+      const body = await response.text();
+      if (response.ok) return { kind: 'stored', rejectedCount: 0, message: '' };
+      const isBusy = response.status === 429 || response.status === 503;
+      if (!isBusy || attempt >= SEND_TRIES_MAX) {
+        return { kind: 'refused', code: 'store.rejected', message: `${response.status} ${body.slice(0, 300)}` };
+      }
+      const waitSeconds = Number(response.headers.get('retry-after') ?? '1') || 1;
+      await new Promise((resolve) => setTimeout(resolve, waitSeconds * 1000));
+    }
+  };
+}
+
+function drawProgress({ file, requests, bytes }: ImportProgress): void {
+  const name = file.length > 40 ? `…${file.slice(-39)}` : file;
+  process.stderr.write(`\r\u001b[K${name}  ${requests} requests  ${(bytes / 1e6).toFixed(1)} MB`);
+}
+
+function describe(result: ImportResult): string {
+  const lines = [
+    `${result.files} files, ${result.requests} requests, ${(result.bytes / 1e6).toFixed(1)} MB`,
+    `${result.rejectedRows} rows rejected, ${result.refusedCount} requests refused`,
+    ...result.refused.map(({ file, line, message }) => `  ${file}:${line}: ${message}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}

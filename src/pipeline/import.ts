@@ -1,0 +1,135 @@
+/**
+ * Reads OTLP files (JSON lines as the Collector's file exporter writes them, gzipped or not, or protobuf)
+ * and hands each request to a sender: the ingest pipeline inline, or a running receiver.
+ */
+import { createReadStream } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { createGunzip } from 'node:zlib';
+import { AppError } from '../base/errors.ts';
+import type { Signal } from '../model/vocabulary.ts';
+import type { IngestReply, IngestRequest } from '../receive/receive.ts';
+
+export type Send = (request: IngestRequest) => Promise<IngestReply>;
+
+export interface ImportProgress {
+  readonly file: string;
+  readonly requests: number;
+  readonly bytes: number;
+}
+
+export interface ImportResult {
+  readonly files: number;
+  readonly requests: number;
+  readonly bytes: number;
+  readonly rejectedRows: number;
+  /** Requests that were refused, with where they stand; the first hundred. */
+  readonly refused: readonly { readonly file: string; readonly line: number; readonly message: string }[];
+  readonly refusedCount: number;
+}
+
+/** Requests on their way at once: enough to fill groups, little enough to stay small in memory. */
+const CONCURRENT_MAX = 64;
+const REFUSED_LISTED_MAX = 100;
+
+export async function importPaths(
+  paths: readonly string[],
+  options: { readonly send: Send; readonly onProgress?: (progress: ImportProgress) => void },
+): Promise<ImportResult> {
+  const files = (await Promise.all(paths.map(listFiles))).flat();
+  const total = { requests: 0, bytes: 0, rejectedRows: 0, refusedCount: 0 };
+  const refused: { file: string; line: number; message: string }[] = [];
+  for (const file of files) {
+    const inFlight = new Set<Promise<void>>();
+    for await (const { request, line } of readRequests(file)) {
+      total.requests++;
+      total.bytes += request.body.length;
+      const task = options.send(request).then((reply) => {
+        inFlight.delete(task);
+        if (reply.kind === 'stored') {
+          total.rejectedRows += reply.rejectedCount;
+        } else {
+          total.refusedCount++;
+          if (refused.length < REFUSED_LISTED_MAX) refused.push({ file, line, message: reply.message });
+        }
+      });
+      inFlight.add(task);
+      if (inFlight.size >= CONCURRENT_MAX) await Promise.race(inFlight);
+      if (total.requests % 100 === 0) options.onProgress?.({ file, ...total });
+    }
+    await Promise.all(inFlight);
+    options.onProgress?.({ file, ...total });
+  }
+  return { files: files.length, ...total, refused };
+}
+
+const KNOWN_FILE = /\.(jsonl|jsonl\.gz|json|json\.gz|pb|pb\.gz)$/;
+
+async function listFiles(path: string): Promise<string[]> {
+  const entry = await stat(path).catch((cause: unknown) => {
+    throw new AppError('request.not_found', `Cannot import "${path}": no such file or folder`, { cause });
+  });
+  if (!entry.isDirectory()) {
+    if (!KNOWN_FILE.test(path)) {
+      throw new AppError('request.invalid', `Cannot import "${path}": give .jsonl, .jsonl.gz, .json or .pb`);
+    }
+    return [path];
+  }
+  const names = await readdir(path);
+  return names
+    .filter((name) => /\.(jsonl|jsonl\.gz|pb|pb\.gz)$/.test(name))
+    .sort()
+    .map((name) => join(path, name));
+}
+
+async function* readRequests(
+  file: string,
+): AsyncGenerator<{ readonly request: IngestRequest; readonly line: number }> {
+  if (/\.pb(\.gz)?$/.test(file)) {
+    const body = new Uint8Array(await readFile(file));
+    const compression = file.endsWith('.gz') ? 'gzip' : '';
+    yield { request: { signal: signalOfName(file), encoding: 'protobuf', compression, body }, line: 1 };
+    return;
+  }
+  const raw = createReadStream(file);
+  const lines = createInterface({
+    input: file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw,
+    crlfDelay: Number.POSITIVE_INFINITY,
+  });
+  let line = 0;
+  const encoder = new TextEncoder();
+  for await (const text of lines) {
+    line++;
+    if (text.trim() === '') continue;
+    const body = encoder.encode(text);
+    const signal = signalOfJson(text) ?? signalOfName(file);
+    yield { request: { signal, encoding: 'json', compression: '', body }, line };
+  }
+}
+
+/** The first key of an OTLP/JSON request names its signal. */
+function signalOfJson(text: string): Signal | undefined {
+  const match = /"(resourceSpans|resourceLogs|resourceMetrics)"/.exec(text.slice(0, 200));
+  switch (match?.[1]) {
+    case 'resourceSpans':
+      return 'traces';
+    case 'resourceLogs':
+      return 'logs';
+    case 'resourceMetrics':
+      return 'metrics';
+    default:
+      return undefined;
+  }
+}
+
+function signalOfName(file: string): Signal {
+  const name = basename(file).toLowerCase();
+  if (/metric/.test(name)) return 'metrics';
+  if (/log/.test(name)) return 'logs';
+  if (/trace|span/.test(name)) return 'traces';
+  throw new AppError(
+    'request.invalid',
+    `Cannot import "${file}": its name must hold traces, logs or metrics, for its content does not say`,
+  );
+}

@@ -1,0 +1,304 @@
+/**
+ * The write path on one screen: inflate → decode → normalise → template → tally → store → reply.
+ * Runs on the store thread (or inline). A reply is given only after the transaction that holds its rows;
+ * a request that cannot be stored fails alone.
+ */
+import { createHash } from 'node:crypto';
+import { SpanStatusCode, type Tracer } from '@opentelemetry/api';
+import type { Counters } from '../base/counters.ts';
+import { AppError, isAppError, messageOf } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import type { Clock } from '../base/time.ts';
+import type { Normaliser } from '../coze/coze.ts';
+import { LogColumns, PointColumns, SpanColumns } from '../model/columns.ts';
+import { StringDictionary } from '../model/dictionary.ts';
+import type { LogTemplate } from '../model/tally.ts';
+import { unreachable } from '../base/errors.ts';
+import {
+  type DecodeOutcome,
+  decodeLogs,
+  decodeMetrics,
+  decodeTraces,
+  inflateBody,
+} from '../otlp/otlp.ts';
+import type { IngestReply, IngestRequest } from '../receive/receive.ts';
+import type { GroupRequest, TelemetryWriter } from '../store/api/telemetry.ts';
+import { TallyBuilder } from '../tally/tally.ts';
+import { TemplateMiner } from '../tally/template.ts';
+
+export interface IngestDependencies {
+  readonly writer: TelemetryWriter;
+  readonly normaliser: Normaliser;
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly log: Log;
+  readonly tracer: Tracer;
+  readonly bodyBytesMax: number;
+}
+
+export interface IngestPipeline {
+  /** Resolves when the request is durable or refused; never rejects. */
+  submit(request: IngestRequest): Promise<IngestReply>;
+  /** Commits what is open. */
+  flush(): void;
+}
+
+/** The service name of our own spans: they are stored, but never traced again. */
+export const SELF_SERVICE = 'taproot';
+
+/** A decoded request that waits for its group's commit. */
+interface Pending {
+  readonly request: IngestRequest;
+  readonly body: Uint8Array;
+  readonly hash: Uint8Array;
+  readonly rows: GroupRequest;
+  readonly outcome: DecodeOutcome;
+  readonly replies: ((reply: IngestReply) => void)[];
+}
+
+interface Group {
+  readonly spans: SpanColumns;
+  readonly logs: LogColumns;
+  readonly points: PointColumns;
+  readonly pending: Pending[];
+  /** Requests of this group by hash: the same bytes sent twice share one fate. */
+  readonly byHash: Map<string, Pending>;
+}
+
+export function createIngestPipeline(dependencies: IngestDependencies): IngestPipeline {
+  const { writer, clock, counters, log } = dependencies;
+  const steps = {
+    miner: new TemplateMiner(writer.loadTemplates()),
+    tally: new TallyBuilder(),
+    /** Templates that no commit has carried yet. */
+    unannounced: new Map<string, LogTemplate>(),
+  };
+  let group = openGroup();
+  let timer: NodeJS.Timeout | undefined;
+
+  function submit(request: IngestRequest): Promise<IngestReply> {
+    return new Promise((resolve) => {
+      try {
+        const body = inflateBody(request.body, {
+          compression: request.compression,
+          limitBytes: dependencies.bodyBytesMax,
+        });
+        const hash = hashOf(request, body);
+        const key = Buffer.from(hash).toString('latin1');
+        const twin = group.byHash.get(key);
+        if (twin) {
+          counters.add('taproot_ingest_resent_total', 1, { signal: request.signal });
+          twin.replies.push(resolve);
+          return;
+        }
+        if (writer.hasRequest(hash)) {
+          counters.add('taproot_ingest_resent_total', 1, { signal: request.signal });
+          resolve({ kind: 'stored', rejectedCount: 0, message: '' });
+          return;
+        }
+        const pending = decodeInto(group, { request, body, hash, nowUs: clock.nowUs() });
+        pending.replies.push(resolve);
+        group.byHash.set(key, pending);
+        if (rowCountOf(group) >= LIMITS.groupRowsMax) flush();
+        else timer ??= setTimeout(flush, LIMITS.groupWaitMs);
+      } catch (thrown) {
+        resolve(refusalOf(thrown, { counters, log, signal: request.signal }));
+      }
+    });
+  }
+
+  function flush(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    if (group.pending.length === 0) return;
+    const closing = group;
+    group = openGroup();
+    commit(closing);
+  }
+
+  function commit(closing: Group): void {
+    const startedMs = performance.now();
+    try {
+      writeGroup(closing, dependencies, steps);
+    } catch (thrown) {
+      if (isAppError(thrown, 'store.unavailable') || closing.pending.length === 1) {
+        refuseAll(closing, thrown);
+      } else {
+        // One poison request must not fail its neighbours: each is tried alone.
+        log.warn({ error: messageOf(thrown), requests: closing.pending.length }, 'group refused, trying its requests alone');
+        for (const pending of closing.pending) commitAlone(pending);
+      }
+      return;
+    }
+    counters.add('taproot_ingest_commits_total', 1);
+    counters.add('taproot_ingest_commit_ms_total', performance.now() - startedMs);
+    for (const pending of closing.pending) acknowledge(pending, counters);
+  }
+
+  function commitAlone(pending: Pending): void {
+    const alone = openGroup();
+    try {
+      const again = decodeInto(alone, { ...pending, nowUs: clock.nowUs() });
+      again.replies.push(...pending.replies);
+    } catch (thrown) {
+      settle(pending, refusalOf(thrown, { counters, log, signal: pending.request.signal }));
+      return;
+    }
+    commit(alone);
+  }
+
+  function refuseAll(closing: Group, thrown: unknown): void {
+    for (const pending of closing.pending) {
+      settle(pending, refusalOf(thrown, { counters, log, signal: pending.request.signal }));
+    }
+  }
+
+  return { submit, flush };
+}
+
+function openGroup(): Group {
+  const strings = new StringDictionary();
+  return {
+    spans: new SpanColumns(strings),
+    logs: new LogColumns(strings),
+    points: new PointColumns(strings),
+    pending: [],
+    byHash: new Map(),
+  };
+}
+
+function rowCountOf(group: Group): number {
+  return group.spans.count + group.logs.count + group.points.count;
+}
+
+function decodeInto(
+  group: Group,
+  item: { readonly request: IngestRequest; readonly body: Uint8Array; readonly hash: Uint8Array; readonly nowUs: number },
+): Pending {
+  const before = [group.spans.count, group.logs.count, group.points.count] as const;
+  const outcome = decode(group, item);
+  const pending: Pending = {
+    request: item.request,
+    body: item.body,
+    hash: item.hash,
+    rows: {
+      hash: item.hash,
+      spans: [before[0], group.spans.count],
+      logs: [before[1], group.logs.count],
+      points: [before[2], group.points.count],
+    },
+    outcome,
+    replies: [],
+  };
+  group.pending.push(pending);
+  return pending;
+}
+
+function decode(
+  group: Group,
+  item: { readonly request: IngestRequest; readonly body: Uint8Array; readonly nowUs: number },
+): DecodeOutcome {
+  const options = { encoding: item.request.encoding, nowUs: item.nowUs };
+  const { signal } = item.request;
+  switch (signal) {
+    case 'traces':
+      return decodeTraces(item.body, group.spans, options);
+    case 'logs':
+      return decodeLogs(item.body, group.logs, options);
+    case 'metrics':
+      return decodeMetrics(item.body, group.points, options);
+    default:
+      return unreachable(signal);
+  }
+}
+
+/** Normalises, names templates, tallies and stores a whole group; throws what the writer throws. */
+function writeGroup(
+  group: Group,
+  dependencies: IngestDependencies,
+  steps: { miner: TemplateMiner; tally: TallyBuilder; unannounced: Map<string, LogTemplate> },
+): void {
+  const { spans, logs, points } = group;
+  dependencies.normaliser.normaliseSpans(spans, 0, spans.count);
+  dependencies.normaliser.normaliseLogs(logs, 0, logs.count);
+  dependencies.normaliser.normalisePoints(points, 0);
+  const write = () => {
+    steps.miner.assign(logs, 0, logs.count);
+    for (const template of steps.miner.takeNew()) steps.unannounced.set(template.templateId, template);
+    steps.tally.addSpans(spans, 0, spans.count);
+    steps.tally.addLogs(logs, 0, logs.count);
+    dependencies.writer.write({
+      spans,
+      logs,
+      points,
+      requests: group.pending.map((pending) => pending.rows),
+      ...steps.tally.take(),
+      newTemplates: [...steps.unannounced.values()],
+    });
+    steps.unannounced.clear();
+  };
+  if (isOwnTelemetry(spans)) write();
+  else traceCommit(dependencies.tracer, { spans: spans.count, logs: logs.count, points: points.count }, write);
+}
+
+function traceCommit(
+  tracer: Tracer,
+  rows: { readonly spans: number; readonly logs: number; readonly points: number },
+  write: () => void,
+): void {
+  const span = tracer.startSpan('ingest.commit', {
+    attributes: { 'taproot.spans': rows.spans, 'taproot.logs': rows.logs, 'taproot.points': rows.points },
+  });
+  try {
+    write();
+  } catch (thrown) {
+    span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(thrown) });
+    throw thrown;
+  } finally {
+    span.end();
+  }
+}
+
+/** True when a group holds a span of our own: tracing its commit would make another one, for ever. */
+function isOwnTelemetry(spans: SpanColumns): boolean {
+  const self = spans.strings.find(SELF_SERVICE);
+  if (self === undefined) return false;
+  for (let row = 0; row < spans.count; row++) if (spans.service[row] === self) return true;
+  return false;
+}
+
+function acknowledge(pending: Pending, counters: Counters): void {
+  const { signal } = pending.request;
+  const { acceptedCount, rejectedCount, message } = pending.outcome;
+  counters.add('taproot_ingest_rows_total', acceptedCount, { signal });
+  if (rejectedCount > 0) counters.add('taproot_ingest_rejected_rows_total', rejectedCount, { signal });
+  settle(pending, { kind: 'stored', rejectedCount, message });
+}
+
+function settle(pending: Pending, reply: IngestReply): void {
+  for (const resolve of pending.replies) resolve(reply);
+}
+
+function refusalOf(
+  thrown: unknown,
+  context: { readonly counters: Counters; readonly log: Log; readonly signal: string },
+): IngestReply {
+  const error =
+    thrown instanceof AppError
+      ? thrown
+      : new AppError('internal', `Cannot ingest: ${messageOf(thrown)}`, { cause: thrown });
+  context.counters.add('taproot_ingest_refused_total', 1, { signal: context.signal, code: error.code });
+  if (error.code === 'internal' || error.code.startsWith('store.')) {
+    context.log.error({ err: thrown, signal: context.signal }, 'ingest refused');
+  }
+  return { kind: 'refused', code: error.code, message: error.message };
+}
+
+function hashOf(request: IngestRequest, body: Uint8Array): Uint8Array {
+  return createHash('sha256')
+    .update(`${request.signal}\0${request.encoding}\0`)
+    .update(body)
+    .digest()
+    .subarray(0, 16);
+}

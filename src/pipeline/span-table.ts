@@ -1,0 +1,406 @@
+/**
+ * Builds the analysis table of a period from the store's blocks: spans of whole traces, duplicates removed,
+ * parents resolved, self time and critical path computed. Cost: one pass over the period's rows.
+ */
+import { hexOf } from '../base/bytes.ts';
+import type { TimeRange } from '../base/time.ts';
+import { US_PER_SECOND } from '../base/time.ts';
+import { type SpanColumns, VALUE_TYPE } from '../model/columns.ts';
+import { grown, type StringDictionary } from '../model/dictionary.ts';
+import { NO_ROW, SpanTable } from '../model/window.ts';
+import type { TelemetryReader } from '../store/api/telemetry.ts';
+
+/** Spans this far outside the period may complete a trace that began inside it. */
+const SLACK_US = 30 * US_PER_SECOND;
+
+export interface SpanTableResult {
+  readonly table: SpanTable;
+  /** True when traces were left out because the period holds more spans than the bound. */
+  readonly isSampled: boolean;
+}
+
+/**
+ * Traces that begin in the range. With more than spansMax spans in the period, only the traces whose hash
+ * falls under the fitting share are kept: whole traces, the same ones on every run.
+ */
+export function buildSpanTable(
+  reader: TelemetryReader,
+  options: { readonly range: TimeRange; readonly strings: StringDictionary; readonly spansMax: number },
+): SpanTableResult {
+  const { range, strings } = options;
+  const scanRange = { fromUs: range.fromUs - SLACK_US, toUs: range.toUs + SLACK_US };
+  const rowsInRange = reader.countRows(range).spans;
+  const keptShare = rowsInRange > options.spansMax ? options.spansMax / rowsInRange : 1;
+  const rows = new RowCollector(strings);
+  reader.scanSpans({ range: scanRange, sections: ['attributes'] }, (columns, matching) => {
+    rows.add(columns, matching, keptShare);
+    return undefined;
+  });
+  return { table: rows.finish(range), isSampled: keptShare < 1 };
+}
+
+/** Gathers rows of all blocks in arrival order, then lays them out by trace. */
+class RowCollector {
+  readonly #table: SpanTable;
+  readonly #traceIndexById = new Map<string, number>();
+  #parentId = new Uint8Array(0);
+  #attributeCount = 0;
+
+  constructor(strings: StringDictionary) {
+    this.#table = new SpanTable(strings);
+  }
+
+  add(columns: SpanColumns, matching: Uint32Array, keptShare: number): void {
+    const table = this.#table;
+    const ids = new DictionaryBridge(columns.strings, table.strings);
+    const resourceAttributes = columns.resources.map((resource) =>
+      resource.attributes.map((attribute) => ids.attribute(attribute)),
+    );
+    const versionKey = table.strings.idOfString('service.version');
+    const botKey = table.strings.idOfString('coze.bot.id');
+    const messageKey = table.strings.idOfString('error.message');
+    for (const from of matching) {
+      if (keptShare < 1 && traceShareOf(columns.traceId, 16 * from) >= keptShare) continue;
+      const row = table.count++;
+      this.#reserve(row + 1);
+      table.trace[row] = this.#traceIndexOf(columns.traceId, 16 * from);
+      table.spanId.set(columns.spanId.subarray(8 * from, 8 * from + 8), 8 * row);
+      this.#parentId.set(columns.parentSpanId.subarray(8 * from, 8 * from + 8), 8 * row);
+      table.startUs[row] = columns.startUs[from]! + columns.startNs[from]! / 1000;
+      table.durationUs[row] = Math.max(0, columns.durationNs[from]! / 1000);
+      table.kind[row] = columns.kind[from]!;
+      table.stage[row] = columns.stage[from]!;
+      table.infra[row] = columns.infra[from]!;
+      table.isError[row] = columns.isError[from]!;
+      table.service[row] = ids.id(columns.service[from]!);
+      table.operation[row] = ids.id(columns.name[from]!);
+      table.errorType[row] = ids.id(columns.errorType[from]!);
+      table.target[row] = ids.id(columns.target[from]!);
+      table.errorMessage[row] = ids.id(columns.statusMessage[from]!);
+      this.#addAttributes(columns, from, ids, resourceAttributes[columns.resource[from]!] ?? []);
+      table.attributesEnd[row] = this.#attributeCount;
+      table.version[row] = this.#textOf(row, versionKey);
+      table.bot[row] = this.#textOf(row, botKey);
+      const message = this.#textOf(row, messageKey);
+      if (message !== 0) table.errorMessage[row] = message;
+    }
+  }
+
+  #addAttributes(
+    columns: SpanColumns,
+    from: number,
+    ids: DictionaryBridge,
+    resource: readonly BridgedAttribute[],
+  ): void {
+    for (const list of [
+      { columns: columns.derived, ends: columns.derivedEnd },
+      { columns: columns.attributes, ends: columns.attributesEnd },
+    ]) {
+      const end = list.ends[from]!;
+      for (let at = from === 0 ? 0 : list.ends[from - 1]!; at < end; at++) {
+        this.#pushAttribute(
+          ids.attribute({
+            key: list.columns.keys[at]!,
+            type: list.columns.types[at]!,
+            value: list.columns.values[at]!,
+          }),
+        );
+      }
+    }
+    for (const attribute of resource) this.#pushAttribute(attribute);
+  }
+
+  #pushAttribute(attribute: BridgedAttribute): void {
+    const at = this.#attributeCount++;
+    if (at >= this.#table.attributeKey.length) {
+      this.#table.reserve(0, Math.max(1024, 2 * at));
+    }
+    this.#table.attributeKey[at] = attribute.key;
+    this.#table.attributeText[at] = attribute.text;
+    this.#table.attributeNumber[at] = attribute.number;
+  }
+
+  #textOf(row: number, key: number): number {
+    const at = this.#table.findAttribute(row, key);
+    return at === NO_ROW ? 0 : this.#table.attributeText[at]!;
+  }
+
+  #traceIndexOf(bytes: Uint8Array, start: number): number {
+    const id = hexOf(bytes, start, start + 16);
+    const known = this.#traceIndexById.get(id);
+    if (known !== undefined) return known;
+    const index = this.#table.traceIds.length;
+    this.#traceIndexById.set(id, index);
+    this.#table.traceIds.push(id);
+    return index;
+  }
+
+  #reserve(rows: number): void {
+    if (rows <= this.#table.trace.length) return;
+    const capacity = Math.max(1024, 2 * rows);
+    this.#table.reserve(capacity, 0);
+    this.#parentId = grown(this.#parentId, 8 * capacity);
+  }
+
+  /** Keeps traces that begin in the range, resolves parents, computes times. */
+  finish(range: TimeRange): SpanTable {
+    const all = this.#table;
+    const traceBegin = new Float64Array(all.traceIds.length).fill(Number.POSITIVE_INFINITY);
+    for (let row = 0; row < all.count; row++) {
+      const trace = all.trace[row]!;
+      traceBegin[trace] = Math.min(traceBegin[trace]!, all.startUs[row]!);
+    }
+    const order = keptRowsInOrder(all, (trace) => {
+      const begin = traceBegin[trace]!;
+      return begin >= range.fromUs && begin < range.toUs;
+    });
+    const table = copyRows(all, order);
+    const parentIds = new Uint8Array(8 * order.length);
+    order.forEach((from, row) => {
+      parentIds.set(this.#parentId.subarray(8 * from, 8 * from + 8), 8 * row);
+    });
+    resolveParents(table, parentIds);
+    for (let trace = 0; trace < table.traceIds.length; trace++) computeTimes(table, trace);
+    return table;
+  }
+}
+
+interface BridgedAttribute {
+  readonly key: number;
+  readonly text: number;
+  readonly number: number;
+}
+
+/** Carries string ids of a block into the table's dictionary, each once. */
+class DictionaryBridge {
+  readonly #from: StringDictionary;
+  readonly #to: StringDictionary;
+  readonly #ids: Int32Array;
+
+  constructor(from: StringDictionary, to: StringDictionary) {
+    this.#from = from;
+    this.#to = to;
+    this.#ids = new Int32Array(from.size).fill(-1);
+  }
+
+  id(fromId: number): number {
+    const known = this.#ids[fromId] ?? 0;
+    if (known >= 0) return known;
+    const id = this.#to.idOfString(this.#from.text(fromId));
+    this.#ids[fromId] = id;
+    return id;
+  }
+
+  attribute(item: { readonly key: number; readonly type: number; readonly value: number }): BridgedAttribute {
+    const key = this.id(item.key);
+    switch (item.type) {
+      case VALUE_TYPE.bool:
+        return { key, text: this.#to.idOfString(item.value === 1 ? 'true' : 'false'), number: item.value };
+      case VALUE_TYPE.int:
+      case VALUE_TYPE.double:
+        return { key, text: this.#to.idOfString(String(item.value)), number: item.value };
+      case VALUE_TYPE.empty:
+        return { key, text: 0, number: Number.NaN };
+      default: {
+        const text = this.id(item.value);
+        return { key, text, number: Number.NaN };
+      }
+    }
+  }
+}
+
+/** A trace's place in [0, 1), from its id alone. */
+function traceShareOf(bytes: Uint8Array, start: number): number {
+  let hash = 0x811c9dc5;
+  for (let index = start; index < start + 16; index++) hash = Math.imul(hash ^ bytes[index]!, 0x01000193);
+  return (hash >>> 0) / 0x1_0000_0000;
+}
+
+/** Rows of kept traces, by trace then start then span id; re-sent duplicates left out. */
+function keptRowsInOrder(table: SpanTable, isKept: (trace: number) => boolean): number[] {
+  const rows: number[] = [];
+  for (let row = 0; row < table.count; row++) if (isKept(table.trace[row]!)) rows.push(row);
+  const traceOrder = table.traceIds
+    .map((id, index) => ({ id, index }))
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
+  const rank = new Uint32Array(table.traceIds.length);
+  traceOrder.forEach(({ index }, position) => {
+    rank[index] = position;
+  });
+  rows.sort(
+    (a, b) =>
+      rank[table.trace[a]!]! - rank[table.trace[b]!]! ||
+      table.startUs[a]! - table.startUs[b]! ||
+      table.durationUs[b]! - table.durationUs[a]! ||
+      compareBytes(table.spanId, 8 * a, 8 * b),
+  );
+  const kept: number[] = [];
+  let seen = new Set<string>();
+  let trace = -1;
+  for (const row of rows) {
+    if (table.trace[row] !== trace) {
+      trace = table.trace[row]!;
+      seen = new Set();
+    }
+    const id = keyOf(table.spanId, 8 * row);
+    if (seen.has(id)) continue;
+    seen.add(id);
+    kept.push(row);
+  }
+  return kept;
+}
+
+function copyRows(from: SpanTable, order: readonly number[]): SpanTable {
+  const table = new SpanTable(from.strings);
+  let attributeCount = 0;
+  for (const row of order) attributeCount += from.attributesEnd[row]! - from.attributesStart(row);
+  table.reserve(order.length, attributeCount);
+  table.count = order.length;
+  table.traceRows = new Uint32Array(order.length);
+  const starts: number[] = [];
+  let at = 0;
+  let previousTrace = -1;
+  order.forEach((source, row) => {
+    if (from.trace[source] !== previousTrace) {
+      previousTrace = from.trace[source]!;
+      starts.push(row);
+      table.traceIds.push(from.traceIds[previousTrace]!);
+    }
+    table.trace[row] = starts.length - 1;
+    table.traceRows[row] = row;
+    table.spanId.set(from.spanId.subarray(8 * source, 8 * source + 8), 8 * row);
+    table.startUs[row] = from.startUs[source]!;
+    table.durationUs[row] = from.durationUs[source]!;
+    table.kind[row] = from.kind[source]!;
+    table.stage[row] = from.stage[source]!;
+    table.infra[row] = from.infra[source]!;
+    table.isError[row] = from.isError[source]!;
+    table.service[row] = from.service[source]!;
+    table.operation[row] = from.operation[source]!;
+    table.errorType[row] = from.errorType[source]!;
+    table.errorMessage[row] = from.errorMessage[source]!;
+    table.target[row] = from.target[source]!;
+    table.version[row] = from.version[source]!;
+    table.bot[row] = from.bot[source]!;
+    const start = from.attributesStart(source);
+    const end = from.attributesEnd[source]!;
+    table.attributeKey.set(from.attributeKey.subarray(start, end), at);
+    table.attributeText.set(from.attributeText.subarray(start, end), at);
+    table.attributeNumber.set(from.attributeNumber.subarray(start, end), at);
+    at += end - start;
+    table.attributesEnd[row] = at;
+  });
+  table.traceStart = Uint32Array.from([...starts, order.length]);
+  return table;
+}
+
+/** Fills parent and isOrphan; a loop of parents is cut at its earliest span. */
+function resolveParents(table: SpanTable, parentIds: Uint8Array): void {
+  for (let trace = 0; trace < table.traceIds.length; trace++) {
+    const start = table.traceStart[trace]!;
+    const end = table.traceStart[trace + 1]!;
+    const rowById = new Map<string, number>();
+    for (let row = start; row < end; row++) rowById.set(keyOf(table.spanId, 8 * row), row);
+    for (let row = start; row < end; row++) {
+      const parentKey = keyOf(parentIds, 8 * row);
+      const parent = rowById.get(parentKey);
+      table.parent[row] = parent === undefined || parent === row ? NO_ROW : parent;
+      table.isOrphan[row] = parent === undefined && parentKey !== ZERO_ID ? 1 : 0;
+    }
+    for (let row = start; row < end; row++) {
+      let steps = 0;
+      for (let at = table.parent[row]!; at !== NO_ROW; at = table.parent[at]!) {
+        if (++steps > end - start) {
+          table.parent[row] = NO_ROW;
+          break;
+        }
+      }
+    }
+  }
+}
+
+/** Self time and critical path of one trace. Rows of a trace stand by start time. */
+function computeTimes(table: SpanTable, trace: number): void {
+  const start = table.traceStart[trace]!;
+  const end = table.traceStart[trace + 1]!;
+  const children = new Map<number, number[]>();
+  for (let row = start; row < end; row++) {
+    const parent = table.parent[row]!;
+    if (parent === NO_ROW) continue;
+    const list = children.get(parent);
+    if (list) list.push(row);
+    else children.set(parent, [row]);
+  }
+  for (let row = start; row < end; row++) {
+    table.selfUs[row] = table.durationUs[row]! - coveredUs(table, row, children.get(row) ?? []);
+  }
+  for (let row = start; row < end; row++) {
+    if (table.parent[row] === NO_ROW) walkCriticalPath(table, row, children);
+  }
+}
+
+/** Part of a span's time that its children cover; children are sorted by start. */
+function coveredUs(table: SpanTable, row: number, children: readonly number[]): number {
+  const from = table.startUs[row]!;
+  const to = from + table.durationUs[row]!;
+  let covered = 0;
+  let coveredUntil = from;
+  for (const child of children) {
+    const begin = Math.max(table.startUs[child]!, coveredUntil);
+    const finish = Math.min(table.startUs[child]! + table.durationUs[child]!, to);
+    if (finish <= begin) continue;
+    covered += finish - begin;
+    coveredUntil = finish;
+  }
+  return covered;
+}
+
+/**
+ * Backwards from a span's end: the child that finished last carries the path, then the one that finished
+ * last before that child began, and so on; what no child carries is the span's own.
+ */
+function walkCriticalPath(
+  table: SpanTable,
+  root: number,
+  children: ReadonlyMap<number, readonly number[]>,
+): void {
+  const stack: { row: number; fromUs: number; toUs: number }[] = [
+    { row: root, fromUs: table.startUs[root]!, toUs: table.startUs[root]! + table.durationUs[root]! },
+  ];
+  for (let item = stack.pop(); item; item = stack.pop()) {
+    let cursorUs = item.toUs;
+    let ownUs = 0;
+    const byEnd = [...(children.get(item.row) ?? [])].sort(
+      (a, b) => endUsOf(table, b) - endUsOf(table, a) || b - a,
+    );
+    for (const child of byEnd) {
+      const begin = Math.max(table.startUs[child]!, item.fromUs);
+      const finish = Math.min(endUsOf(table, child), cursorUs);
+      if (finish <= begin) continue;
+      ownUs += cursorUs - finish;
+      stack.push({ row: child, fromUs: begin, toUs: finish });
+      cursorUs = begin;
+    }
+    table.criticalUs[item.row] = ownUs + Math.max(0, cursorUs - item.fromUs);
+  }
+}
+
+function endUsOf(table: SpanTable, row: number): number {
+  return table.startUs[row]! + table.durationUs[row]!;
+}
+
+function keyOf(bytes: Uint8Array, start: number): string {
+  let key = '';
+  for (let index = start; index < start + 8; index++) key += String.fromCharCode(bytes[index]!);
+  return key;
+}
+
+const ZERO_ID = '\0'.repeat(8);
+
+function compareBytes(bytes: Uint8Array, a: number, b: number): number {
+  for (let index = 0; index < 8; index++) {
+    const difference = bytes[a + index]! - bytes[b + index]!;
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}

@@ -1,0 +1,81 @@
+/**
+ * Detection, once a minute: learns bands from the tallies of the last hours, compares the last complete
+ * minutes with them, groups what deviates into incidents. Costs by endpoints, not by traffic.
+ */
+import { LIMITS } from '../base/limits.ts';
+import { minuteOf, type TimeRange, US_PER_HOUR, US_PER_MINUTE } from '../base/time.ts';
+import { learnBaselines } from '../baseline/baseline.ts';
+import { detectAnomalies, groupIncidents } from '../detect/detect.ts';
+import type { Anomaly, Incident } from '../model/anomaly.ts';
+import type { EndpointBaseline } from '../model/baseline.ts';
+import type { StateStore } from '../store/api/state.ts';
+import type { TelemetryReader } from '../store/api/telemetry.ts';
+import { SELF_SERVICE } from './ingest.ts';
+
+export interface TickResult {
+  readonly baselines: ReadonlyMap<string, EndpointBaseline>;
+  readonly anomalies: readonly Anomaly[];
+  /** Incidents that this tick opened or changed. */
+  readonly incidents: readonly Incident[];
+}
+
+/** Minutes that a tick judges: two, so that a late minute is seen once more. */
+const JUDGED_US = 2 * US_PER_MINUTE;
+/** History that bands stand on. */
+const LEARNING_US = 3 * US_PER_HOUR;
+/** An endpoint needs this much history before a tick may judge it. */
+const LEARNING_MINUTES_MIN = 5;
+
+export function runTick(input: {
+  readonly nowUs: number;
+  readonly telemetry: TelemetryReader;
+  readonly state: StateStore;
+}): TickResult {
+  const { telemetry, state } = input;
+  const judged: TimeRange = { fromUs: minuteOf(input.nowUs) - JUDGED_US, toUs: minuteOf(input.nowUs) };
+  const history: TimeRange = { fromUs: judged.fromUs - LEARNING_US, toUs: judged.fromUs };
+  const earlier = state.listIncidents({ range: { ...history, toUs: judged.toUs }, limit: LIMITS.queryRowsMax });
+
+  const isLearnable = outsideOf(earlier);
+  const learning = telemetry
+    .readTallies({ range: history })
+    .filter((tally) => tally.endpoint.service !== SELF_SERVICE && isLearnable(tally.minuteUs));
+  const learnedMinutes = new Set(learning.map(({ minuteUs }) => minuteUs)).size;
+  const baselines = learnBaselines(learning, { source: 'own', minutes: learnedMinutes });
+  if (learnedMinutes < LEARNING_MINUTES_MIN) return { baselines, anomalies: [], incidents: [] };
+
+  const templates = new Map(
+    telemetry.listTemplates({}).map((template) => [template.templateId, template] as const),
+  );
+  const anomalies = detectAnomalies({
+    range: judged,
+    tallies: telemetry
+      .readTallies({ range: judged })
+      .filter(({ endpoint }) => endpoint.service !== SELF_SERVICE),
+    baselines,
+    templateTallies: telemetry.readTemplateTallies({ range: judged }),
+    referenceTemplateTallies: telemetry
+      .readTemplateTallies({ range: history })
+      .filter((tally) => isLearnable(tally.minuteUs)),
+    referenceMinutes: learnedMinutes,
+    templates,
+    series: [],
+    referenceSeries: [],
+  });
+  const incidents = groupIncidents(
+    anomalies,
+    earlier.filter(({ status }) => status === 'open'),
+    { nowUs: input.nowUs, edges: [] },
+  );
+  state.saveAnomalies(anomalies);
+  for (const incident of incidents) state.saveIncident(incident);
+  return { baselines, anomalies, incidents };
+}
+
+/** Incidents do not teach: minutes under one are left out of learning. */
+function outsideOf(incidents: readonly Incident[]): (minuteUs: number) => boolean {
+  return (minuteUs) =>
+    incidents.every(
+      ({ onsetUs, lastSeenUs }) => minuteUs + US_PER_MINUTE <= onsetUs || minuteUs > lastSeenUs,
+    );
+}

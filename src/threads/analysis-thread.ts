@@ -1,0 +1,135 @@
+/** Worker: analysis, detection tick, API and pages. Reads telemetry, writes only the state store. */
+import { randomBytes } from 'node:crypto';
+import { parentPort, workerData } from 'node:worker_threads';
+import { ProxyTracerProvider } from '@opentelemetry/api';
+import { startApi } from '../api/api.ts';
+import type { ApiBackend } from '../api/contract.ts';
+import { type CounterSample, createCounters } from '../base/counters.ts';
+import { createLog } from '../base/log.ts';
+import { systemClock, US_PER_MINUTE, US_PER_MS } from '../base/time.ts';
+import { createAnalysis } from '../pipeline/analysis.ts';
+import { renderReport } from '../pipeline/render.ts';
+import { createProbeRunner } from '../plugin/probes/probes.ts';
+import { createRulebookHolder } from '../rulebook/rulebook.ts';
+import { openStateStore, openTelemetryReader } from '../store/open.ts';
+import type { AnalysisSettings } from './messages.ts';
+import { createRpc } from './rpc.ts';
+import { startSelfTracing } from './self-tracing.ts';
+import { localUrl } from './local-url.ts';
+
+/** Late spans of a minute may still come this long after its end. */
+const TICK_GRACE_MS = 10_000;
+
+const settings = workerData as AnalysisSettings; // made by service.ts
+const { config } = settings;
+const log = createLog({ level: config.logLevel, isPretty: settings.isPretty }).child({ thread: 'analysis' });
+const counters = createCounters();
+const telemetry = openTelemetryReader({ dataDir: config.dataDir });
+const state = openStateStore({ dataDir: config.dataDir });
+const rules = createRulebookHolder(settings.rulesDir);
+const runner = createProbeRunner({ config: config.probes, clock: systemClock });
+const tracing = config.selfTracing
+  ? startSelfTracing({
+      endpoint: localUrl(config.listenHost, settings.otlpHttpPort),
+      version: settings.version,
+      thread: 'analysis',
+    })
+  : undefined;
+const tracer = tracing?.tracer ?? new ProxyTracerProvider().getTracer('taproot');
+
+const analysis = createAnalysis({
+  telemetry,
+  state,
+  investigation: () => ({
+    rulebook: rules.current(),
+    probes: config.probes,
+    runner,
+    clock: systemClock,
+    tracer,
+    version: settings.version,
+  }),
+  counters,
+  log,
+  newSuffix: () => randomBytes(3).toString('hex'),
+  settleMs: config.settleMs,
+  windowMinutes: config.windowMinutes,
+});
+
+if (!parentPort) throw new Error('analysis-thread runs as a worker only');
+let api: Awaited<ReturnType<typeof startApi>> | undefined;
+let ticks: NodeJS.Timeout | undefined;
+let isStopping = false;
+
+const rpc = createRpc(parentPort, {
+  async start() {
+    api = await startApi({
+      host: config.listenHost,
+      port: config.apiPort,
+      backend,
+      counters,
+      log,
+      config: {
+        language: config.language,
+        windowMinutes: config.windowMinutes,
+        publicUrl: config.publicUrl,
+      },
+    });
+    if (config.detection) scheduleTick();
+    return { apiPort: api.port };
+  },
+  async stop({ timeoutMs }: { readonly timeoutMs: number }) {
+    isStopping = true;
+    clearTimeout(ticks);
+    await analysis.stop(timeoutMs);
+    await api?.stop();
+    await tracing?.stop();
+    telemetry.close();
+    state.close();
+  },
+});
+
+const backend: ApiBackend = {
+  telemetry,
+  state,
+  clock: systemClock,
+  startInvestigation: analysis.startInvestigation,
+  isRunning: analysis.isRunning,
+  waitForReport: analysis.waitForReport,
+  subscribe: analysis.subscribe,
+  verifyAgain: analysis.verifyAgain,
+  baselines: analysis.baselines,
+  rules: rules.current,
+  reloadRules: rules.reload,
+  counterSamples: async () => [
+    ...counters.snapshot(),
+    ...(await rpc.call<readonly CounterSample[]>('counters', undefined)),
+  ],
+  isReady: () => api !== undefined && !isStopping,
+  renderReport,
+};
+
+/** A tick shortly after each whole minute. */
+function scheduleTick(): void {
+  const nowUs = systemClock.nowUs();
+  const nextMinuteUs = (Math.floor(nowUs / US_PER_MINUTE) + 1) * US_PER_MINUTE;
+  ticks = setTimeout(
+    () => {
+      tick();
+      scheduleTick();
+    },
+    (nextMinuteUs - nowUs) / US_PER_MS + TICK_GRACE_MS,
+  );
+}
+
+function tick(): void {
+  const span = tracer.startSpan('detection.tick');
+  try {
+    analysis.tick();
+  } catch (thrown) {
+    // The next minute is judged again; one bad tick must not end detection.
+    counters.add('taproot_tick_failed_total', 1);
+    log.error({ err: thrown }, 'detection tick failed');
+  } finally {
+    span.end();
+  }
+}

@@ -1,0 +1,65 @@
+/** Worker: decodes, normalises, tallies and stores. The only thread that writes telemetry. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { ProxyTracerProvider, type Tracer } from '@opentelemetry/api';
+import { createCounters } from '../base/counters.ts';
+import { createLog } from '../base/log.ts';
+import { systemClock } from '../base/time.ts';
+import { createNormaliser } from '../coze/coze.ts';
+import { createIngestPipeline } from '../pipeline/ingest.ts';
+import { loadUserIdKey } from '../pipeline/user-id-key.ts';
+import type { IngestRequest } from '../receive/receive.ts';
+import { openTelemetryWriter } from '../store/open.ts';
+import type { WorkerSettings } from './messages.ts';
+import { createRpc } from './rpc.ts';
+import { type SelfTracing, startSelfTracing } from './self-tracing.ts';
+
+/** SQLite's log is moved into the database this often, off the reply path. */
+const CHECKPOINT_EVERY_MS = 10_000;
+
+const { config, version, isPretty } = workerData as WorkerSettings; // made by service.ts
+const log = createLog({ level: config.logLevel, isPretty }).child({ thread: 'store' });
+const counters = createCounters();
+const writer = openTelemetryWriter({ dataDir: config.dataDir, durability: config.durability });
+
+// Tracing starts once the receiver has its port; until then spans go nowhere.
+const provider = new ProxyTracerProvider();
+let tracing: SelfTracing | undefined;
+const tracer: Tracer = {
+  startSpan: (...args) => (tracing?.tracer ?? provider.getTracer('taproot')).startSpan(...args),
+  startActiveSpan: (...args: Parameters<Tracer['startActiveSpan']>) =>
+    (tracing?.tracer ?? provider.getTracer('taproot')).startActiveSpan(...args),
+} as Tracer; // startActiveSpan is overloaded: the arguments are passed on as they come
+
+const pipeline = createIngestPipeline({
+  writer,
+  normaliser: createNormaliser({ userIds: config.userIds, userIdKey: loadUserIdKey(config.dataDir) }),
+  clock: systemClock,
+  counters,
+  log,
+  tracer,
+  bodyBytesMax: config.bodyBytesMax,
+});
+
+const checkpoints = setInterval(() => {
+  try {
+    writer.checkpoint();
+  } catch (thrown) {
+    counters.add('taproot_store_checkpoint_failed_total', 1);
+    log.warn({ err: thrown }, 'checkpoint failed, tried again later');
+  }
+}, CHECKPOINT_EVERY_MS);
+
+if (!parentPort) throw new Error('store-thread runs as a worker only');
+createRpc(parentPort, {
+  ingest: (request: IngestRequest) => pipeline.submit(request),
+  startTracing: ({ endpoint }: { readonly endpoint: string }) => {
+    tracing = startSelfTracing({ endpoint, version, thread: 'store' });
+  },
+  counters: () => counters.snapshot(),
+  stopTracing: () => tracing?.stop(),
+  stop: () => {
+    clearInterval(checkpoints);
+    pipeline.flush();
+    writer.close();
+  },
+});
