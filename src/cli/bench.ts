@@ -20,34 +20,43 @@ export function addBench(program: Command): void {
   )
     .option('--out <file>', 'write the predictions here instead of to stdout')
     .option('--jobs <n>', 'cases at once', parseJobs, 1)
-    .action(async (dir: string, flags: Record<string, unknown> & { out?: string; jobs: number }) => {
-      const { out, jobs, ...configFlags } = flags;
-      const { config } = loadSettings(configFlags);
-      const offline = { rulebook: loadRulebook(rulesDirOf(config)), version: findPackage().version };
-      const ids = await listCases(dir);
-      const lines = new Map<string, string>();
-      let done = 0;
-      await forEachConcurrently(ids, jobs, async (id) => {
-        const report = await diagnoseCase(join(dir, 'cases', id), offline);
-        lines.set(id, JSON.stringify(predictionOf(id, report)));
-        done++;
-        if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${done}/${ids.length} ${id}`);
-      });
-      if (process.stderr.isTTY) process.stderr.write('\n');
-      const text = `${ids.map((id) => lines.get(id)).join('\n')}\n`;
-      if (out === undefined) {
-        process.stdout.write(text);
-        return;
-      }
-      mkdirSync(dirname(out), { recursive: true });
-      writeFileSync(out, text);
-    });
+    .action(
+      async (dir: string, flags: Record<string, unknown> & { out?: string; jobs: number }) => {
+        const { out, jobs, ...configFlags } = flags;
+        const { config } = loadSettings(configFlags);
+        const offline = {
+          rulebook: loadRulebook(rulesDirOf(config)),
+          version: findPackage().version,
+        };
+        const ids = await listCases(dir);
+        const lines = new Map<string, string>();
+        let done = 0;
+        await forEachConcurrently(ids, jobs, async (id) => {
+          const report = await diagnoseCase(join(dir, 'cases', id), offline);
+          lines.set(id, JSON.stringify(predictionOf(id, report)));
+          done++;
+          if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${done}/${ids.length} ${id}`);
+        });
+        if (process.stderr.isTTY) process.stderr.write('\n');
+        const text = `${ids.map((id) => lines.get(id)).join('\n')}\n`;
+        if (out === undefined) {
+          process.stdout.write(text);
+          return;
+        }
+        mkdirSync(dirname(out), { recursive: true });
+        writeFileSync(out, text);
+      },
+    );
 }
 
 async function listCases(dir: string): Promise<string[]> {
   const folder = join(dir, 'cases');
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
-    throw new AppError('request.not_found', `Cannot read set "${dir}": there is no folder cases in it`, { cause });
+    throw new AppError(
+      'request.not_found',
+      `Cannot read set "${dir}": there is no folder cases in it`,
+      { cause },
+    );
   });
   return entries
     .filter((entry) => entry.isDirectory())

@@ -1,15 +1,21 @@
 /** `taproot diagnose`: one question, one report: of a case folder, of a data folder, or by a running service. */
 import type { Command } from 'commander';
 import { AppError } from '../base/errors.ts';
-import { parseTime, parseTimeRange, systemClock, type TimeRange, US_PER_MINUTE } from '../base/time.ts';
+import { findPackage } from '../base/package.ts';
+import {
+  parseTime,
+  parseTimeRange,
+  systemClock,
+  type TimeRange,
+  US_PER_MINUTE,
+} from '../base/time.ts';
 import type { Config } from '../config/config.ts';
 import type { Report } from '../model/report.ts';
 import type { Language } from '../model/text.ts';
 import { diagnoseCase, diagnoseData } from '../pipeline/offline.ts';
 import { type ReportForm, renderReport } from '../pipeline/render.ts';
-import { findPackage } from '../base/package.ts';
-import { loadRulebook } from '../rulebook/rulebook.ts';
 import { renderText } from '../report/report.ts';
+import { loadRulebook } from '../rulebook/rulebook.ts';
 import { askService } from './ask-service.ts';
 import { formatOption, languageOption } from './options.ts';
 import { addConfigFlags, loadSettings, rulesDirOf } from './settings.ts';
@@ -40,13 +46,26 @@ export function addDiagnose(program: Command): void {
     .addOption(languageOption())
     .option('--json', 'the same as --format json')
     .action(async (all: DiagnoseFlags & Record<string, unknown>) => {
-      const { window, at, reference, service, case: folder, url, format, lang, json, ...configFlags } = all;
+      const {
+        window,
+        at,
+        reference,
+        service,
+        case: folder,
+        url,
+        format,
+        lang,
+        json,
+        ...configFlags
+      } = all;
       const flags = { window, at, reference, service, folder, url };
       const { config } = loadSettings(configFlags);
       const language = lang ?? config.language;
       const form = json ? 'json' : (format ?? 'text');
       if (url !== undefined) {
-        process.stdout.write(await diagnoseByService(new URL(url), flags, { config, form, language }));
+        process.stdout.write(
+          await diagnoseByService(new URL(url), flags, { config, form, language }),
+        );
         return;
       }
       const report = await diagnoseHere(flags, config);
@@ -78,7 +97,10 @@ async function diagnoseByService(
   output: { readonly config: Config; readonly form: ReportForm; readonly language: Language },
 ): Promise<string> {
   const { window, reference, scope } = questionOf(flags, output.config);
-  const asMs = ({ fromUs, toUs }: TimeRange) => ({ from: Math.floor(fromUs / 1000), to: Math.ceil(toUs / 1000) });
+  const asMs = ({ fromUs, toUs }: TimeRange) => ({
+    from: Math.floor(fromUs / 1000),
+    to: Math.ceil(toUs / 1000),
+  });
   const created = await askService(new URL('/api/v1/diagnoses?wait=180s', url), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -99,7 +121,11 @@ async function diagnoseByService(
 function questionOf(
   flags: Question,
   config: Config,
-): { readonly window: TimeRange; readonly reference?: TimeRange; readonly scope: { readonly service?: string } } {
+): {
+  readonly window: TimeRange;
+  readonly reference?: TimeRange;
+  readonly scope: { readonly service?: string };
+} {
   const nowUs = systemClock.nowUs();
   if (flags.window !== undefined && flags.at !== undefined) {
     throw new AppError('request.invalid', 'Cannot use --window and --at together: give one');
@@ -117,6 +143,7 @@ function questionOf(
 }
 
 function print(report: Report, form: ReportForm, language: Language): string {
-  if (form === 'text') return renderText(report, language, { isColour: process.stdout.isTTY === true });
+  if (form === 'text')
+    return renderText(report, language, { isColour: process.stdout.isTTY === true });
   return renderReport(report, form, language).body;
 }

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { AppError, messageOf } from '../base/errors.ts';
 import { systemClock, US_PER_DAY } from '../base/time.ts';
 import type { Config } from '../config/config.ts';
-import { checkRules } from '../rulebook/rulebook.ts';
+import { checkRules, loadRulebook } from '../rulebook/rulebook.ts';
 import { openTelemetryReader } from '../store/open.ts';
 import { addConfigFlags, loadSettings, rulesDirOf } from './settings.ts';
 
@@ -68,7 +68,10 @@ function checkStore({ dataDir }: Config): Finding {
       const nowUs = systemClock.nowUs();
       // Reads the newest day once: a damaged block shows here.
       reader.scanSpans(
-        { range: { fromUs: nowUs - US_PER_DAY, toUs: nowUs + US_PER_DAY }, sections: ['attributes', 'events', 'links'] },
+        {
+          range: { fromUs: nowUs - US_PER_DAY, toUs: nowUs + US_PER_DAY },
+          sections: ['attributes', 'events', 'links'],
+        },
         () => undefined,
       );
       return {
@@ -86,12 +89,16 @@ function checkStore({ dataDir }: Config): Finding {
 
 function checkRulesFolder(config: Config): Finding {
   const folder = rulesDirOf(config);
-  if (!existsSync(folder)) return { check: 'rules', state: 'bad', message: `${folder} does not exist` };
-  const { findings, ruleCount } = checkRules(folder);
-  const first = findings[0];
-  return first
-    ? { check: 'rules', state: 'bad', message: `${findings.length} problems, the first in ${first.file}: ${first.message}` }
-    : { check: 'rules', state: 'ok', message: `${ruleCount} rules in ${folder}` };
+  if (!existsSync(folder))
+    return { check: 'rules', state: 'bad', message: `${folder} does not exist` };
+  const errors = checkRules(folder).filter(({ severity }) => severity === 'error');
+  const first = errors[0];
+  if (first) {
+    const message = `${errors.length} problems, the first in ${first.file}: ${first.message}`;
+    return { check: 'rules', state: 'bad', message };
+  }
+  const { rules } = loadRulebook(folder);
+  return { check: 'rules', state: 'ok', message: `${rules.length} rules in ${folder}` };
 }
 
 async function checkPorts(config: Config): Promise<readonly Finding[]> {
@@ -111,7 +118,11 @@ async function checkPorts(config: Config): Promise<readonly Finding[]> {
       const isFree = await canListen(config.listenHost, port);
       return isFree
         ? { check, state: 'ok', message: `${port} is free` }
-        : { check, state: 'bad', message: `${config.listenHost}:${port} is taken by another program` };
+        : {
+            check,
+            state: 'bad',
+            message: `${config.listenHost}:${port} is taken by another program`,
+          };
     }),
   );
 }
@@ -128,7 +139,8 @@ async function checkProbeTargets({ probes }: Config): Promise<readonly Finding[]
       {
         check: 'probes',
         state: 'warning',
-        message: 'no service is registered: hypotheses are checked on stored data only (probes.services)',
+        message:
+          'no service is registered: hypotheses are checked on stored data only (probes.services)',
       },
     ];
   }
@@ -136,14 +148,21 @@ async function checkProbeTargets({ probes }: Config): Promise<readonly Finding[]
     targets.map(([check, url]) =>
       reach(url).then(
         (status): Finding => ({ check, state: 'ok', message: `${url} answers ${status}` }),
-        (thrown: unknown): Finding => ({ check, state: 'warning', message: `${url}: ${messageOf(thrown)}` }),
+        (thrown: unknown): Finding => ({
+          check,
+          state: 'warning',
+          message: `${url}: ${messageOf(thrown)}`,
+        }),
       ),
     ),
   );
 }
 
 async function reach(url: string): Promise<number> {
-  const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(REACH_TIMEOUT_MS) });
+  const response = await fetch(url, {
+    redirect: 'manual',
+    signal: AbortSignal.timeout(REACH_TIMEOUT_MS),
+  });
   await response.body?.cancel();
   if (response.status >= 500) throw new AppError('probe.failed', `it answers ${response.status}`);
   return response.status;
@@ -159,5 +178,7 @@ function canListen(host: string, port: number): Promise<boolean> {
 
 function describe(findings: readonly Finding[]): string {
   const marks = { ok: '  ok', warning: 'warn', bad: ' BAD' } as const;
-  return findings.map(({ check, state, message }) => `${marks[state]}  ${check}: ${message}\n`).join('');
+  return findings
+    .map(({ check, state, message }) => `${marks[state]}  ${check}: ${message}\n`)
+    .join('');
 }

@@ -1,14 +1,19 @@
 /** `taproot import`: OTLP files into a data folder, or to a running receiver. */
 import { gzipSync } from 'node:zlib';
-import type { Command } from 'commander';
 import { ProxyTracerProvider } from '@opentelemetry/api';
+import type { Command } from 'commander';
 import { createCounters } from '../base/counters.ts';
 import { AppError, messageOf } from '../base/errors.ts';
 import { createLog } from '../base/log.ts';
 import { systemClock } from '../base/time.ts';
-import { createNormaliser } from '../coze/coze.ts';
 import type { Config } from '../config/config.ts';
-import { type ImportProgress, type ImportResult, importPaths, type Send } from '../pipeline/import.ts';
+import { createNormaliser } from '../coze/coze.ts';
+import {
+  type ImportProgress,
+  type ImportResult,
+  importPaths,
+  type Send,
+} from '../pipeline/import.ts';
 import { createIngestPipeline } from '../pipeline/ingest.ts';
 import { loadUserIdKey } from '../pipeline/user-id-key.ts';
 import { openTelemetryWriter } from '../store/open.ts';
@@ -23,18 +28,20 @@ export function addImport(program: Command): void {
   )
     .option('--to <url>', 'send to an OTLP/HTTP receiver instead of the data folder')
     .option('--json', 'print the result as JSON')
-    .action(async (paths: string[], flags: Record<string, unknown> & { to?: string; json?: boolean }) => {
-      const { to, json, ...configFlags } = flags;
-      const { config } = loadSettings(configFlags);
-      const onProgress = process.stderr.isTTY ? drawProgress : () => undefined;
-      const result =
-        to === undefined
-          ? await importLocally(paths, config, onProgress)
-          : await importPaths(paths, { send: sendTo(new URL(to)), onProgress });
-      if (process.stderr.isTTY) process.stderr.write('\n');
-      process.stdout.write(json ? `${JSON.stringify(result)}\n` : describe(result));
-      if (result.refusedCount > 0) process.exitCode = 1;
-    });
+    .action(
+      async (paths: string[], flags: Record<string, unknown> & { to?: string; json?: boolean }) => {
+        const { to, json, ...configFlags } = flags;
+        const { config } = loadSettings(configFlags);
+        const onProgress = process.stderr.isTTY ? drawProgress : () => undefined;
+        const result =
+          to === undefined
+            ? await importLocally(paths, config, onProgress)
+            : await importPaths(paths, { send: sendTo(new URL(to)), onProgress });
+        if (process.stderr.isTTY) process.stderr.write('\n');
+        process.stdout.write(json ? `${JSON.stringify(result)}\n` : describe(result));
+        if (result.refusedCount > 0) process.exitCode = 1;
+      },
+    );
 }
 
 async function importLocally(
@@ -46,7 +53,10 @@ async function importLocally(
   try {
     const pipeline = createIngestPipeline({
       writer,
-      normaliser: createNormaliser({ userIds: config.userIds, userIdKey: loadUserIdKey(config.dataDir) }),
+      normaliser: createNormaliser({
+        userIds: config.userIds,
+        userIdKey: loadUserIdKey(config.dataDir),
+      }),
       clock: systemClock,
       counters: createCounters(),
       log: createLog({ level: config.logLevel, isPretty: process.stderr.isTTY === true }),
@@ -74,13 +84,19 @@ function sendTo(base: URL): Send {
         body: request.compression === 'gzip' ? request.body : gzipSync(request.body),
         signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
       }).catch((cause: unknown) => {
-        throw new AppError('store.unavailable', `Cannot reach ${url.origin}: ${messageOf(cause)}`, { cause });
+        throw new AppError('store.unavailable', `Cannot reach ${url.origin}: ${messageOf(cause)}`, {
+          cause,
+        });
       });
       const body = await response.text();
       if (response.ok) return { kind: 'stored', rejectedCount: 0, message: '' };
       const isBusy = response.status === 429 || response.status === 503;
       if (!isBusy || attempt >= SEND_TRIES_MAX) {
-        return { kind: 'refused', code: 'store.rejected', message: `${response.status} ${body.slice(0, 300)}` };
+        return {
+          kind: 'refused',
+          code: 'store.rejected',
+          message: `${response.status} ${body.slice(0, 300)}`,
+        };
       }
       const waitSeconds = Number(response.headers.get('retry-after') ?? '1') || 1;
       await new Promise((resolve) => setTimeout(resolve, waitSeconds * 1000));

@@ -21,7 +21,9 @@ export function addReports(program: Command): void {
     .option('--json', 'print the list as JSON')
     .action(async (flags: ServiceFlags) => {
       const { base, language } = target(flags);
-      const text = await askService(new URL('/api/v1/reports?limit=50', base), { timeoutMs: ANSWER_TIMEOUT_MS });
+      const text = await askService(new URL('/api/v1/reports?limit=50', base), {
+        timeoutMs: ANSWER_TIMEOUT_MS,
+      });
       process.stdout.write(flags.json ? `${text.trim()}\n` : listText(text, language));
     });
   withUrl(program.command('report').description('print a report').argument('<id>'))
@@ -51,13 +53,19 @@ export function addReports(program: Command): void {
 }
 
 function withUrl(command: Command): Command {
-  return addConfigFlags(command).option('--url <url>', 'API of the service (default: the configured port here)');
+  return addConfigFlags(command).option(
+    '--url <url>',
+    'API of the service (default: the configured port here)',
+  );
 }
 
 function target(flags: ServiceFlags): { readonly base: URL; readonly language: Language } {
   const { url, format: _format, lang, json: _json, ...configFlags } = flags;
   const { config } = loadSettings(configFlags);
-  return { base: apiUrlOf(url === undefined ? {} : { url }, config), language: lang ?? config.language };
+  return {
+    base: apiUrlOf(url === undefined ? {} : { url }, config),
+    language: lang ?? config.language,
+  };
 }
 
 function reportUrl(

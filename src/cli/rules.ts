@@ -1,6 +1,6 @@
 /** `taproot rules check`: whether a folder of rules can be used, and what is wrong where. */
 import type { Command } from 'commander';
-import { checkRules } from '../rulebook/rulebook.ts';
+import { checkRules, loadRulebook } from '../rulebook/rulebook.ts';
 import { addConfigFlags, loadSettings, rulesDirOf } from './settings.ts';
 
 export function addRules(program: Command): void {
@@ -10,13 +10,18 @@ export function addRules(program: Command): void {
     .action((dir: string | undefined, flags: Record<string, unknown> & { json?: boolean }) => {
       const { json, ...configFlags } = flags;
       const folder = dir ?? rulesDirOf(loadSettings(configFlags).config);
-      const { findings, ruleCount } = checkRules(folder);
+      const findings = checkRules(folder);
+      const hasError = findings.some(({ severity }) => severity === 'error');
+      const ruleCount = hasError ? undefined : loadRulebook(folder).rules.length;
       if (json) {
         process.stdout.write(`${JSON.stringify({ dir: folder, ruleCount, findings })}\n`);
       } else {
-        for (const { file, message } of findings) process.stdout.write(`${file}: ${message}\n`);
-        process.stdout.write(`${ruleCount} rules, ${findings.length} problems\n`);
+        for (const { file, severity, message } of findings) {
+          process.stdout.write(`${severity}: ${file}: ${message}\n`);
+        }
+        const outcome = hasError ? 'the rules cannot be used' : `${ruleCount} rules are good`;
+        process.stdout.write(`${outcome}\n`);
       }
-      if (findings.length > 0) process.exitCode = 1;
+      if (hasError) process.exitCode = 1;
     });
 }

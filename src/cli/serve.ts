@@ -29,7 +29,10 @@ export function addServe(program: Command): void {
         'taproot is ready',
       );
       const signal = await Promise.race([stopSignal, service.failed]);
-      log.info({ signal }, 'stopping: refusing new work, draining, flushing; a second signal ends at once');
+      log.info(
+        { signal },
+        'stopping: refusing new work, draining, flushing; a second signal ends at once',
+      );
       process.once('SIGINT', () => process.exit(130));
       process.once('SIGTERM', () => process.exit(143));
       await service.stop();

@@ -2,7 +2,8 @@
 import type { Command } from 'commander';
 import { findPackage } from '../base/package.ts';
 import type { Config } from '../config/config.ts';
-import { environment, type LoadedConfig, loadConfig } from '../config/load.ts';
+import { environment } from '../config/environment.ts';
+import { type LoadedConfig, loadConfig } from '../config/load.ts';
 
 /** Flags of every command that reads the configuration. */
 export function addConfigFlags(command: Command): Command {

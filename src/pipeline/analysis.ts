@@ -23,7 +23,10 @@ export interface AnalysisOptions {
   readonly telemetry: TelemetryReader;
   readonly state: StateStore;
   /** What an investigation needs besides the stores; asked anew for each, so that rules reload. */
-  readonly investigation: () => Omit<InvestigateDependencies, 'telemetry' | 'state' | 'learned' | 'topology'>;
+  readonly investigation: () => Omit<
+    InvestigateDependencies,
+    'telemetry' | 'state' | 'learned' | 'topology'
+  >;
   readonly counters: Counters;
   readonly log: Log;
   /** Random part of a report id. */
@@ -34,7 +37,10 @@ export interface AnalysisOptions {
 }
 
 export interface Analysis {
-  startInvestigation(request: InvestigationRequest, alertKeys: readonly string[]): { readonly reportId: string };
+  startInvestigation(
+    request: InvestigationRequest,
+    alertKeys: readonly string[],
+  ): { readonly reportId: string };
   /** The report when it is done; undefined when it is not within the time. Throws what the run threw. */
   waitForReport(reportId: string, timeoutMs: number): Promise<Report | undefined>;
   /** True while the report is queued or running. */
@@ -74,7 +80,8 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
   let isStopping = false;
 
   function startInvestigation(request: InvestigationRequest): { readonly reportId: string } {
-    if (isStopping) throw new AppError('ingest.stopping', 'Cannot investigate: Taproot is stopping');
+    if (isStopping)
+      throw new AppError('ingest.stopping', 'Cannot investigate: Taproot is stopping');
     if (queue.length >= LIMITS.analysesQueuedMax) {
       throw new AppError(
         'analysis.overloaded',
@@ -128,7 +135,11 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
       counters.add('taproot_analysis_completed_total', 1, { verdict: report.verdict });
       counters.add('taproot_analysis_ms_total', report.times.totalMs);
       log.info(
-        { reportId: report.reportId, verdict: report.verdict, ms: Math.round(report.times.totalMs) },
+        {
+          reportId: report.reportId,
+          verdict: report.verdict,
+          ms: Math.round(report.times.totalMs),
+        },
         report.summary.en,
       );
       run.isDone = true;
@@ -187,14 +198,22 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
     isRunning: (reportId) => runs.get(reportId)?.isDone === false,
     subscribe(reportId, listener) {
       const run = runs.get(reportId);
-      if (!run) throw new AppError('request.not_found', `Cannot follow report "${reportId}": it does not run`);
+      if (!run)
+        throw new AppError(
+          'request.not_found',
+          `Cannot follow report "${reportId}": it does not run`,
+        );
       for (const event of run.events) listener(event);
       run.listeners.add(listener);
       return () => run.listeners.delete(listener);
     },
     async verifyAgain(reportId) {
       const report = state.findReport(reportId);
-      if (!report) throw new AppError('request.not_found', `Cannot verify report "${reportId}": there is none`);
+      if (!report)
+        throw new AppError(
+          'request.not_found',
+          `Cannot verify report "${reportId}": there is none`,
+        );
       const verified = await verifyAgain(report, {
         ...options.investigation(),
         telemetry,
@@ -213,7 +232,8 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
       counters.set('taproot_baseline_endpoints', learned.size);
       counters.add('taproot_anomalies_total', result.anomalies.length);
       for (const incident of result.incidents) {
-        if (incident.status === 'open' && incident.reportId === undefined) investigateIncident(incident, nowUs);
+        if (incident.status === 'open' && incident.reportId === undefined)
+          investigateIncident(incident, nowUs);
       }
     },
     async stop(timeoutMs) {
@@ -261,7 +281,10 @@ function publish(run: Run, event: InvestigationEvent): void {
 /** Spans and logs of the traces that the report shows, in the order it shows them. */
 function collectPins(report: Report, telemetry: TelemetryReader): PinnedEvidence {
   const traceIds = [...new Set(report.clusters.flatMap(({ exemplars }) => exemplars))];
-  const range = { fromUs: report.window.fromUs - US_PER_MINUTE, toUs: report.window.toUs + US_PER_MINUTE };
+  const range = {
+    fromUs: report.window.fromUs - US_PER_MINUTE,
+    toUs: report.window.toUs + US_PER_MINUTE,
+  };
   const spans: Span[] = [];
   const logs: LogRecord[] = [];
   for (const traceId of traceIds.slice(0, PINNED_TRACES_MAX)) {
@@ -293,7 +316,10 @@ function settle(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-function afterMs(ms: number): { readonly promise: Promise<undefined>; readonly cancel: () => void } {
+function afterMs(ms: number): {
+  readonly promise: Promise<undefined>;
+  readonly cancel: () => void;
+} {
   let timer: NodeJS.Timeout | undefined;
   const promise = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), ms);

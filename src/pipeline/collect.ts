@@ -35,7 +35,10 @@ const REFERENCE_US_MIN = 20 * 1_000_000;
 /** Metric series of a window. */
 const SERIES_MAX = 20_000;
 
-export function collect(request: InvestigationRequest, dependencies: CollectDependencies): Collected {
+export function collect(
+  request: InvestigationRequest,
+  dependencies: CollectDependencies,
+): Collected {
   const { telemetry } = dependencies;
   const strings = new StringDictionary();
   const periods = choosePeriods(request, dependencies);
@@ -43,10 +46,21 @@ export function collect(request: InvestigationRequest, dependencies: CollectDepe
   const reference = periods.reference && readWindow(telemetry, periods.reference, strings);
   const hasReference = reference !== undefined && rowCountOf(reference) > 0;
   const templates = new Map(
-    telemetry.listTemplates({}).map((template): [string, LogTemplate] => [template.templateId, template]),
+    telemetry
+      .listTemplates({})
+      .map((template): [string, LogTemplate] => [template.templateId, template]),
   );
-  const baselines = baselinesOf(hasReference ? reference : undefined, periods.kind, dependencies.learned);
-  const anomalies = anomaliesOf({ window, reference: hasReference ? reference : undefined, baselines, templates });
+  const baselines = baselinesOf(
+    hasReference ? reference : undefined,
+    periods.kind,
+    dependencies.learned,
+  );
+  const anomalies = anomaliesOf({
+    window,
+    reference: hasReference ? reference : undefined,
+    baselines,
+    templates,
+  });
   const changeRange = { fromUs: periods.window.fromUs - REFERENCE_US, toUs: periods.window.toUs };
   return {
     request: { ...request, window: periods.window },
@@ -55,7 +69,8 @@ export function collect(request: InvestigationRequest, dependencies: CollectDepe
     referenceKind: hasReference ? periods.kind : 'none',
     baselines,
     anomalies,
-    changes: dependencies.state?.listChanges({ range: changeRange, limit: LIMITS.queryRowsMax }) ?? [],
+    changes:
+      dependencies.state?.listChanges({ range: changeRange, limit: LIMITS.queryRowsMax }) ?? [],
     templates,
     topology: dependencies.topology,
   };
@@ -76,7 +91,10 @@ function choosePeriods(request: InvestigationRequest, dependencies: CollectDepen
     return { window: request.window, reference: request.reference, kind: 'given' };
   }
   const kind: ReferenceKind = dependencies.learned.size > 0 ? 'learned' : 'hour-before';
-  const before: TimeRange = { fromUs: request.window.fromUs - REFERENCE_US, toUs: request.window.fromUs };
+  const before: TimeRange = {
+    fromUs: request.window.fromUs - REFERENCE_US,
+    toUs: request.window.fromUs,
+  };
   const onsetUs = findOnsetIn(request, dependencies.telemetry);
   if (onsetUs === undefined) return { window: request.window, reference: before, kind };
   return {
@@ -87,7 +105,10 @@ function choosePeriods(request: InvestigationRequest, dependencies: CollectDepen
 }
 
 /** When the window turned bad, or undefined when it is bad (or good) all along. */
-function findOnsetIn(request: InvestigationRequest, telemetry: TelemetryReader): number | undefined {
+function findOnsetIn(
+  request: InvestigationRequest,
+  telemetry: TelemetryReader,
+): number | undefined {
   const range = { fromUs: request.window.fromUs - 10 * US_PER_MINUTE, toUs: request.window.toUs };
   const { table } = buildSpanTable(telemetry, {
     range,
@@ -100,13 +121,19 @@ function findOnsetIn(request: InvestigationRequest, telemetry: TelemetryReader):
   const onset = findOnset(
     {
       timesUs: Float64Array.from(rows, (row) => table.startUs[row]!),
-      values: Float64Array.from(rows, (row) => logDuration(table, row) - medians.get(table.operation[row]!)!),
+      values: Float64Array.from(
+        rows,
+        (row) => logDuration(table, row) - medians.get(table.operation[row]!)!,
+      ),
       isBad: Uint8Array.from(rows, (row) => table.isError[row]!),
     },
     range,
   );
   if (onset === undefined || onset.onsetUs <= request.window.fromUs) return undefined;
-  const earliestUs = rows.reduce((min, row) => Math.min(min, table.startUs[row]!), Number.POSITIVE_INFINITY);
+  const earliestUs = rows.reduce(
+    (min, row) => Math.min(min, table.startUs[row]!),
+    Number.POSITIVE_INFINITY,
+  );
   return onset.onsetUs - earliestUs >= REFERENCE_US_MIN ? onset.onsetUs : undefined;
 }
 
@@ -145,7 +172,11 @@ function logDuration(table: SpanTable, row: number): number {
   return Math.log(Math.max(1, table.durationUs[row]!));
 }
 
-function readWindow(telemetry: TelemetryReader, range: TimeRange, strings: StringDictionary): WindowData {
+function readWindow(
+  telemetry: TelemetryReader,
+  range: TimeRange,
+  strings: StringDictionary,
+): WindowData {
   const spans = buildSpanTable(telemetry, { range, strings, spansMax: LIMITS.analysisSpansMax });
   const logs = buildLogTable(telemetry, { range, strings, logsMax: LIMITS.analysisLogsMax });
   const metrics = buildSeriesWindows(telemetry, { range, seriesMax: SERIES_MAX });
@@ -171,7 +202,10 @@ function baselinesOf(
   if (kind === 'learned' && reference === undefined) return learned;
   if (reference === undefined) return new Map();
   const source: BaselineSource = kind === 'given' ? 'given' : 'hour-before';
-  const own = learnBaselines(tallyWindow(reference), { source, minutes: minutesOf(reference.range) });
+  const own = learnBaselines(tallyWindow(reference), {
+    source,
+    minutes: minutesOf(reference.range),
+  });
   if (kind !== 'learned') return own;
   const merged = new Map(own);
   for (const [endpointId, band] of learned) {

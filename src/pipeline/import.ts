@@ -25,7 +25,11 @@ export interface ImportResult {
   readonly bytes: number;
   readonly rejectedRows: number;
   /** Requests that were refused, with where they stand; the first hundred. */
-  readonly refused: readonly { readonly file: string; readonly line: number; readonly message: string }[];
+  readonly refused: readonly {
+    readonly file: string;
+    readonly line: number;
+    readonly message: string;
+  }[];
   readonly refusedCount: number;
 }
 
@@ -51,7 +55,8 @@ export async function importPaths(
           total.rejectedRows += reply.rejectedCount;
         } else {
           total.refusedCount++;
-          if (refused.length < REFUSED_LISTED_MAX) refused.push({ file, line, message: reply.message });
+          if (refused.length < REFUSED_LISTED_MAX)
+            refused.push({ file, line, message: reply.message });
         }
       });
       inFlight.add(task);
@@ -68,11 +73,16 @@ const KNOWN_FILE = /\.(jsonl|jsonl\.gz|json|json\.gz|pb|pb\.gz)$/;
 
 async function listFiles(path: string): Promise<string[]> {
   const entry = await stat(path).catch((cause: unknown) => {
-    throw new AppError('request.not_found', `Cannot import "${path}": no such file or folder`, { cause });
+    throw new AppError('request.not_found', `Cannot import "${path}": no such file or folder`, {
+      cause,
+    });
   });
   if (!entry.isDirectory()) {
     if (!KNOWN_FILE.test(path)) {
-      throw new AppError('request.invalid', `Cannot import "${path}": give .jsonl, .jsonl.gz, .json or .pb`);
+      throw new AppError(
+        'request.invalid',
+        `Cannot import "${path}": give .jsonl, .jsonl.gz, .json or .pb`,
+      );
     }
     return [path];
   }
@@ -89,7 +99,10 @@ async function* readRequests(
   if (/\.pb(\.gz)?$/.test(file)) {
     const body = new Uint8Array(await readFile(file));
     const compression = file.endsWith('.gz') ? 'gzip' : '';
-    yield { request: { signal: signalOfName(file), encoding: 'protobuf', compression, body }, line: 1 };
+    yield {
+      request: { signal: signalOfName(file), encoding: 'protobuf', compression, body },
+      line: 1,
+    };
     return;
   }
   const raw = createReadStream(file);

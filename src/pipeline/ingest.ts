@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { SpanStatusCode, type Tracer } from '@opentelemetry/api';
 import type { Counters } from '../base/counters.ts';
-import { AppError, isAppError, messageOf } from '../base/errors.ts';
+import { AppError, isAppError, messageOf, unreachable } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/time.ts';
@@ -14,7 +14,6 @@ import type { Normaliser } from '../coze/coze.ts';
 import { LogColumns, PointColumns, SpanColumns } from '../model/columns.ts';
 import { StringDictionary } from '../model/dictionary.ts';
 import type { LogTemplate } from '../model/tally.ts';
-import { unreachable } from '../base/errors.ts';
 import {
   type DecodeOutcome,
   decodeLogs,
@@ -126,7 +125,10 @@ export function createIngestPipeline(dependencies: IngestDependencies): IngestPi
         refuseAll(closing, thrown);
       } else {
         // One poison request must not fail its neighbours: each is tried alone.
-        log.warn({ error: messageOf(thrown), requests: closing.pending.length }, 'group refused, trying its requests alone');
+        log.warn(
+          { error: messageOf(thrown), requests: closing.pending.length },
+          'group refused, trying its requests alone',
+        );
         for (const pending of closing.pending) commitAlone(pending);
       }
       return;
@@ -174,7 +176,12 @@ function rowCountOf(group: Group): number {
 
 function decodeInto(
   group: Group,
-  item: { readonly request: IngestRequest; readonly body: Uint8Array; readonly hash: Uint8Array; readonly nowUs: number },
+  item: {
+    readonly request: IngestRequest;
+    readonly body: Uint8Array;
+    readonly hash: Uint8Array;
+    readonly nowUs: number;
+  },
 ): Pending {
   const before = [group.spans.count, group.logs.count, group.points.count] as const;
   const outcome = decode(group, item);
@@ -225,7 +232,8 @@ function writeGroup(
   dependencies.normaliser.normalisePoints(points, 0);
   const write = () => {
     steps.miner.assign(logs, 0, logs.count);
-    for (const template of steps.miner.takeNew()) steps.unannounced.set(template.templateId, template);
+    for (const template of steps.miner.takeNew())
+      steps.unannounced.set(template.templateId, template);
     steps.tally.addSpans(spans, 0, spans.count);
     steps.tally.addLogs(logs, 0, logs.count);
     dependencies.writer.write({
@@ -239,7 +247,12 @@ function writeGroup(
     steps.unannounced.clear();
   };
   if (isOwnTelemetry(spans)) write();
-  else traceCommit(dependencies.tracer, { spans: spans.count, logs: logs.count, points: points.count }, write);
+  else
+    traceCommit(
+      dependencies.tracer,
+      { spans: spans.count, logs: logs.count, points: points.count },
+      write,
+    );
 }
 
 function traceCommit(
@@ -248,7 +261,11 @@ function traceCommit(
   write: () => void,
 ): void {
   const span = tracer.startSpan('ingest.commit', {
-    attributes: { 'taproot.spans': rows.spans, 'taproot.logs': rows.logs, 'taproot.points': rows.points },
+    attributes: {
+      'taproot.spans': rows.spans,
+      'taproot.logs': rows.logs,
+      'taproot.points': rows.points,
+    },
   });
   try {
     write();
@@ -272,7 +289,8 @@ function acknowledge(pending: Pending, counters: Counters): void {
   const { signal } = pending.request;
   const { acceptedCount, rejectedCount, message } = pending.outcome;
   counters.add('taproot_ingest_rows_total', acceptedCount, { signal });
-  if (rejectedCount > 0) counters.add('taproot_ingest_rejected_rows_total', rejectedCount, { signal });
+  if (rejectedCount > 0)
+    counters.add('taproot_ingest_rejected_rows_total', rejectedCount, { signal });
   settle(pending, { kind: 'stored', rejectedCount, message });
 }
 
@@ -288,7 +306,10 @@ function refusalOf(
     thrown instanceof AppError
       ? thrown
       : new AppError('internal', `Cannot ingest: ${messageOf(thrown)}`, { cause: thrown });
-  context.counters.add('taproot_ingest_refused_total', 1, { signal: context.signal, code: error.code });
+  context.counters.add('taproot_ingest_refused_total', 1, {
+    signal: context.signal,
+    code: error.code,
+  });
   if (error.code === 'internal' || error.code.startsWith('store.')) {
     context.log.error({ err: thrown, signal: context.signal }, 'ingest refused');
   }

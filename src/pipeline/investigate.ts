@@ -123,7 +123,10 @@ function createSteps(request: InvestigationRequest, context: InvestigateContext)
     sayProbe(hypothesisId: string, run: ProbeRun): void {
       const { outcome, plan, observed } = run;
       if (outcome === 'inconclusive') {
-        const message = { zh: `探针 ${plan.target}:${observed.zh}`, en: `Probe ${plan.target}: ${observed.en}` };
+        const message = {
+          zh: `探针 ${plan.target}:${observed.zh}`,
+          en: `Probe ${plan.target}: ${observed.en}`,
+        };
         say({ type: 'progress', atUs: clock.nowUs(), data: { step: 'verify', message } });
         return;
       }

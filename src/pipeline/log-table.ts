@@ -9,7 +9,11 @@ import type { SeriesPoints, TelemetryReader } from '../store/api/telemetry.ts';
 
 export function buildLogTable(
   reader: TelemetryReader,
-  options: { readonly range: TimeRange; readonly strings: StringDictionary; readonly logsMax: number },
+  options: {
+    readonly range: TimeRange;
+    readonly strings: StringDictionary;
+    readonly logsMax: number;
+  },
 ): { readonly table: LogTable; readonly isCut: boolean } {
   const table = new LogTable(options.strings);
   let isCut = false;
@@ -118,7 +122,9 @@ function windowOf(points: SeriesPoints, range: TimeRange): SeriesWindow {
     timesUs: Float64Array.from(times),
     values: Float64Array.from(values),
     ...(isCounted ? { observationCounts: Float64Array.from(observations) } : {}),
-    exemplars: points.exemplars.filter(({ timeUs }) => timeUs >= range.fromUs && timeUs < range.toUs),
+    exemplars: points.exemplars.filter(
+      ({ timeUs }) => timeUs >= range.fromUs && timeUs < range.toUs,
+    ),
   };
 }
 
@@ -134,7 +140,9 @@ function stepOf(
     ? (points.timesUs[index]! - points.timesUs[index - 1]!) / US_PER_SECOND
     : 0;
   if (points.series.temporality === 'delta') {
-    return hasPrevious || points.series.kind !== 'sum' ? { value, observations, seconds } : undefined;
+    return hasPrevious || points.series.kind !== 'sum'
+      ? { value, observations, seconds }
+      : undefined;
   }
   if (!hasPrevious) return undefined;
   const previousValue = points.values[index - 1]!;

@@ -12,8 +12,8 @@ import { createCounters } from '../base/counters.ts';
 import { AppError, messageOf } from '../base/errors.ts';
 import { silentLog } from '../base/log.ts';
 import { systemClock, type TimeRange, US_PER_MS } from '../base/time.ts';
-import { createNormaliser } from '../coze/coze.ts';
 import { type Config, configSchema } from '../config/config.ts';
+import { createNormaliser } from '../coze/coze.ts';
 import type { InvestigationRequest } from '../model/investigation.ts';
 import type { Report, Scope } from '../model/report.ts';
 import type { Rulebook } from '../model/rule.ts';
@@ -152,7 +152,9 @@ async function loadCase(folder: string): Promise<z.infer<typeof caseSchema>> {
   try {
     return caseSchema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (thrown) {
-    throw new AppError('request.invalid', `Cannot read case "${path}": ${messageOf(thrown)}`, { cause: thrown });
+    throw new AppError('request.invalid', `Cannot read case "${path}": ${messageOf(thrown)}`, {
+      cause: thrown,
+    });
   }
 }
 
@@ -162,7 +164,10 @@ async function loadTopology(path: string): Promise<readonly (readonly [string, s
   if (!existsSync(path)) return [];
   const parsed = topologySchema.safeParse(JSON.parse(await readFile(path, 'utf8')));
   if (!parsed.success) {
-    throw new AppError('request.invalid', `Cannot read topology "${path}": ${parsed.error.message}`);
+    throw new AppError(
+      'request.invalid',
+      `Cannot read topology "${path}": ${parsed.error.message}`,
+    );
   }
   return parsed.data.edges;
 }

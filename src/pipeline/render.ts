@@ -18,7 +18,10 @@ export function renderReport(
         body: `${JSON.stringify(renderJson(report, language), null, 2)}\n`,
       };
     case 'md':
-      return { contentType: 'text/markdown; charset=utf-8', body: renderMarkdown(report, language) };
+      return {
+        contentType: 'text/markdown; charset=utf-8',
+        body: renderMarkdown(report, language),
+      };
     case 'html':
       return { contentType: 'text/html; charset=utf-8', body: renderHtml(report, language, {}) };
     case 'text':

@@ -25,7 +25,11 @@ export interface SpanTableResult {
  */
 export function buildSpanTable(
   reader: TelemetryReader,
-  options: { readonly range: TimeRange; readonly strings: StringDictionary; readonly spansMax: number },
+  options: {
+    readonly range: TimeRange;
+    readonly strings: StringDictionary;
+    readonly spansMax: number;
+  },
 ): SpanTableResult {
   const { range, strings } = options;
   const scanRange = { fromUs: range.fromUs - SLACK_US, toUs: range.toUs + SLACK_US };
@@ -191,11 +195,19 @@ class DictionaryBridge {
     return id;
   }
 
-  attribute(item: { readonly key: number; readonly type: number; readonly value: number }): BridgedAttribute {
+  attribute(item: {
+    readonly key: number;
+    readonly type: number;
+    readonly value: number;
+  }): BridgedAttribute {
     const key = this.id(item.key);
     switch (item.type) {
       case VALUE_TYPE.bool:
-        return { key, text: this.#to.idOfString(item.value === 1 ? 'true' : 'false'), number: item.value };
+        return {
+          key,
+          text: this.#to.idOfString(item.value === 1 ? 'true' : 'false'),
+          number: item.value,
+        };
       case VALUE_TYPE.int:
       case VALUE_TYPE.double:
         return { key, text: this.#to.idOfString(String(item.value)), number: item.value };
@@ -212,7 +224,8 @@ class DictionaryBridge {
 /** A trace's place in [0, 1), from its id alone. */
 function traceShareOf(bytes: Uint8Array, start: number): number {
   let hash = 0x811c9dc5;
-  for (let index = start; index < start + 16; index++) hash = Math.imul(hash ^ bytes[index]!, 0x01000193);
+  for (let index = start; index < start + 16; index++)
+    hash = Math.imul(hash ^ bytes[index]!, 0x01000193);
   return (hash >>> 0) / 0x1_0000_0000;
 }
 
@@ -365,7 +378,11 @@ function walkCriticalPath(
   children: ReadonlyMap<number, readonly number[]>,
 ): void {
   const stack: { row: number; fromUs: number; toUs: number }[] = [
-    { row: root, fromUs: table.startUs[root]!, toUs: table.startUs[root]! + table.durationUs[root]! },
+    {
+      row: root,
+      fromUs: table.startUs[root]!,
+      toUs: table.startUs[root]! + table.durationUs[root]!,
+    },
   ];
   for (let item = stack.pop(); item; item = stack.pop()) {
     let cursorUs = item.toUs;

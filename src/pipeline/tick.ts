@@ -32,9 +32,15 @@ export function runTick(input: {
   readonly state: StateStore;
 }): TickResult {
   const { telemetry, state } = input;
-  const judged: TimeRange = { fromUs: minuteOf(input.nowUs) - JUDGED_US, toUs: minuteOf(input.nowUs) };
+  const judged: TimeRange = {
+    fromUs: minuteOf(input.nowUs) - JUDGED_US,
+    toUs: minuteOf(input.nowUs),
+  };
   const history: TimeRange = { fromUs: judged.fromUs - LEARNING_US, toUs: judged.fromUs };
-  const earlier = state.listIncidents({ range: { ...history, toUs: judged.toUs }, limit: LIMITS.queryRowsMax });
+  const earlier = state.listIncidents({
+    range: { ...history, toUs: judged.toUs },
+    limit: LIMITS.queryRowsMax,
+  });
 
   const isLearnable = outsideOf(earlier);
   const learning = telemetry

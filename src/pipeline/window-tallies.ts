@@ -55,7 +55,10 @@ export function tallyWindow({ spans }: WindowData): readonly Tally[] {
         sketch: { buckets: buckets.map(([bucket]) => bucket), counts: buckets.map(([, n]) => n) },
       };
     })
-    .sort((a, b) => a.minuteUs - b.minuteUs || compareText(a.endpoint.endpointId, b.endpoint.endpointId));
+    .sort(
+      (a, b) =>
+        a.minuteUs - b.minuteUs || compareText(a.endpoint.endpointId, b.endpoint.endpointId),
+    );
 }
 
 /** Log lines per template and minute, by minute then template id. */

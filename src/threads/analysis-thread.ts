@@ -12,17 +12,19 @@ import { renderReport } from '../pipeline/render.ts';
 import { createProbeRunner } from '../plugin/probes/probes.ts';
 import { createRulebookHolder } from '../rulebook/rulebook.ts';
 import { openStateStore, openTelemetryReader } from '../store/open.ts';
+import { localUrl } from './local-url.ts';
 import type { AnalysisSettings } from './messages.ts';
 import { createRpc } from './rpc.ts';
 import { startSelfTracing } from './self-tracing.ts';
-import { localUrl } from './local-url.ts';
 
 /** Late spans of a minute may still come this long after its end. */
 const TICK_GRACE_MS = 10_000;
 
 const settings = workerData as AnalysisSettings; // made by service.ts
 const { config } = settings;
-const log = createLog({ level: config.logLevel, isPretty: settings.isPretty }).child({ thread: 'analysis' });
+const log = createLog({ level: config.logLevel, isPretty: settings.isPretty }).child({
+  thread: 'analysis',
+});
 const counters = createCounters();
 const telemetry = openTelemetryReader({ dataDir: config.dataDir });
 const state = openStateStore({ dataDir: config.dataDir });
@@ -99,7 +101,7 @@ const backend: ApiBackend = {
   verifyAgain: analysis.verifyAgain,
   baselines: analysis.baselines,
   rules: rules.current,
-  reloadRules: rules.reload,
+  reloadRules,
   counterSamples: async () => [
     ...counters.snapshot(),
     ...(await rpc.call<readonly CounterSample[]>('counters', undefined)),
@@ -107,6 +109,16 @@ const backend: ApiBackend = {
   isReady: () => api !== undefined && !isStopping,
   renderReport,
 };
+
+function reloadRules(): { readonly ok: boolean; readonly message: string } {
+  const { isReloaded, ruleCount, problem } = rules.reload();
+  return isReloaded
+    ? { ok: true, message: `${ruleCount} rules loaded` }
+    : {
+        ok: false,
+        message: `${problem ?? 'unknown problem'}; the ${ruleCount} rules from before stay`,
+      };
+}
 
 /** A tick shortly after each whole minute. */
 function scheduleTick(): void {

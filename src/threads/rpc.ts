@@ -8,7 +8,11 @@ import { AppError, type ErrorCode, isAppError, messageOf } from '../base/errors.
 export type RpcHandlers = Readonly<Record<string, (payload: never) => unknown>>;
 
 export interface Rpc {
-  call<Result>(method: string, payload: unknown, transfer?: readonly TransferListItem[]): Promise<Result>;
+  call<Result>(
+    method: string,
+    payload: unknown,
+    transfer?: readonly TransferListItem[],
+  ): Promise<Result>;
   /** Says something that needs no answer. */
   notify(method: string, payload: unknown): void;
   /** Fails every call that waits: the other side is gone. */
@@ -16,19 +20,33 @@ export interface Rpc {
 }
 
 type Message =
-  | { readonly kind: 'call'; readonly id: number; readonly method: string; readonly payload: unknown }
+  | {
+      readonly kind: 'call';
+      readonly id: number;
+      readonly method: string;
+      readonly payload: unknown;
+    }
   | { readonly kind: 'notify'; readonly method: string; readonly payload: unknown }
   | { readonly kind: 'result'; readonly id: number; readonly value: unknown }
-  | { readonly kind: 'error'; readonly id: number; readonly code: ErrorCode; readonly message: string };
+  | {
+      readonly kind: 'error';
+      readonly id: number;
+      readonly code: ErrorCode;
+      readonly message: string;
+    };
 
 export function createRpc(port: MessagePort | Worker, handlers: RpcHandlers): Rpc {
-  const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
+  const waiting = new Map<
+    number,
+    { resolve: (value: never) => void; reject: (error: Error) => void }
+  >();
   let nextId = 1;
 
   async function answer(message: Extract<Message, { kind: 'call' }>): Promise<void> {
     try {
       const handler = handlers[message.method];
-      if (!handler) throw new AppError('internal', `Cannot call "${message.method}": no such method`);
+      if (!handler)
+        throw new AppError('internal', `Cannot call "${message.method}": no such method`);
       const value = await handler(message.payload as never); // both ends are ours
       port.postMessage({ kind: 'result', id: message.id, value } satisfies Message);
     } catch (thrown) {

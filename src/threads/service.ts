@@ -9,8 +9,8 @@ import { AppError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import { type IngestReply, type IngestRequest, startReceiver } from '../receive/receive.ts';
-import type { AnalysisSettings, WorkerSettings } from './messages.ts';
 import { localUrl } from './local-url.ts';
+import type { AnalysisSettings, WorkerSettings } from './messages.ts';
 import { createRpc, type Rpc } from './rpc.ts';
 
 export interface Service {
@@ -111,20 +111,24 @@ function startThread(
     const error =
       cause instanceof AppError
         ? cause
-        : new AppError('internal', `Cannot go on: thread ${file} died: ${cause.message}`, { cause });
+        : new AppError('internal', `Cannot go on: thread ${file} died: ${cause.message}`, {
+            cause,
+          });
     rpc.fail(error);
     die(error);
   });
   return { worker, rpc };
 }
 
-/** The body's memory moves to the store thread; a pooled buffer is copied, for others live in it too. */
-async function submitTo(store: Rpc, request: IngestRequest): Promise<IngestReply> {
-  const isWhole = request.body.byteLength === request.body.buffer.byteLength;
-  const body = isWhole ? request.body : request.body.slice();
-  return store.call<IngestReply>('ingest', { ...request, body }, [body.buffer as ArrayBuffer]);
+/** The body's memory moves to the store thread: the receiver hands over a body that has its own buffer. */
+function submitTo(store: Rpc, request: IngestRequest): Promise<IngestReply> {
+  const buffer = request.body.buffer as ArrayBuffer; // by the contract of IngestRequest
+  return store.call<IngestReply>('ingest', request, [buffer]);
 }
 
 async function countersOfAll(own: Counters, store: Rpc): Promise<readonly CounterSample[]> {
-  return [...own.snapshot(), ...(await store.call<readonly CounterSample[]>('counters', undefined))];
+  return [
+    ...own.snapshot(),
+    ...(await store.call<readonly CounterSample[]>('counters', undefined)),
+  ];
 }

@@ -32,7 +32,10 @@ const tracer: Tracer = {
 
 const pipeline = createIngestPipeline({
   writer,
-  normaliser: createNormaliser({ userIds: config.userIds, userIdKey: loadUserIdKey(config.dataDir) }),
+  normaliser: createNormaliser({
+    userIds: config.userIds,
+    userIdKey: loadUserIdKey(config.dataDir),
+  }),
   clock: systemClock,
   counters,
   log,
