@@ -1,0 +1,270 @@
+/** What the analysis could not see, how sound the telemetry is, and what to collect next. */
+import type { Clustered } from '../model/investigation.ts';
+import type { Gap } from '../model/report.ts';
+import type { Text } from '../model/text.ts';
+import { STAGES } from '../model/vocabulary.ts';
+import { NO_ROW, type SpanTable, type WindowData } from '../model/window.ts';
+import { percent } from './format.ts';
+
+/** Above these shares a fault of the telemetry is worth a line. */
+const ORPHAN_SHARE_MAX = 0.01;
+const OTHER_TIME_SHARE_MAX = 0.2;
+const NAMELESS_SHARE_MAX = 0;
+const SKEW_SHARE_MAX = 0.01;
+/** A child may begin this much before its parent before clocks are called skewed. */
+const SKEW_TOLERANCE_US = 2000;
+
+export function buildGaps(clustered: Clustered, options: { readonly isPartial: boolean }): Gap[] {
+  const { window } = clustered;
+  const gaps: Gap[] = [];
+  if (window.spans.count === 0) gaps.push(GAPS.noTraces);
+  if (window.logs.count === 0) gaps.push(GAPS.noLogs);
+  else if (window.spans.count > 0 && !hasLinkedLog(window)) gaps.push(GAPS.unlinkedLogs);
+  if (window.series.length === 0) gaps.push(GAPS.noMetrics);
+  if (clustered.referenceKind === 'none') gaps.push(GAPS.noReference);
+  else if (clustered.referenceKind === 'hour-before') gaps.push(GAPS.hourBefore);
+  if (window.isSampled || clustered.reference?.isSampled) gaps.push(GAPS.sampled);
+  if (options.isPartial) gaps.push(GAPS.partial);
+  return gaps;
+}
+
+const GAPS = {
+  noTraces: {
+    what: { zh: '没有链路', en: 'No traces' },
+    why: { zh: '窗口内没有收到任何 span', en: 'No span arrived for the window' },
+    effect: {
+      zh: '无法聚类异常请求，也无法判断调用方向',
+      en: 'Requests cannot be clustered and the direction of calls is unknown',
+    },
+  },
+  noLogs: {
+    what: { zh: '没有日志', en: 'No logs' },
+    why: { zh: '窗口内没有收到任何日志', en: 'No log record arrived for the window' },
+    effect: {
+      zh: '少一类独立证据；错误原文看不到',
+      en: 'One independent kind of evidence is missing; error texts are not visible',
+    },
+  },
+  unlinkedLogs: {
+    what: { zh: '日志与链路未关联', en: 'Logs are not linked to traces' },
+    why: { zh: '日志里没有 trace id', en: 'No log record carries a trace id' },
+    effect: {
+      zh: '日志只能按服务和时间对应，不能对应到具体请求',
+      en: 'Logs can be matched by service and time only, not by request',
+    },
+  },
+  noMetrics: {
+    what: { zh: '没有指标', en: 'No metrics' },
+    why: { zh: '窗口内没有收到任何指标点', en: 'No metric point arrived for the window' },
+    effect: {
+      zh: '连接池、CPU、内存等资源状态无从判断',
+      en: 'The state of resources (pools, CPU, memory) is not visible',
+    },
+  },
+  noReference: {
+    what: { zh: '没有参照时段', en: 'No reference period' },
+    why: {
+      zh: '没有指定参照，也还没有学到基线',
+      en: 'None was named and no baseline is learned yet',
+    },
+    effect: {
+      zh: '异常只能与同一窗口内的其他请求比较，整个窗口都有的变慢看不出来',
+      en: 'Anomalies are judged against other requests of the same window; what is slow throughout is not seen',
+    },
+  },
+  hourBefore: {
+    what: { zh: '参照只是窗口前一小时', en: 'The reference is only the hour before' },
+    why: { zh: '尚未学到该端点的基线', en: 'No baseline of the endpoints is learned yet' },
+    effect: {
+      zh: '周期性的波动可能被当成异常',
+      en: 'A change that recurs every day or week may pass for an anomaly',
+    },
+  },
+  sampled: {
+    what: { zh: '链路经过抽样', en: 'Traces were sampled' },
+    why: {
+      zh: '数据量超过一次分析能读取的上限',
+      en: 'The period holds more rows than one analysis may read',
+    },
+    effect: {
+      zh: '请求数是抽样内的数；少见的现象可能没有读到',
+      en: 'Request counts are counts of the sample; rare behaviour may be missing',
+    },
+  },
+  partial: {
+    what: { zh: '分析没有做完', en: 'The analysis is not complete' },
+    why: { zh: '到了时间上限', en: 'It reached its time limit' },
+    effect: { zh: '有的探针没有运行', en: 'Some probes did not run' },
+  },
+} as const satisfies Record<string, Gap>;
+
+function hasLinkedLog(window: WindowData): boolean {
+  for (let row = 0; row < window.logs.count; row++) {
+    if (window.logs.traceId[row] !== 0) return true;
+  }
+  return false;
+}
+
+export function buildTelemetryQuality(clustered: Clustered): Gap[] {
+  const { spans } = clustered.window;
+  if (spans.count === 0) return [];
+  const quality = measureQuality(spans);
+  const found: Gap[] = [];
+  if (quality.orphanShare > ORPHAN_SHARE_MAX) found.push(orphanGap(quality.orphanShare));
+  if (quality.otherTimeShare > OTHER_TIME_SHARE_MAX) found.push(otherGap(quality.otherTimeShare));
+  if (quality.namelessShare > NAMELESS_SHARE_MAX) found.push(namelessGap(quality.namelessShare));
+  if (quality.negativeCount > 0) found.push(negativeGap(quality.negativeCount));
+  if (quality.skewShare > SKEW_SHARE_MAX) found.push(skewGap(quality.skewShare));
+  return found;
+}
+
+interface Quality {
+  readonly orphanShare: number;
+  /** Share of all own time that is in spans of no known stage. */
+  readonly otherTimeShare: number;
+  readonly namelessShare: number;
+  readonly negativeCount: number;
+  /** Of the calls between services, how many begin before their caller. */
+  readonly skewShare: number;
+}
+
+function measureQuality(spans: SpanTable): Quality {
+  const other = STAGES.indexOf('other');
+  let orphans = 0;
+  let nameless = 0;
+  let negative = 0;
+  let selfUs = 0;
+  let otherUs = 0;
+  let calls = 0;
+  let skewed = 0;
+  for (let row = 0; row < spans.count; row++) {
+    orphans += spans.isOrphan[row]!;
+    if (spans.service[row] === 0) nameless += 1;
+    if (spans.durationUs[row]! < 0) negative += 1;
+    const ownUs = Math.max(0, spans.selfUs[row]!);
+    selfUs += ownUs;
+    if (spans.stage[row] === other) otherUs += ownUs;
+    const parent = spans.parent[row]!;
+    if (parent === NO_ROW || spans.service[parent] === spans.service[row]) continue;
+    calls += 1;
+    if (spans.startUs[row]! < spans.startUs[parent]! - SKEW_TOLERANCE_US) skewed += 1;
+  }
+  return {
+    orphanShare: orphans / spans.count,
+    otherTimeShare: selfUs === 0 ? 0 : otherUs / selfUs,
+    namelessShare: nameless / spans.count,
+    negativeCount: negative,
+    skewShare: calls === 0 ? 0 : skewed / calls,
+  };
+}
+
+function orphanGap(share: number): Gap {
+  return {
+    what: {
+      zh: `${percent(share)} 的 span 缺父节点`,
+      en: `${percent(share)} of spans lack their parent`,
+    },
+    why: {
+      zh: '上游没有上报、被抽样，或上下文没有传下去',
+      en: 'The caller sent nothing, was sampled away, or did not pass the context on',
+    },
+    effect: {
+      zh: '这些请求的调用链是断的，原因可能在看不到的一段',
+      en: 'The path of these requests is broken; the cause may lie in the unseen part',
+    },
+  };
+}
+
+function otherGap(share: number): Gap {
+  return {
+    what: {
+      zh: `${percent(share)} 的耗时没有归入任何阶段`,
+      en: `${percent(share)} of the time belongs to no known stage`,
+    },
+    why: {
+      zh: 'span 的名称和属性认不出阶段',
+      en: 'Names and attributes of the spans match no stage',
+    },
+    effect: {
+      zh: '按阶段的判断和规则对这部分不起作用；可加属性 coze.stage',
+      en: 'Judgement and rules by stage do not apply to it; the attribute coze.stage would help',
+    },
+  };
+}
+
+function namelessGap(share: number): Gap {
+  return {
+    what: {
+      zh: `${percent(share)} 的 span 没有 service.name`,
+      en: `${percent(share)} of spans have no service.name`,
+    },
+    why: { zh: '发送方没有设置资源属性', en: 'The sender did not set the resource attribute' },
+    effect: { zh: '不同服务会混在一起', en: 'Different services are taken for one' },
+  };
+}
+
+function negativeGap(count: number): Gap {
+  return {
+    what: {
+      zh: `${count} 个 span 结束早于开始`,
+      en: `${count} spans end before they start`,
+    },
+    why: { zh: '发送方时钟被调整', en: 'The clock of the sender was moved' },
+    effect: { zh: '这些 span 的耗时按 0 计', en: 'Their duration counts as 0' },
+  };
+}
+
+function skewGap(share: number): Gap {
+  return {
+    what: {
+      zh: `${percent(share)} 的跨服务调用开始早于调用方`,
+      en: `${percent(share)} of calls between services begin before their caller`,
+    },
+    why: { zh: '主机时钟不一致', en: 'The clocks of the hosts differ' },
+    effect: {
+      zh: '服务之间的先后只能大致判断',
+      en: 'The order of events between services is approximate',
+    },
+  };
+}
+
+/** What would make the next investigation decide; only asked for when this one did not. */
+export function buildNextSteps(clustered: Clustered, verdict: string): Text[] {
+  if (verdict === 'confirmed' || verdict === 'likely') return [];
+  const { window } = clustered;
+  const steps: Text[] = [];
+  if (window.spans.count === 0) steps.push(NEXT.traces);
+  if (window.logs.count === 0 || !hasLinkedLog(window)) steps.push(NEXT.logs);
+  if (window.series.length === 0) steps.push(NEXT.metrics);
+  if (clustered.referenceKind === 'none') steps.push(NEXT.reference);
+  if (clustered.changes.length === 0) steps.push(NEXT.changes);
+  steps.push(NEXT.probes);
+  return steps;
+}
+
+const NEXT = {
+  traces: {
+    zh: '检查链路是否发到本服务：OTEL_EXPORTER_OTLP_ENDPOINT 指向 4318（HTTP）或 4317（gRPC）',
+    en: 'Check that traces arrive: point OTEL_EXPORTER_OTLP_ENDPOINT at port 4318 (HTTP) or 4317 (gRPC)',
+  },
+  logs: {
+    zh: '通过 OTLP 发送带 trace id 的日志，以便把报错对应到请求',
+    en: 'Send logs with trace ids over OTLP, so that errors can be matched to requests',
+  },
+  metrics: {
+    zh: '发送运行时与连接池指标（如 db.client.connection.*）',
+    en: 'Send runtime and pool metrics (such as db.client.connection.*)',
+  },
+  reference: {
+    zh: '用 --reference FROM/TO 指定一段正常的时间再分析一次',
+    en: 'Name a normal period with --reference FROM/TO and diagnose again',
+  },
+  changes: {
+    zh: '发布与配置变更时调用 POST /api/v1/events，变更即成为证据',
+    en: 'Post deploys and configuration changes to POST /api/v1/events: changes become evidence',
+  },
+  probes: {
+    zh: '在配置 probes.services 中登记可疑服务的 debugUrl 与 promSelector，使探针能够直接求证',
+    en: 'Register debugUrl and promSelector of the suspected services under probes.services, so that probes can ask them',
+  },
+} as const satisfies Record<string, Text>;

@@ -1,0 +1,197 @@
+/** The report as a JSON document: docs/report.md, schema version 1. Times are RFC 3339, sentences in one language. */
+import { formatTime, type TimeRange, US_PER_MS } from '../base/time.ts';
+import type { Anomaly, ChangeEvent } from '../model/anomaly.ts';
+import type { Cluster } from '../model/cluster.ts';
+import type { Evidence, ProbeRun, VerifiedHypothesis } from '../model/hypothesis.ts';
+import type { Alert, Gap, Report } from '../model/report.ts';
+import type { Language } from '../model/text.ts';
+import { jsonNumber } from './format.ts';
+
+export const CONSENSUS_RULE = '≥3 kinds: automatic · 2: probable · 1: human review';
+
+export type ReportDocument = ReturnType<typeof renderJson>;
+
+export function renderJson(report: Report, lang: Language) {
+  return {
+    schemaVersion: report.schemaVersion,
+    id: report.reportId,
+    createdAt: formatTime(report.createdAtUs),
+    status: report.status,
+    lang,
+    trigger: { kind: report.trigger.kind, alerts: report.trigger.alerts.map(alertJson) },
+    window: rangeJson(report.window),
+    reference:
+      'fromUs' in report.reference
+        ? { ...rangeJson(report.reference), kind: report.reference.kind }
+        : null,
+    scope: report.scope,
+    summary: report.summary[lang],
+    verdict: report.verdict,
+    confidence: report.confidence,
+    rootCause: report.rootCause ?? null,
+    firstSymptom: report.firstSymptom
+      ? {
+          culprit: report.firstSymptom.culprit,
+          time: formatTime(report.firstSymptom.timeUs),
+          statement: report.firstSymptom.statement[lang],
+        }
+      : null,
+    impact: report.impact,
+    steps: {
+      collect: {
+        signals: report.collect.signals,
+        gaps: report.collect.gaps.map((gap) => gapJson(gap, lang)),
+        telemetryQuality: report.collect.telemetryQuality.map((gap) => gapJson(gap, lang)),
+        anomalies: report.collect.anomalies.map((anomaly) => anomalyJson(anomaly, lang)),
+        durationMs: report.times.collectMs,
+      },
+      cluster: {
+        clusters: report.clusters.map(clusterJson),
+        coverage: report.clusterCoverage,
+        anomalousCount: report.anomalousCount,
+        durationMs: report.times.clusterMs,
+      },
+      verify: {
+        hypotheses: report.hypotheses.map((hypothesis, index) =>
+          hypothesisJson(hypothesis, { rank: index + 1, lang }),
+        ),
+        hypothesiseMs: report.times.hypothesiseMs,
+        durationMs: report.times.verifyMs,
+      },
+      totalMs: report.times.totalMs,
+    },
+    consensus: {
+      sources: report.consensus.sources,
+      rule: CONSENSUS_RULE,
+      decision: report.consensus.decision,
+    },
+    timeline: report.timeline.map((entry) => ({
+      time: formatTime(entry.timeUs),
+      kind: entry.kind,
+      text: entry.text[lang],
+    })),
+    propagation: report.propagation,
+    changes: report.changes.map(changeJson),
+    nextSteps: report.nextSteps.map((step) => step[lang]),
+    engine: report.engine,
+    dataHash: report.dataHash,
+    reportHash: report.reportHash,
+  };
+}
+
+function rangeJson(range: TimeRange) {
+  return { from: formatTime(range.fromUs), to: formatTime(range.toUs) };
+}
+
+function alertJson(alert: Alert) {
+  return {
+    name: alert.name,
+    status: alert.status,
+    fingerprint: alert.fingerprint,
+    labels: alert.labels,
+    annotations: alert.annotations,
+    startsAt: formatTime(alert.startsAtUs),
+    endsAt: alert.endsAtUs === undefined ? null : formatTime(alert.endsAtUs),
+    ...(alert.generatorUrl === undefined ? {} : { generatorUrl: alert.generatorUrl }),
+  };
+}
+
+function gapJson(gap: Gap, lang: Language) {
+  return { what: gap.what[lang], why: gap.why[lang], effect: gap.effect[lang] };
+}
+
+function anomalyJson(anomaly: Anomaly, lang: Language) {
+  const { anomalyId, range, statement, value, score, expected, ...facts } = anomaly;
+  return {
+    id: anomalyId,
+    ...facts,
+    range: rangeJson(range),
+    value: jsonNumber(value),
+    expected: {
+      expected: jsonNumber(expected.expected),
+      low: jsonNumber(expected.low),
+      high: jsonNumber(expected.high),
+    },
+    score: jsonNumber(score),
+    statement: statement[lang],
+  };
+}
+
+function clusterJson(cluster: Cluster) {
+  return {
+    id: cluster.clusterId,
+    signature: cluster.signature,
+    kind: cluster.kind,
+    share: cluster.share,
+    count: cluster.count,
+    endpoint: cluster.endpointId,
+    contrast: cluster.contrasts.map(({ attributes, lift, pValue, coverage }) => ({
+      attributes,
+      lift: jsonNumber(lift),
+      pValue,
+      coverage,
+    })),
+    exemplars: cluster.exemplars,
+    firstSeen: formatTime(cluster.firstSeenUs),
+    selfMsP50: jsonNumber(cluster.selfUsP50 / US_PER_MS),
+    referenceSelfMsP50: jsonNumber(cluster.referenceSelfUsP50 / US_PER_MS),
+  };
+}
+
+function hypothesisJson(
+  hypothesis: VerifiedHypothesis,
+  options: { readonly rank: number; readonly lang: Language },
+) {
+  const { lang } = options;
+  const { ruleId, detail, fix, effectOf } = hypothesis;
+  return {
+    id: hypothesis.hypothesisId,
+    rank: options.rank,
+    ...(ruleId === undefined ? {} : { ruleId }),
+    culprit: hypothesis.culprit,
+    kind: hypothesis.kind,
+    ...(detail === undefined ? {} : { detail }),
+    statement: hypothesis.statement[lang],
+    score: hypothesis.score,
+    posterior: hypothesis.posterior,
+    verdict: hypothesis.verdict,
+    evidence: hypothesis.evidence.map((evidence) => evidenceJson(evidence, lang)),
+    predictions: hypothesis.predictions.map((prediction) => prediction[lang]),
+    probes: hypothesis.probes.map((probe) => probeJson(probe, lang)),
+    ...(fix === undefined ? {} : { fix }),
+    ...(effectOf === undefined ? {} : { effectOf }),
+  };
+}
+
+function evidenceJson(evidence: Evidence, lang: Language) {
+  return {
+    id: evidence.evidenceId,
+    source: evidence.source,
+    direction: evidence.direction,
+    statement: evidence.statement[lang],
+    value: jsonNumber(evidence.value),
+    expected: jsonNumber(evidence.expected),
+    n: evidence.n,
+    weight: evidence.weight,
+    link: evidence.link ?? null,
+  };
+}
+
+function probeJson(probe: ProbeRun, lang: Language) {
+  return {
+    id: probe.plan.probeId,
+    kind: probe.plan.kind,
+    target: probe.plan.target,
+    expectation: probe.plan.expectation[lang],
+    outcome: probe.outcome,
+    observed: probe.observed[lang],
+    ranAt: formatTime(probe.ranAtUs),
+    durationMs: probe.durationMs,
+    rerun: probe.plan.rerun,
+  };
+}
+
+function changeJson(change: ChangeEvent) {
+  const { changeId, timeUs, ...facts } = change;
+  return { id: changeId, time: formatTime(timeUs), ...facts };
+}

@@ -1,0 +1,75 @@
+/**
+ * The hash of a report's facts: equal for equal data, rules and version, whenever and wherever it was made.
+ * Outside stand ids, times of making, what live probes answered, and all that is computed from the answers:
+ * verdicts, confidence, posterior, order, consensus, summary, and which hypothesis won.
+ */
+import { createHash } from 'node:crypto';
+import type { VerifiedHypothesis } from '../model/hypothesis.ts';
+import type { Report } from '../model/report.ts';
+import { canonicalJson } from './canonical.ts';
+
+export function reportHashOf(report: Omit<Report, 'reportHash'>): string {
+  return createHash('sha256')
+    .update(canonicalJson(hashedFacts(report)))
+    .digest('hex');
+}
+
+function hashedFacts(report: Omit<Report, 'reportHash'>) {
+  const identities = new Map(report.hypotheses.map((h) => [h.hypothesisId, identityOf(h)]));
+  return {
+    schemaVersion: report.schemaVersion,
+    trigger: report.trigger,
+    window: report.window,
+    reference: report.reference,
+    scope: report.scope,
+    firstSymptom: report.firstSymptom,
+    impact: report.impact,
+    collect: {
+      ...report.collect,
+      anomalies: report.collect.anomalies.map(({ anomalyId: _, ...facts }) => facts),
+    },
+    clusters: report.clusters.map(({ clusterId: _, ...facts }) => facts),
+    clusterCoverage: report.clusterCoverage,
+    anomalousCount: report.anomalousCount,
+    hypotheses: report.hypotheses
+      .map((hypothesis) => canonicalJson(hypothesisFacts(hypothesis, identities)))
+      .sort(),
+    timeline: report.timeline,
+    propagation: report.propagation,
+    changes: report.changes.map(({ changeId: _, ...facts }) => facts),
+    engine: report.engine,
+    dataHash: report.dataHash,
+  };
+}
+
+function hypothesisFacts(
+  hypothesis: VerifiedHypothesis,
+  identities: ReadonlyMap<string, string>,
+): object {
+  const { ruleId, culprit, kind, detail, statement, predictions, fix, effectOf } = hypothesis;
+  const probeIds = new Set(hypothesis.probePlans.map((plan) => plan.probeId));
+  return {
+    ruleId,
+    culprit,
+    kind,
+    detail,
+    statement,
+    predictions,
+    fix,
+    effectOf: effectOf === undefined ? undefined : identities.get(effectOf),
+    // Evidence of the kind "state" and evidence that bears a probe's id is what a probe answered.
+    evidence: hypothesis.evidence
+      .filter(({ evidenceId, source }) => source !== 'state' && !probeIds.has(evidenceId))
+      .map(({ evidenceId: _, ...facts }) => canonicalJson(facts))
+      .sort(),
+    probes: hypothesis.probePlans
+      .map(({ probeId: _, kind: use, target, expectation }) =>
+        canonicalJson({ use, target, expectation }),
+      )
+      .sort(),
+  };
+}
+
+function identityOf({ ruleId, culprit, kind }: VerifiedHypothesis): string {
+  return canonicalJson({ ruleId, culprit, kind });
+}

@@ -1,0 +1,128 @@
+/**
+ * Step 4 of an investigation: makes the fact graph of a report from what the steps found. Pure and
+ * deterministic; the renderers beside it make JSON, Markdown, HTML and terminal text from the graph.
+ */
+import { LIMITS } from '../base/limits.ts';
+import type { Consensus, VerifiedHypothesis } from '../model/hypothesis.ts';
+import type { Clustered } from '../model/investigation.ts';
+import type { Report, StepTimes } from '../model/report.ts';
+import { buildAffected, buildImpact } from './affected.ts';
+import { dataHashOf } from './data-hash.ts';
+import { buildGaps, buildNextSteps, buildTelemetryQuality } from './gaps.ts';
+import { findFirstSymptom, findOnset } from './onset.ts';
+import { buildPropagation } from './propagation.ts';
+import { reportHashOf } from './report-hash.ts';
+import { buildSummary } from './summary.ts';
+import { buildTimeline } from './timeline.ts';
+
+export { renderHtml } from './html.ts';
+export { type ReportDocument, renderJson } from './json.ts';
+export { renderMarkdown } from './markdown.ts';
+export { renderText } from './text.ts';
+
+/** What the verification concluded. */
+export interface Verified {
+  /** By rank: the first is the best. */
+  readonly hypotheses: readonly VerifiedHypothesis[];
+  readonly consensus: Consensus;
+  readonly verdict: Report['verdict'];
+  readonly confidence: number;
+  /** Id of a hypothesis. */
+  readonly rootCause: string | undefined;
+}
+
+export interface ComposeInput {
+  readonly reportId: string;
+  readonly createdAtUs: number;
+  readonly clustered: Clustered;
+  readonly verified: Verified;
+  readonly times: StepTimes;
+  readonly engine: Report['engine'];
+  /** True when the analysis was cut short. */
+  readonly isPartial: boolean;
+}
+
+export function composeReport(input: ComposeInput): Report {
+  const { clustered, verified } = input;
+  const { clustering, request, window } = clustered;
+  const affected = buildAffected(clustered);
+  const impact = buildImpact(clustered, affected);
+  const report: Omit<Report, 'reportHash'> = {
+    schemaVersion: 1,
+    reportId: input.reportId,
+    createdAtUs: input.createdAtUs,
+    status: input.isPartial ? 'partial' : 'complete',
+    trigger: request.trigger,
+    window: window.range,
+    reference: referenceOf(clustered),
+    scope: request.scope,
+    summary: buildSummary({
+      verdict: verified.verdict,
+      confidence: verified.confidence,
+      cause: verified.hypotheses.find((h) => h.hypothesisId === verified.rootCause),
+      impact,
+      anomalousCount: clustering.anomalousCount,
+      clusterCount: clustering.clusters.length,
+      onsetUs: findOnset(clustered),
+    }),
+    ...conclusionOf(verified),
+    firstSymptom: findFirstSymptom(clustered, affected),
+    impact,
+    collect: {
+      signals: {
+        traces: window.spans.traceIds.length,
+        spans: window.spans.count,
+        logs: window.logs.count,
+        metrics: window.series.length,
+        profiles: 0,
+        changes: clustered.changes.length,
+      },
+      gaps: buildGaps(clustered, { isPartial: input.isPartial }),
+      telemetryQuality: buildTelemetryQuality(clustered),
+      anomalies: clustered.anomalies,
+    },
+    clusters: clustering.clusters.slice(0, LIMITS.clustersMax),
+    clusterCoverage: clustering.coverage,
+    anomalousCount: clustering.anomalousCount,
+    timeline: buildTimeline(clustered),
+    propagation: buildPropagation(clustered, affected),
+    changes: clustered.changes,
+    nextSteps: buildNextSteps(clustered, verified.verdict),
+    engine: input.engine,
+    dataHash: dataHashOf(clustered),
+    times: input.times,
+  };
+  return { ...report, reportHash: reportHashOf(report) };
+}
+
+/** The same report after its probes ran again: the facts stay, what follows from the probes is new. */
+export function recomposeReport(report: Report, verified: Verified): Report {
+  const onset = report.timeline.find((entry) => entry.kind === 'onset');
+  const renewed: Report = {
+    ...report,
+    ...conclusionOf(verified),
+    summary: buildSummary({
+      verdict: verified.verdict,
+      confidence: verified.confidence,
+      cause: verified.hypotheses.find((h) => h.hypothesisId === verified.rootCause),
+      impact: report.impact,
+      anomalousCount: report.anomalousCount,
+      clusterCount: report.clusters.length,
+      onsetUs: onset?.timeUs,
+    }),
+  };
+  return { ...renewed, reportHash: reportHashOf(renewed) };
+}
+
+function conclusionOf(
+  verified: Verified,
+): Pick<Report, 'verdict' | 'confidence' | 'rootCause' | 'hypotheses' | 'consensus'> {
+  const { verdict, confidence, rootCause, hypotheses, consensus } = verified;
+  return { verdict, confidence, rootCause, hypotheses, consensus };
+}
+
+function referenceOf(clustered: Clustered): Report['reference'] {
+  const range = clustered.reference?.range ?? clustered.request.reference;
+  if (range === undefined || clustered.referenceKind === 'none') return { kind: 'none' };
+  return { fromUs: range.fromUs, toUs: range.toUs, kind: clustered.referenceKind };
+}

@@ -1,0 +1,63 @@
+/** The one sentence at the top of a report. */
+import type { VerifiedHypothesis } from '../model/hypothesis.ts';
+import type { Impact, Report } from '../model/report.ts';
+import type { Text } from '../model/text.ts';
+import { percent, timeOfDay } from './format.ts';
+
+export interface SummaryFacts {
+  readonly verdict: Report['verdict'];
+  readonly confidence: number;
+  readonly cause: VerifiedHypothesis | undefined;
+  readonly impact: Impact;
+  readonly anomalousCount: number;
+  readonly clusterCount: number;
+  readonly onsetUs: number | undefined;
+}
+
+export function buildSummary(facts: SummaryFacts): Text {
+  if (facts.cause) return causeSummary(facts, facts.cause.statement);
+  if (facts.anomalousCount === 0) {
+    return {
+      zh: '窗口内没有发现异常请求，未判定根因',
+      en: 'Nothing anomalous was found in the window, so no cause is named',
+    };
+  }
+  return {
+    zh: `未能判定根因：${facts.anomalousCount} 个异常 span 归为 ${facts.clusterCount} 类，证据不足以指向其中一个原因`,
+    en: `No cause could be established: ${plural(facts.anomalousCount, 'anomalous span')} in ${plural(facts.clusterCount, 'cluster')}, and the evidence does not single one out`,
+  };
+}
+
+function causeSummary(facts: SummaryFacts, statement: Text): Text {
+  const lead = LEADS[facts.verdict];
+  const { requests, endpoints } = facts.impact;
+  const share = percent(facts.confidence);
+  const since = facts.onsetUs === undefined ? undefined : timeOfDay(facts.onsetUs).slice(0, 8);
+  const reachZh =
+    requests === 0
+      ? ''
+      : `；${since ? `自 ${since} 起` : ''}影响 ${requests} 个请求、${endpoints.length} 个入口`;
+  const reachEn =
+    requests === 0
+      ? ''
+      : `; ${plural(requests, 'request')} on ${plural(endpoints.length, 'endpoint')} affected${since ? ` since ${since} UTC` : ''}`;
+  return {
+    zh: `${lead.zh}（${share}）：${withoutStop(statement.zh)}${reachZh}`,
+    en: `${lead.en} (${share}): ${withoutStop(statement.en)}${reachEn}`,
+  };
+}
+
+const LEADS: Readonly<Record<Report['verdict'], Text>> = {
+  confirmed: { zh: '根因已证实', en: 'Root cause confirmed' },
+  likely: { zh: '很可能的根因', en: 'Likely root cause' },
+  unverified: { zh: '未经证实的首要假设', en: 'Unverified leading hypothesis' },
+  abstained: { zh: '未判定根因，首要线索', en: 'No cause established; best lead' },
+};
+
+function withoutStop(sentence: string): string {
+  return sentence.replace(/[.。\s]+$/u, '');
+}
+
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
