@@ -24,7 +24,7 @@ export interface SpanTableResult {
  * falls under the fitting share are kept: whole traces, the same ones on every run.
  */
 export function buildSpanTable(
-  reader: TelemetryReader,
+  reader: Pick<TelemetryReader, 'scanSpans' | 'countRows'>,
   options: {
     readonly range: TimeRange;
     readonly strings: StringDictionary;

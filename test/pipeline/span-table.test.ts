@@ -1,0 +1,249 @@
+import { describe, expect, it } from 'vitest';
+import { hexOf, tryBytesOfHex } from '../../src/base/bytes.ts';
+import { SpanColumns, VALUE_TYPE } from '../../src/model/columns.ts';
+import { StringDictionary } from '../../src/model/dictionary.ts';
+import { NO_ROW, type SpanTable } from '../../src/model/window.ts';
+import { buildSpanTable } from '../../src/pipeline/span-table.ts';
+
+const BASE_US = 1_700_000_000_000_000;
+const RANGE = { fromUs: BASE_US, toUs: BASE_US + 60_000_000 };
+
+interface SpanLiteral {
+  readonly trace?: number;
+  readonly id: number;
+  readonly parent?: number;
+  readonly name?: string;
+  /** Relative to BASE_US. */
+  readonly startUs: number;
+  readonly durationUs: number;
+  readonly attributes?: Readonly<Record<string, string>>;
+}
+
+function columnsOf(spans: readonly SpanLiteral[]): SpanColumns {
+  const columns = new SpanColumns(new StringDictionary());
+  columns.resources.push({ attributes: [], droppedAttributesCount: 0, schemaUrl: 0 });
+  for (const span of spans) {
+    const row = columns.addRow();
+    columns.traceId.set(idBytes(span.trace ?? 1, 16), 16 * row);
+    columns.spanId.set(idBytes(span.id, 8), 8 * row);
+    if (span.parent !== undefined) columns.parentSpanId.set(idBytes(span.parent, 8), 8 * row);
+    columns.startUs[row] = BASE_US + span.startUs;
+    columns.durationNs[row] = span.durationUs * 1000;
+    columns.name[row] = columns.strings.idOfString(span.name ?? `op${span.id}`);
+    columns.service[row] = columns.strings.idOfString('bot');
+    for (const [key, value] of Object.entries(span.attributes ?? {})) {
+      columns.attributes.push(
+        columns.strings.idOfString(key),
+        VALUE_TYPE.string,
+        columns.strings.idOfString(value),
+      );
+    }
+    columns.endRow(row);
+  }
+  return columns;
+}
+
+function idBytes(number: number, size: number): Uint8Array {
+  return tryBytesOfHex(number.toString(16).padStart(2 * size, '0'), size)!;
+}
+
+/** A table of the spans, which come in the given blocks. */
+function tableOf(blocks: readonly (readonly SpanLiteral[])[], spansMax = 1000): SpanTable {
+  const total = blocks.flat().length;
+  const reader = {
+    countRows: () => ({ spans: total, logs: 0, points: 0 }),
+    scanSpans: (
+      _scan: unknown,
+      visit: (columns: SpanColumns, rows: Uint32Array) => boolean | undefined,
+    ) => {
+      for (const block of blocks) {
+        visit(columnsOf(block), Uint32Array.from(block, (_, index) => index));
+      }
+    },
+  };
+  return buildSpanTable(reader, { range: RANGE, strings: new StringDictionary(), spansMax }).table;
+}
+
+function rowOf(table: SpanTable, id: number, trace = 0): number {
+  const wanted = hexOf(idBytes(id, 8));
+  for (let row = table.traceStart[trace]!; row < table.traceStart[trace + 1]!; row++) {
+    if (hexOf(table.spanId, 8 * row, 8 * row + 8) === wanted) return row;
+  }
+  return NO_ROW;
+}
+
+describe('buildSpanTable()', () => {
+  it('joins a trace that is split over blocks, children before parents', () => {
+    const table = tableOf([
+      [{ id: 2, parent: 1, startUs: 10, durationUs: 20 }],
+      [{ id: 1, startUs: 0, durationUs: 100 }],
+    ]);
+    expect(table.count).toBe(2);
+    expect(table.traceIds).toHaveLength(1);
+    expect(table.parent[rowOf(table, 2)]).toBe(rowOf(table, 1));
+    expect(table.parent[rowOf(table, 1)]).toBe(NO_ROW);
+  });
+
+  it('leaves out a span that was sent twice', () => {
+    const table = tableOf([
+      [{ id: 1, startUs: 0, durationUs: 100 }],
+      [{ id: 1, startUs: 0, durationUs: 100 }],
+    ]);
+    expect(table.count).toBe(1);
+  });
+
+  it('marks a span whose parent is not there', () => {
+    const table = tableOf([[{ id: 2, parent: 9, startUs: 0, durationUs: 10 }]]);
+    expect(table.isOrphan[0]).toBe(1);
+    expect(table.parent[0]).toBe(NO_ROW);
+  });
+
+  it('cuts a loop of parents', () => {
+    const table = tableOf([
+      [
+        { id: 1, parent: 2, startUs: 0, durationUs: 10 },
+        { id: 2, parent: 3, startUs: 1, durationUs: 10 },
+        { id: 3, parent: 1, startUs: 2, durationUs: 10 },
+        { id: 4, parent: 4, startUs: 3, durationUs: 10 },
+      ],
+    ]);
+    for (let row = 0; row < table.count; row++) {
+      const seen = new Set<number>();
+      for (let at = row; at !== NO_ROW; at = table.parent[at]!) {
+        expect(seen.has(at)).toBe(false);
+        seen.add(at);
+      }
+    }
+  });
+
+  it('keeps traces by their begin: late children come along, earlier traces stay out', () => {
+    const table = tableOf([
+      [
+        { trace: 1, id: 1, startUs: -5_000_000, durationUs: 10_000_000 },
+        { trace: 1, id: 2, parent: 1, startUs: 1_000_000, durationUs: 10 },
+        { trace: 2, id: 3, startUs: 59_000_000, durationUs: 5_000_000 },
+        { trace: 2, id: 4, parent: 3, startUs: 61_000_000, durationUs: 10 },
+        { trace: 3, id: 5, startUs: 60_000_000, durationUs: 10 },
+      ],
+    ]);
+    expect(table.traceIds).toEqual([hexOf(idBytes(2, 16))]);
+    expect(table.count).toBe(2);
+  });
+
+  it('keeps whole traces when it must sample, the same ones each time', () => {
+    const spans = Array.from({ length: 400 }, (_, index) => ({
+      trace: 1000 + (index >> 1) * 7919,
+      id: 1 + (index & 1),
+      ...(index & 1 ? { parent: 1 } : {}),
+      startUs: index,
+      durationUs: 5,
+    }));
+    const sampled = tableOf([spans], 100);
+    expect(sampled.count).toBeGreaterThan(0);
+    expect(sampled.count).toBeLessThan(250);
+    expect(sampled.count).toBe(2 * sampled.traceIds.length);
+    expect(tableOf([spans], 100).traceIds).toEqual(sampled.traceIds);
+  });
+
+  it('carries attributes with their texts over to the table', () => {
+    const table = tableOf([
+      [{ id: 1, startUs: 0, durationUs: 1, attributes: { 'coze.bot.id': 'b7', 特征: '值' } }],
+    ]);
+    expect(table.attributeOf(0, 'coze.bot.id')).toBe('b7');
+    expect(table.attributeOf(0, '特征')).toBe('值');
+    expect(table.attributeOf(0, 'absent')).toBeUndefined();
+    expect(table.strings.text(table.bot[0]!)).toBe('b7');
+  });
+});
+
+describe('self time and critical path', () => {
+  const cases: readonly {
+    readonly caption: string;
+    readonly spans: readonly SpanLiteral[];
+    readonly self: Readonly<Record<number, number>>;
+    readonly critical: Readonly<Record<number, number>>;
+  }[] = [
+    {
+      caption: 'one child in the middle',
+      spans: [
+        { id: 1, startUs: 0, durationUs: 100 },
+        { id: 2, parent: 1, startUs: 20, durationUs: 50 },
+      ],
+      self: { 1: 50, 2: 50 },
+      critical: { 1: 50, 2: 50 },
+    },
+    {
+      caption: 'overlapping children count once; the one that ends last carries the path',
+      spans: [
+        { id: 1, startUs: 0, durationUs: 100 },
+        { id: 2, parent: 1, startUs: 10, durationUs: 40 },
+        { id: 3, parent: 1, startUs: 30, durationUs: 60 },
+      ],
+      self: { 1: 20, 2: 40, 3: 60 },
+      critical: { 1: 20, 2: 20, 3: 60 },
+    },
+    {
+      caption: 'a child that outlives its parent is clipped to it',
+      spans: [
+        { id: 1, startUs: 0, durationUs: 100 },
+        { id: 2, parent: 1, startUs: 80, durationUs: 500 },
+      ],
+      self: { 1: 80, 2: 500 },
+      critical: { 1: 80, 2: 20 },
+    },
+    {
+      caption: 'a detached child after its parent is on no critical path',
+      spans: [
+        { id: 1, startUs: 0, durationUs: 100 },
+        { id: 2, parent: 1, startUs: 200, durationUs: 50 },
+      ],
+      self: { 1: 100, 2: 50 },
+      critical: { 1: 100, 2: 0 },
+    },
+    {
+      caption: 'three levels',
+      spans: [
+        { id: 1, startUs: 0, durationUs: 100 },
+        { id: 2, parent: 1, startUs: 10, durationUs: 80 },
+        { id: 3, parent: 2, startUs: 20, durationUs: 60 },
+      ],
+      self: { 1: 20, 2: 20, 3: 60 },
+      critical: { 1: 20, 2: 20, 3: 60 },
+    },
+  ];
+
+  it.each(cases)('$caption', ({ spans, self, critical }) => {
+    const table = tableOf([spans]);
+    for (const { id } of spans) {
+      expect(table.selfUs[rowOf(table, id)], `self of ${id}`).toBeCloseTo(self[id]!, 3);
+      expect(table.criticalUs[rowOf(table, id)], `critical of ${id}`).toBeCloseTo(critical[id]!, 3);
+    }
+  });
+
+  it('the critical path of a trace sums to the length of its root', () => {
+    let seed = 42;
+    const random = () => {
+      seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+      return seed / 2 ** 32;
+    };
+    for (let round = 0; round < 50; round++) {
+      const spans: { id: number; parent?: number; startUs: number; durationUs: number }[] = [
+        { id: 1, startUs: 0, durationUs: 10_000 },
+      ];
+      for (let id = 2; id <= 30; id++) {
+        const parent = spans[Math.floor(random() * spans.length)]!;
+        const startUs = parent.startUs + Math.floor(random() * parent.durationUs);
+        spans.push({
+          id,
+          parent: parent.id,
+          startUs,
+          durationUs: Math.floor(random() * parent.durationUs * 1.2),
+        });
+      }
+      const table = tableOf([spans]);
+      let sum = 0;
+      for (let row = 0; row < table.count; row++) sum += table.criticalUs[row]!;
+      expect(sum, `seed 42, round ${round}`).toBeCloseTo(10_000, 2);
+    }
+  });
+});

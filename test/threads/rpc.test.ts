@@ -1,0 +1,72 @@
+import { MessageChannel } from 'node:worker_threads';
+import { afterEach, describe, expect, it } from 'vitest';
+import { AppError } from '../../src/base/errors.ts';
+import { createRpc } from '../../src/threads/rpc.ts';
+
+const channels: MessageChannel[] = [];
+afterEach(() => {
+  for (const channel of channels.splice(0)) {
+    channel.port1.close();
+    channel.port2.close();
+  }
+});
+
+function pair(handlers: Parameters<typeof createRpc>[1]) {
+  const channel = new MessageChannel();
+  channels.push(channel);
+  createRpc(channel.port2, handlers);
+  return createRpc(channel.port1, {});
+}
+
+describe('createRpc()', () => {
+  it('answers a call with the value of its handler, sync or async', async () => {
+    const rpc = pair({ twice: (n: number) => 2 * n, later: async (n: number) => n + 1 });
+    await expect(rpc.call('twice', 21)).resolves.toBe(42);
+    await expect(rpc.call('later', 1)).resolves.toBe(2);
+  });
+
+  it('keeps answers apart when calls finish out of order', async () => {
+    const waiting: (() => void)[] = [];
+    const rpc = pair({
+      wait: (n: number) => new Promise((resolve) => waiting.push(() => resolve(n))),
+      release: () => {
+        for (const go of waiting.splice(0).reverse()) go();
+      },
+    });
+    const first = rpc.call('wait', 1);
+    const second = rpc.call('wait', 2);
+    await rpc.call('release', undefined);
+    await expect(Promise.all([first, second])).resolves.toEqual([1, 2]);
+  });
+
+  it('carries the code of an AppError, and says internal for others', async () => {
+    const rpc = pair({
+      full: () => {
+        throw new AppError('store.unavailable', 'Cannot write: disk is full');
+      },
+      bug: () => {
+        throw new TypeError('x is undefined');
+      },
+    });
+    await expect(rpc.call('full', undefined)).rejects.toMatchObject({
+      code: 'store.unavailable',
+      message: 'Cannot write: disk is full',
+    });
+    await expect(rpc.call('bug', undefined)).rejects.toMatchObject({ code: 'internal' });
+    await expect(rpc.call('nothing', undefined)).rejects.toMatchObject({ code: 'internal' });
+  });
+
+  it('moves a body instead of copying it', async () => {
+    const rpc = pair({ size: (body: Uint8Array) => body.byteLength });
+    const body = new Uint8Array(1000);
+    await expect(rpc.call('size', body, [body.buffer])).resolves.toBe(1000);
+    expect(body.byteLength).toBe(0);
+  });
+
+  it('fails what waits when the other side is gone', async () => {
+    const rpc = pair({ never: () => new Promise(() => undefined) });
+    const waiting = rpc.call('never', undefined);
+    rpc.fail(new AppError('internal', 'thread died'));
+    await expect(waiting).rejects.toMatchObject({ message: 'thread died' });
+  });
+});
