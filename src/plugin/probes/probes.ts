@@ -1,0 +1,67 @@
+/**
+ * Runs planned probes: asks a registered service or Prometheus, or compares cohorts of stored traces. Every
+ * run ends with confirm, refute or inconclusive and the reason; nothing here throws because of an answer.
+ */
+import { messageOf } from '../../base/errors.ts';
+import { type Clock, US_PER_MS } from '../../base/time.ts';
+import type { Config } from '../../config/config.ts';
+import type { ProbePlan, ProbeRun } from '../../model/hypothesis.ts';
+import type { Clustered } from '../../model/investigation.ts';
+import { runHttpProbe } from './http-probe.ts';
+import { inconclusive, type ProbeResult } from './outcome.ts';
+import { runPromProbe } from './prom-probe.ts';
+import { runStoreProbe } from './store-probe.ts';
+
+export interface ProbeContext {
+  readonly clustered: Clustered;
+  readonly signal: AbortSignal;
+}
+
+export interface ProbeRunner {
+  /** Never rejects; a failure to ask is an inconclusive run. */
+  run(plan: ProbePlan, context: ProbeContext): Promise<ProbeRun>;
+}
+
+export interface ProbeRunnerOptions {
+  readonly config: Config['probes'];
+  readonly fetch?: typeof fetch;
+  readonly clock: Clock;
+}
+
+export function createProbeRunner(options: ProbeRunnerOptions): ProbeRunner {
+  const { config, clock } = options;
+  const ask = options.fetch ?? fetch;
+  return {
+    async run(plan, context) {
+      const ranAtUs = clock.nowUs();
+      const { outcome, observed } = await runPlan(plan, { ...context, config, ask });
+      const durationMs = Math.max(0, (clock.nowUs() - ranAtUs) / US_PER_MS);
+      return { plan, outcome, observed, ranAtUs, durationMs };
+    },
+  };
+}
+
+async function runPlan(
+  plan: ProbePlan,
+  options: ProbeContext & {
+    readonly config: Config['probes'];
+    readonly ask: typeof fetch;
+  },
+): Promise<ProbeResult> {
+  const { spec } = plan;
+  try {
+    switch (spec.kind) {
+      case 'http':
+        return await runHttpProbe(spec, options);
+      case 'prom':
+        return await runPromProbe(spec, { ...options, atUs: options.clustered.window.range.toUs });
+      case 'store':
+        return runStoreProbe(spec.query, options.clustered);
+    }
+  } catch (thrown) {
+    return inconclusive({
+      zh: `探针未能执行:${messageOf(thrown)}`,
+      en: `The probe could not run: ${messageOf(thrown)}`,
+    });
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * From verified hypotheses to the report's verdict: order, consensus by kinds of evidence, confidence, and
+ * whether to name a root cause at all. Abstaining is an answer.
+ */
+import type { Consensus, VerifiedHypothesis } from '../model/hypothesis.ts';
+import type { Report } from '../model/report.ts';
+import { isLive, sourcesFor } from './verdict.ts';
+import type { Verified } from './verify.ts';
+
+/** A lead in belief smaller than this does not tell the first from the second. */
+const MARGIN_MIN = 0.1;
+/** One piece of evidence of this weight (e² ≈ 7 to 1) decides enough to name a suspect. */
+const DECISIVE_WEIGHT = 2;
+
+/** Upper bounds of confidence by what the strongest check was. */
+const CONFIDENCE_MAX = {
+  /** A probe asked the running system and it agreed. */
+  live: 0.99,
+  /** The cohorts of stored traces agree. */
+  cohort: 0.85,
+  /** No probe decided anything. */
+  none: 0.5,
+} as const;
+/** Evidence of one kind alone may be an artefact of that kind. */
+const CONFIDENCE_MAX_ONE_KIND = 0.4;
+
+export function concludeReport(hypotheses: readonly VerifiedHypothesis[]): Verified {
+  const ranked = rank(hypotheses);
+  const suspects = ranked.filter((one) => placeOf(one, hypotheses) === 0);
+  const [first, second] = suspects;
+  if (!first) {
+    return {
+      hypotheses: ranked,
+      consensus: { sources: [], decision: 'human review' },
+      verdict: 'abstained',
+      confidence: 0,
+      rootCause: undefined,
+    };
+  }
+  const consensus = consensusOf(first);
+  const confidence = confidenceOf(first, consensus);
+  const verdict = reportVerdict(first, second);
+  return {
+    hypotheses: ranked,
+    consensus,
+    verdict,
+    confidence: verdict === 'abstained' ? Math.min(confidence, MARGIN_MIN) : confidence,
+    rootCause: verdict === 'abstained' ? undefined : first.hypothesisId,
+  };
+}
+
+/** Suspects by belief, then effects of a cause that still stands, then refuted ones; ids break ties. */
+function rank(hypotheses: readonly VerifiedHypothesis[]): readonly VerifiedHypothesis[] {
+  return hypotheses
+    .map((hypothesis, index) => ({ hypothesis, index, place: placeOf(hypothesis, hypotheses) }))
+    .sort(
+      (a, b) =>
+        a.place - b.place ||
+        b.hypothesis.posterior - a.hypothesis.posterior ||
+        b.hypothesis.score - a.hypothesis.score ||
+        a.index - b.index,
+    )
+    .map(({ hypothesis }) => hypothesis);
+}
+
+/** 0 suspect, 1 effect of another hypothesis, 2 refuted. */
+function placeOf(hypothesis: VerifiedHypothesis, all: readonly VerifiedHypothesis[]): 0 | 1 | 2 {
+  if (hypothesis.verdict === 'refuted') return 2;
+  // An effect whose cause was refuted has to be explained anew.
+  const cause = all.find(({ hypothesisId }) => hypothesisId === hypothesis.effectOf);
+  return cause && cause !== hypothesis && cause.verdict !== 'refuted' ? 1 : 0;
+}
+
+function consensusOf(first: VerifiedHypothesis): Consensus {
+  const sources = sourcesFor(first);
+  const decision =
+    sources.length >= 3 ? 'automatic' : sources.length === 2 ? 'probable' : 'human review';
+  return { sources, decision };
+}
+
+/**
+ * Confidence = belief in the first hypothesis × kinds of evidence / (kinds + ½), below the bound of the
+ * strongest check. Belief 0.95, four kinds, a live probe: 0.95 × 4 / 4.5 = 0.84.
+ */
+function confidenceOf(first: VerifiedHypothesis, { sources }: Consensus): number {
+  const kinds = sources.length;
+  const support = first.posterior * (kinds / (kinds + 0.5));
+  const bound = CONFIDENCE_MAX[strongestCheck(first)];
+  const most = kinds <= 1 ? Math.min(bound, CONFIDENCE_MAX_ONE_KIND) : bound;
+  return Number(Math.min(support, most).toFixed(3));
+}
+
+function strongestCheck({ probes }: VerifiedHypothesis): keyof typeof CONFIDENCE_MAX {
+  const confirming = probes.filter(({ outcome }) => outcome === 'confirm');
+  if (confirming.some(isLive)) return 'live';
+  return confirming.length > 0 ? 'cohort' : 'none';
+}
+
+/**
+ * The first hypothesis' verdict, unless there is no saying that it is the first: nothing decisive speaks for
+ * it, or the second is as likely and equally well checked.
+ */
+function reportVerdict(
+  first: VerifiedHypothesis,
+  second: VerifiedHypothesis | undefined,
+): Report['verdict'] {
+  if (!isDecided(first)) return 'abstained';
+  const margin = second ? first.posterior - second.posterior : 1;
+  const isAsWellChecked = second !== undefined && checkRank(second) >= checkRank(first);
+  if (margin < MARGIN_MIN && isAsWellChecked) return 'abstained';
+  return first.verdict === 'refuted' ? 'abstained' : first.verdict;
+}
+
+function isDecided(hypothesis: VerifiedHypothesis): boolean {
+  if (strongestCheck(hypothesis) !== 'none') return true;
+  return hypothesis.evidence.some(
+    ({ direction, weight }) => direction === 'for' && weight >= DECISIVE_WEIGHT,
+  );
+}
+
+function checkRank(hypothesis: VerifiedHypothesis): number {
+  return { none: 0, cohort: 1, live: 2 }[strongestCheck(hypothesis)];
+}
