@@ -41,8 +41,3 @@ export function timeOfDay(timeUs: number): string {
 export function dateTime(timeUs: number): string {
   return formatTime(timeUs).slice(0, 19).replace('T', ' ');
 }
-
-/** A finite number for JSON, else null: JSON knows neither NaN nor infinity. */
-export function jsonNumber(value: number | undefined): number | null {
-  return value === undefined || !Number.isFinite(value) ? null : value;
-}

@@ -1,11 +1,9 @@
 /** The report as a JSON document: docs/report.md, schema version 1. Times are RFC 3339, sentences in one language. */
-import { formatTime, type TimeRange, US_PER_MS } from '../base/time.ts';
-import type { Anomaly, ChangeEvent } from '../model/anomaly.ts';
-import type { Cluster } from '../model/cluster.ts';
+import { formatTime } from '../base/time.ts';
 import type { Evidence, ProbeRun, VerifiedHypothesis } from '../model/hypothesis.ts';
+import { anomalyJson, changeJson, clusterJson, jsonNumber, rangeJson } from '../model/json.ts';
 import type { Alert, Gap, Report } from '../model/report.ts';
 import type { Language } from '../model/text.ts';
-import { jsonNumber } from './format.ts';
 
 export const CONSENSUS_RULE = '≥3 kinds: automatic · 2: probable · 1: human review';
 
@@ -79,10 +77,6 @@ export function renderJson(report: Report, lang: Language) {
   };
 }
 
-function rangeJson(range: TimeRange) {
-  return { from: formatTime(range.fromUs), to: formatTime(range.toUs) };
-}
-
 function alertJson(alert: Alert) {
   return {
     name: alert.name,
@@ -98,44 +92,6 @@ function alertJson(alert: Alert) {
 
 function gapJson(gap: Gap, lang: Language) {
   return { what: gap.what[lang], why: gap.why[lang], effect: gap.effect[lang] };
-}
-
-function anomalyJson(anomaly: Anomaly, lang: Language) {
-  const { anomalyId, range, statement, value, score, expected, ...facts } = anomaly;
-  return {
-    id: anomalyId,
-    ...facts,
-    range: rangeJson(range),
-    value: jsonNumber(value),
-    expected: {
-      expected: jsonNumber(expected.expected),
-      low: jsonNumber(expected.low),
-      high: jsonNumber(expected.high),
-    },
-    score: jsonNumber(score),
-    statement: statement[lang],
-  };
-}
-
-function clusterJson(cluster: Cluster) {
-  return {
-    id: cluster.clusterId,
-    signature: cluster.signature,
-    kind: cluster.kind,
-    share: cluster.share,
-    count: cluster.count,
-    endpoint: cluster.endpointId,
-    contrast: cluster.contrasts.map(({ attributes, lift, pValue, coverage }) => ({
-      attributes,
-      lift: jsonNumber(lift),
-      pValue,
-      coverage,
-    })),
-    exemplars: cluster.exemplars,
-    firstSeen: formatTime(cluster.firstSeenUs),
-    selfMsP50: jsonNumber(cluster.selfUsP50 / US_PER_MS),
-    referenceSelfMsP50: jsonNumber(cluster.referenceSelfUsP50 / US_PER_MS),
-  };
 }
 
 function hypothesisJson(
@@ -189,9 +145,4 @@ function probeJson(probe: ProbeRun, lang: Language) {
     durationMs: probe.durationMs,
     rerun: probe.plan.rerun,
   };
-}
-
-function changeJson(change: ChangeEvent) {
-  const { changeId, timeUs, ...facts } = change;
-  return { id: changeId, time: formatTime(timeUs), ...facts };
 }

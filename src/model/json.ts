@@ -1,0 +1,63 @@
+/** Plain JSON of what reports and API answers both show: times as RFC 3339, NaN and infinities as null. */
+import { formatTime, type TimeRange, US_PER_MS } from '../base/time.ts';
+import type { Anomaly, ChangeEvent } from './anomaly.ts';
+import type { Band } from './baseline.ts';
+import type { Cluster } from './cluster.ts';
+import type { Language } from './text.ts';
+
+/** A finite number, else null: JSON knows neither NaN nor infinity. */
+export function jsonNumber(value: number | undefined): number | null {
+  return value === undefined || !Number.isFinite(value) ? null : value;
+}
+
+export function rangeJson(range: TimeRange) {
+  return { from: formatTime(range.fromUs), to: formatTime(range.toUs) };
+}
+
+/** `perUnit`: divides the numbers, to turn µs into ms. */
+export function bandJson(band: Band, perUnit = 1) {
+  return {
+    expected: jsonNumber(band.expected / perUnit),
+    low: jsonNumber(band.low / perUnit),
+    high: jsonNumber(band.high / perUnit),
+  };
+}
+
+export function anomalyJson(anomaly: Anomaly, lang: Language) {
+  const { anomalyId, range, statement, value, score, expected, ...facts } = anomaly;
+  return {
+    id: anomalyId,
+    ...facts,
+    range: rangeJson(range),
+    value: jsonNumber(value),
+    expected: bandJson(expected),
+    score: jsonNumber(score),
+    statement: statement[lang],
+  };
+}
+
+export function clusterJson(cluster: Cluster) {
+  return {
+    id: cluster.clusterId,
+    signature: cluster.signature,
+    kind: cluster.kind,
+    share: cluster.share,
+    count: cluster.count,
+    endpoint: cluster.endpointId,
+    contrast: cluster.contrasts.map(({ attributes, lift, pValue, coverage }) => ({
+      attributes,
+      lift: jsonNumber(lift),
+      pValue,
+      coverage,
+    })),
+    exemplars: cluster.exemplars,
+    firstSeen: formatTime(cluster.firstSeenUs),
+    selfMsP50: jsonNumber(cluster.selfUsP50 / US_PER_MS),
+    referenceSelfMsP50: jsonNumber(cluster.referenceSelfUsP50 / US_PER_MS),
+  };
+}
+
+export function changeJson(change: ChangeEvent) {
+  const { changeId, timeUs, ...facts } = change;
+  return { id: changeId, time: formatTime(timeUs), ...facts };
+}
