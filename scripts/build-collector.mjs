@@ -28,7 +28,9 @@ if (version.status !== 0) {
   process.exit(1);
 }
 
-console.error(`Building the Collector with ${version.stdout.trim()}: the first time takes minutes.`);
+console.error(
+  `Building the Collector with ${version.stdout.trim()}: the first time takes minutes.`,
+);
 mkdirSync(cache, { recursive: true });
 const startedAt = Date.now();
 const build = spawnSync(go, ['run', BUILDER, `--config=${manifest}`], {
@@ -38,7 +40,9 @@ const build = spawnSync(go, ['run', BUILDER, `--config=${manifest}`], {
   env: { ...process.env, CGO_ENABLED: '0' },
 });
 if (build.status !== 0 || !existsSync(binary)) {
-  console.error(`Cannot build the Collector: the builder ended with ${build.status ?? build.signal}.`);
+  console.error(
+    `Cannot build the Collector: the builder ended with ${build.status ?? build.signal}.`,
+  );
   process.exit(1);
 }
 writeFileSync(stampFile, stamp);

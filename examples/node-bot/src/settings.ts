@@ -11,14 +11,14 @@ export interface Settings {
 }
 
 export const USAGE = `Usage: node dist/examples/node-bot/src/main.js [flags]
-  --host H            address to bind (127.0.0.1)
-  --port N            webhook, health and fault switch (8080; 0: any free)
-  --metrics-port N    Prometheus page (9464; 0: any free)
-  --rate N            messages a second the bot sends itself (20; 0: none)
-  --day N             length of the compressed day, seconds (240)
-  --seed N            seed of load and latencies (1)
-  --service-name S    service.name (coze-demo-bot, or OTEL_SERVICE_NAME)
-  --export-interval N milliseconds between exports (1000)
+  --host H             address to bind (127.0.0.1)
+  --port N             webhook, health and fault switch (8080, or BOT_PORT; 0: any free)
+  --metrics-port N     Prometheus page (9464, or BOT_METRICS_PORT; 0: any free)
+  --rate N             messages a second the bot sends itself (20, or BOT_RATE_PER_SECOND; 0: none)
+  --day N              length of the compressed day, seconds (240, or BOT_DAY_SECONDS)
+  --seed N             seed of load and latencies (1, or BOT_SEED)
+  --service-name S     service.name (coze-demo-bot, or OTEL_SERVICE_NAME)
+  --export-interval N  milliseconds between exports (1000)
 OTEL_EXPORTER_OTLP_PROTOCOL (http/protobuf, http/json, grpc) and OTEL_EXPORTER_OTLP_ENDPOINT say where to.`;
 
 /** Throws a RangeError that names the flag or variable. */
@@ -30,11 +30,11 @@ export function parseSettings(
     args: [...args],
     options: {
       host: { type: 'string', default: '127.0.0.1' },
-      port: { type: 'string', default: '8080' },
-      'metrics-port': { type: 'string', default: '9464' },
-      rate: { type: 'string', default: '20' },
-      day: { type: 'string', default: '240' },
-      seed: { type: 'string', default: '1' },
+      port: { type: 'string', default: env['BOT_PORT'] ?? '8080' },
+      'metrics-port': { type: 'string', default: env['BOT_METRICS_PORT'] ?? '9464' },
+      rate: { type: 'string', default: env['BOT_RATE_PER_SECOND'] ?? '20' },
+      day: { type: 'string', default: env['BOT_DAY_SECONDS'] ?? '240' },
+      seed: { type: 'string', default: env['BOT_SEED'] ?? '1' },
       'service-name': { type: 'string', default: env['OTEL_SERVICE_NAME'] ?? 'coze-demo-bot' },
       'export-interval': { type: 'string', default: '1000' },
     },
