@@ -1,0 +1,148 @@
+/**
+ * What both encodings share while one request is decoded: the dictionary, the report, the clock, the
+ * envelope the current item stands in, and the bounds on text.
+ */
+import { LIMITS } from '../base/limits.ts';
+import { AttributeColumns, VALUE_TYPE } from '../model/columns.ts';
+import type { StringDictionary } from '../model/dictionary.ts';
+import type { Signal } from '../model/vocabulary.ts';
+import { cutBefore } from './cut-text.ts';
+import { DecodeReport, type Warning } from './decode-report.ts';
+import type { EntryIndex } from './entry-index.ts';
+import { JsonText } from './json-text.ts';
+
+/** A UTF-16 surrogate without its other half: JSON may escape one, UTF-8 cannot hold it. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+const LONE_SURROGATES = /\p{Surrogate}/gu;
+const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);
+const encoder = new TextEncoder();
+
+export class DecodeContext {
+  readonly strings: StringDictionary;
+  readonly entries: EntryIndex;
+  readonly report: DecodeReport;
+  readonly nowUs: number;
+  readonly #repairedBefore: number;
+  /** Index of the current span, log record or data point in the request. */
+  itemIndex = 0;
+  /** Index of the envelope's resource and scope in the columns. */
+  resource = 0;
+  scope = 0;
+  /** The last AnyValue read, as VALUE_TYPE says. */
+  valueType: number = VALUE_TYPE.empty;
+  value = 0;
+  /** Attributes over the bound since the item took the count. */
+  droppedAttributesCount = 0;
+  /** Attributes of a resource, scope or data point before they become entries. */
+  readonly scratch = new AttributeColumns();
+  /** Canonical text of an array, kvlist or bytes value. */
+  readonly json: JsonText;
+
+  constructor(options: {
+    signal: Signal;
+    strings: StringDictionary;
+    entries: EntryIndex;
+    nowUs: number;
+  }) {
+    this.strings = options.strings;
+    this.entries = options.entries;
+    this.nowUs = options.nowUs;
+    this.report = new DecodeReport(options.signal);
+    this.#repairedBefore = options.strings.repairedCount;
+    this.json = new JsonText(LIMITS.attributeValueBytesMax, () => this.warn('notUtf8'));
+  }
+
+  warn(warning: Warning): void {
+    this.report.warn(warning, this.itemIndex);
+  }
+
+  /** Tells of text that the dictionary repaired. Call once, when the request is decoded. */
+  warnOfRepairedText(): void {
+    const repairedCount = this.strings.repairedCount - this.#repairedBefore;
+    if (repairedCount > 0) this.report.warn('notUtf8', 0, repairedCount);
+  }
+
+  /** Id of UTF-8 text; too long text is cut before a code point. */
+  idOfBytes(bytes: Uint8Array, start: number, end: number): number {
+    if (end - start <= LIMITS.attributeValueBytesMax) {
+      return this.strings.idOfBytes(bytes, start, end);
+    }
+    this.warn('valueCut');
+    return this.strings.idOfBytes(
+      bytes,
+      start,
+      cutBefore(bytes, start + LIMITS.attributeValueBytesMax),
+    );
+  }
+
+  /** Id of JavaScript text; lone surrogates become U+FFFD as in UTF-8, too long text is cut. */
+  idOfString(text: string): number {
+    // A UTF-16 unit takes at most three bytes of UTF-8.
+    if (3 * text.length > LIMITS.attributeValueBytesMax) {
+      const bytes = encoder.encode(text);
+      return this.idOfBytes(bytes, 0, bytes.length);
+    }
+    return this.strings.idOfString(LONE_SURROGATE.test(text) ? this.#repaired(text) : text);
+  }
+
+  /** Makes the text in `json` the current value. */
+  takeJsonValue(): void {
+    this.json.finish();
+    const { text, isCut } = this.json;
+    this.valueType = isCut ? VALUE_TYPE.string : VALUE_TYPE.json;
+    if (isCut) this.warn('valueCut');
+    this.value = this.strings.idOfString(text);
+  }
+
+  /** Sets the current value to an int64 given by its halves. */
+  setInt64(low: number, high: number): void {
+    const signedHigh = high | 0;
+    const value = signedHigh * 0x1_0000_0000 + low;
+    if (Number.isSafeInteger(value)) {
+      this.valueType = VALUE_TYPE.int;
+      this.value = value;
+    } else {
+      this.valueType = VALUE_TYPE.wideInt;
+      this.value = this.strings.idOfString(String((BigInt(signedHigh) << 32n) + BigInt(low)));
+    }
+  }
+
+  /** As setInt64, from one number within ±2^63. */
+  setBigInt(integer: bigint): void {
+    const isWide = integer > MAX_SAFE || integer < -MAX_SAFE;
+    this.valueType = isWide ? VALUE_TYPE.wideInt : VALUE_TYPE.int;
+    this.value = isWide ? this.strings.idOfString(String(integer)) : Number(integer);
+  }
+
+  pushAttribute(into: AttributeColumns, key: number, firstIndex: number): void {
+    if (into.count - firstIndex < LIMITS.attributesPerItemMax) {
+      into.push(key, this.valueType, this.value);
+    } else {
+      this.droppedAttributesCount++;
+      this.warn('attributesDropped');
+    }
+  }
+
+  /** Attributes dropped by us since the last call, added to those the sender dropped. */
+  takeDropped(bySender: number): number {
+    const count = Math.min(bySender + this.droppedAttributesCount, 0xffff_ffff);
+    this.droppedAttributesCount = 0;
+    return count;
+  }
+
+  /** The number of an enum, 0 when OTLP defines none such. */
+  enumOf(number: number, max: number): number {
+    if (number <= max) return number;
+    this.warn('unknownEnum');
+    return 0;
+  }
+
+  isTimeInRange(timeUs: number): boolean {
+    return timeUs >= LIMITS.timeUsMin && timeUs <= this.nowUs + LIMITS.timeAheadUsMax;
+  }
+
+  #repaired(text: string): string {
+    this.warn('notUtf8');
+    return text.replace(LONE_SURROGATES, '\u{FFFD}');
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * OTLP 1.11 on the wire: request bytes into columns, and what is said back. The step between receive and
+ * normalise; it looks at no attribute's meaning and does no I/O.
+ */
+import type { LogColumns, PointColumns, SpanColumns } from '../model/columns.ts';
+import type { StringDictionary } from '../model/dictionary.ts';
+import type { Signal } from '../model/vocabulary.ts';
+import { DecodeContext } from './decode-context.ts';
+import type { DecodeOutcome } from './decode-report.ts';
+import { type EntryOwner, entryIndexOf } from './entry-index.ts';
+import { readJsonLogs } from './json-logs.ts';
+import { readJsonMetrics } from './json-metrics.ts';
+import { type JsonObject, JsonReader } from './json-reader.ts';
+import { readJsonTraces } from './json-traces.ts';
+import { readProtobufLogs } from './protobuf-logs.ts';
+import { readProtobufMetrics } from './protobuf-metrics.ts';
+import { ProtobufReader } from './protobuf-reader.ts';
+import { readProtobufTraces } from './protobuf-traces.ts';
+import type { Encoding } from './reply.ts';
+
+export type { DecodeOutcome } from './decode-report.ts';
+export { inflateBody } from './inflate.ts';
+export { buildExportResponse, buildStatus, type Encoding, type StatusOptions } from './reply.ts';
+export { attributeJsonOf, formatAnyValue } from './value.ts';
+
+export type OtlpSignal = Signal;
+
+export interface DecodeOptions {
+  readonly encoding: Encoding;
+  readonly nowUs: number;
+}
+
+/**
+ * Appends the spans of an ExportTraceServiceRequest to columns that may hold rows of other requests. Bad
+ * spans are left out and told in the outcome; a malformed request leaves the columns as they were and
+ * throws `otlp.malformed`, naming the fault and its place. The same holds for logs and metrics below.
+ */
+export function decodeTraces(
+  body: Uint8Array,
+  into: SpanColumns,
+  options: DecodeOptions,
+): DecodeOutcome {
+  return decode(body, into, {
+    ...options,
+    signal: 'traces',
+    readProtobuf: (reader) => readProtobufTraces(reader, into),
+    readJson: (reader, request) => readJsonTraces(reader, request, into),
+  });
+}
+
+export function decodeLogs(
+  body: Uint8Array,
+  into: LogColumns,
+  options: DecodeOptions,
+): DecodeOutcome {
+  return decode(body, into, {
+    ...options,
+    signal: 'logs',
+    readProtobuf: (reader) => readProtobufLogs(reader, into),
+    readJson: (reader, request) => readJsonLogs(reader, request, into),
+  });
+}
+
+/** Counts data points. */
+export function decodeMetrics(
+  body: Uint8Array,
+  into: PointColumns,
+  options: DecodeOptions,
+): DecodeOutcome {
+  return decode(body, into, {
+    ...options,
+    signal: 'metrics',
+    readProtobuf: (reader) => readProtobufMetrics(reader, into),
+    readJson: (reader, request) => readJsonMetrics(reader, request, into),
+  });
+}
+
+interface Columns extends EntryOwner {
+  readonly strings: StringDictionary;
+  readonly count: number;
+  truncate(count: number): void;
+}
+
+interface Decoding extends DecodeOptions {
+  readonly signal: Signal;
+  readonly readProtobuf: (reader: ProtobufReader) => void;
+  readonly readJson: (reader: JsonReader, request: JsonObject) => void;
+}
+
+function decode(body: Uint8Array, into: Columns, decoding: Decoding): DecodeOutcome {
+  const { signal, nowUs } = decoding;
+  const entries = entryIndexOf(into);
+  const context = new DecodeContext({ signal, strings: into.strings, entries, nowUs });
+  const rowsBefore = into.count;
+  const entriesBefore = entries.mark();
+  try {
+    if (body.length > 0) readRequest(body, context, decoding);
+  } catch (thrown) {
+    into.truncate(rowsBefore);
+    entries.truncate(entriesBefore);
+    throw thrown;
+  }
+  context.warnOfRepairedText();
+  return context.report.outcome();
+}
+
+function readRequest(body: Uint8Array, context: DecodeContext, decoding: Decoding): void {
+  const { signal } = decoding;
+  if (decoding.encoding === 'protobuf') {
+    decoding.readProtobuf(new ProtobufReader(body, { context, signal }));
+  } else {
+    const reader = new JsonReader({ context, signal });
+    decoding.readJson(reader, reader.parse(body));
+  }
+}

@@ -1,0 +1,267 @@
+/**
+ * Reads the protobuf wire format in place: no object per message, every read bounded by the message it
+ * stands in, every fault named by field and byte. It knows nothing of OTLP but the names it is handed.
+ */
+import { AppError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import type { Signal } from '../model/vocabulary.ts';
+import type { DecodeContext } from './decode-context.ts';
+
+/** Names of a message and of those of its fields that we read, by field number. */
+export interface MessageFields {
+  readonly name: string;
+  readonly fields: Readonly<Record<number, string>>;
+}
+
+export const WIRE = { varint: 0, fixed64: 1, bytes: 2, groupStart: 3, groupEnd: 4, fixed32: 5 };
+
+const NO_MESSAGE: MessageFields = { name: 'request', fields: {} };
+
+export class ProtobufReader {
+  readonly context: DecodeContext;
+  readonly bytes: Uint8Array;
+  /** Next byte to read. */
+  position = 0;
+  /** First byte behind the message being read; enter() narrows it, the caller restores it. */
+  end: number;
+  /** Halves of the last 64-bit number, unsigned. */
+  low = 0;
+  high = 0;
+  /** The last time read: µs since the epoch, and the ns below. */
+  timeUs = 0;
+  timeNs = 0;
+  readonly #view: DataView;
+  readonly #signal: Signal;
+  #message = NO_MESSAGE;
+  #tagPosition = 0;
+  #tag = 0;
+
+  constructor(bytes: Uint8Array, options: { context: DecodeContext; signal: Signal }) {
+    this.context = options.context;
+    this.#signal = options.signal;
+    // A Buffer becomes a plain Uint8Array, so that the hot loops see one class only.
+    this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.end = bytes.byteLength;
+  }
+
+  /** Reads a tag: field number × 8 + wire type. `message` names the fields for faults. */
+  tag(message: MessageFields): number {
+    this.#message = message;
+    this.#tagPosition = this.position;
+    this.#tag = 0;
+    const tag = this.position < this.end ? this.bytes[this.position]! : 0x80;
+    if (tag < 0x80) this.position++;
+    else this.#longVarint();
+    this.#tag = tag < 0x80 ? tag : this.low;
+    if (tag >= 0x80 && this.high !== 0) throw this.fault('has a field number beyond 2^29 - 1');
+    if (this.#tag < 8) throw this.fault('has field number 0');
+    return this.#tag;
+  }
+
+  /** Low 32 bits of a varint, unsigned. */
+  uint32(): number {
+    if (this.position < this.end) {
+      const first = this.bytes[this.position]!;
+      if (first < 0x80) {
+        this.position++;
+        return first;
+      }
+    }
+    this.#longVarint();
+    return this.low;
+  }
+
+  /** A zigzag-coded 32-bit integer. */
+  sint32(): number {
+    const coded = this.uint32();
+    return (coded >>> 1) ^ -(coded & 1);
+  }
+
+  /** Any varint other than zero is true. */
+  bool(): boolean {
+    this.varint64();
+    return (this.low | this.high) !== 0;
+  }
+
+  /** A 64-bit varint into low and high. */
+  varint64(): void {
+    const first = this.position < this.end ? this.bytes[this.position]! : 0x80;
+    if (first < 0x80) {
+      this.position++;
+      this.low = first;
+      this.high = 0;
+    } else {
+      this.#longVarint();
+    }
+  }
+
+  /** A varint as number; beyond 2^53 the nearest double. */
+  uint64(): number {
+    this.varint64();
+    return this.high * 0x1_0000_0000 + this.low;
+  }
+
+  /** Eight bytes into low and high. */
+  fixed64(): void {
+    const position = this.#advance(8);
+    this.low = this.#view.getUint32(position, true);
+    this.high = this.#view.getUint32(position + 4, true);
+  }
+
+  /** An unsigned fixed64 as number; beyond 2^53 the nearest double. */
+  fixed64Number(): number {
+    this.fixed64();
+    return this.high * 0x1_0000_0000 + this.low;
+  }
+
+  /** A signed fixed64 as number; beyond ±2^53 the nearest double. */
+  sfixed64Number(): number {
+    this.fixed64();
+    return (this.high | 0) * 0x1_0000_0000 + this.low;
+  }
+
+  /**
+   * Nanoseconds of a fixed64 into timeUs and timeNs. 2^32 = 4 294 967 × 1000 + 296, so both halves stay
+   * exact: 1 544 712 660 300 000 001 ns has high 359 656 442 and low 4 114 279 169 and gives
+   * 1 544 712 660 300 000 µs and 1 ns. Beyond the year 2255 µs are rounded; such times are refused.
+   */
+  time(): void {
+    this.fixed64();
+    const rest = this.high * 296 + this.low;
+    const restUs = Math.floor(rest / 1000);
+    this.timeUs = this.high * 4_294_967 + restUs;
+    this.timeNs = rest - restUs * 1000;
+  }
+
+  fixed32(): number {
+    return this.#view.getUint32(this.#advance(4), true);
+  }
+
+  double(): number {
+    return this.#view.getFloat64(this.#advance(8), true);
+  }
+
+  /** Reads a length and returns the first position behind that many bytes. */
+  fieldEnd(): number {
+    let size = this.position < this.end ? this.bytes[this.position]! : 0x80;
+    if (size < 0x80) {
+      this.position++;
+    } else {
+      this.#longVarint();
+      size = this.high * 0x1_0000_0000 + this.low;
+    }
+    const end = this.position + size;
+    if (end > this.end) {
+      throw this.fault(`runs ${end - this.end} bytes past the end of its message`);
+    }
+    return end;
+  }
+
+  /** Id of a text field in the dictionary. */
+  text(): number {
+    const end = this.fieldEnd();
+    const id = this.context.idOfBytes(this.bytes, this.position, end);
+    this.position = end;
+    return id;
+  }
+
+  /** Starts an embedded message; returns the end of the outer one, to be put back when it is read. */
+  enter(): number {
+    const outerEnd = this.end;
+    this.end = this.fieldEnd();
+    return outerEnd;
+  }
+
+  /** Steps over a field that this reader does not know; a known one has the wrong wire type. */
+  skipUnknown(tag: number): void {
+    if (this.#message.fields[tag >>> 3] !== undefined) {
+      throw this.fault(`has wire type ${tag & 7}, which is not its own`);
+    }
+    this.skipField(tag);
+  }
+
+  /** Steps over the value that follows a tag. */
+  skipField(tag: number): void {
+    switch (tag & 7) {
+      case WIRE.varint:
+        this.varint64();
+        return;
+      case WIRE.fixed64:
+        this.#advance(8);
+        return;
+      case WIRE.bytes:
+        this.position = this.fieldEnd();
+        return;
+      case WIRE.fixed32:
+        this.#advance(4);
+        return;
+      case WIRE.groupStart:
+        this.#skipGroup(tag >>> 3);
+        return;
+      case WIRE.groupEnd:
+        throw this.fault('ends a group that never began');
+      default:
+        throw this.fault(`has wire type ${tag & 7}, which does not exist`);
+    }
+  }
+
+  /** A malformed request, told by the field last begun. */
+  fault(what: string): AppError {
+    const field = this.#tag >>> 3;
+    const name = field === 0 ? 'tag' : (this.#message.fields[field] ?? `field ${field}`);
+    const where = `${this.#message.name}.${name} at byte ${this.#tagPosition}`;
+    return new AppError('otlp.malformed', `Cannot decode ${this.#signal}: ${where} ${what}`);
+  }
+
+  /** Groups are nested without recursion: a hostile sender nests as deep as the body is long. */
+  #skipGroup(field: number): void {
+    const open = [field];
+    const message = this.#message;
+    while (open.length > 0) {
+      if (open.length > LIMITS.valueDepthMax) {
+        throw this.fault(`nests groups deeper than ${LIMITS.valueDepthMax}`);
+      }
+      const tag = this.tag(message);
+      if ((tag & 7) === WIRE.groupStart) {
+        open.push(tag >>> 3);
+      } else if ((tag & 7) === WIRE.groupEnd) {
+        if (open.pop() !== tag >>> 3) throw this.fault('ends a group that another field began');
+      } else {
+        this.skipField(tag);
+      }
+    }
+  }
+
+  #advance(sizeBytes: number): number {
+    const position = this.position;
+    const end = position + sizeBytes;
+    if (end > this.end) {
+      throw this.fault(`runs ${end - this.end} bytes past the end of its message`);
+    }
+    this.position = end;
+    return position;
+  }
+
+  #longVarint(): void {
+    let low = 0;
+    let high = 0;
+    for (let index = 0; index < 10; index++) {
+      if (this.position >= this.end) throw this.fault('ends inside a varint');
+      const byte = this.bytes[this.position++]!;
+      const bits = byte & 0x7f;
+      if (index < 4) low |= bits << (7 * index);
+      else if (index === 4) {
+        low |= bits << 28;
+        high = bits >>> 4;
+      } else high |= bits << (7 * index - 32);
+      if (byte < 0x80) {
+        if (index === 9 && byte > 1) break;
+        this.low = low >>> 0;
+        this.high = high >>> 0;
+        return;
+      }
+    }
+    throw this.fault('has a varint of more than 64 bits');
+  }
+}
