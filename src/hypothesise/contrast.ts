@@ -1,0 +1,89 @@
+/**
+ * Channel "what the bad ones have in common": attribute values and versions that the clusters found to set
+ * anomalous spans apart from others of the same operation.
+ */
+import type { Cluster, Contrast } from '../model/cluster.ts';
+import type { CauseKind, Culprit, SuspectPattern } from '../model/hypothesis.ts';
+import type { Facts } from './facts.ts';
+import {
+  compareText,
+  formatPercent,
+  type Suspicion,
+  softCapped,
+  text,
+  threeDigits,
+  tracesLink,
+} from './suspicion.ts';
+
+const VERSION_KEYS: ReadonlySet<string> = new Set(['service.version', 'deployment.version']);
+/** A split that leaves this many of the bad spans out does not describe them. */
+const COVERAGE_MIN = 0.5;
+const LIFT_MIN = 1.5;
+/** A contrast says who is hit, less why: it weighs less than where the time goes. */
+const WEIGHT_MAX = 4;
+
+export function suspectContrasts(facts: Facts): Suspicion[] {
+  const suspicions: Suspicion[] = [];
+  for (const cluster of facts.clustered.clustering.clusters) {
+    const version = cluster.contrasts.find((contrast) => versionOf(contrast) !== undefined);
+    const attributes = cluster.contrasts.find((contrast) => versionOf(contrast) === undefined);
+    for (const contrast of [version, attributes]) {
+      if (contrast === undefined) continue;
+      if (contrast.coverage < COVERAGE_MIN || contrast.lift < LIFT_MIN) continue;
+      suspicions.push(suspicionOf(cluster, contrast, facts));
+    }
+  }
+  return suspicions;
+}
+
+function versionOf({ attributes }: Contrast): string | undefined {
+  const entries = Object.entries(attributes);
+  const [first] = entries;
+  return entries.length === 1 && first && VERSION_KEYS.has(first[0]) ? first[1] : undefined;
+}
+
+function suspicionOf(cluster: Cluster, contrast: Contrast, facts: Facts): Suspicion {
+  const { service, operation, errorType } = cluster.signature;
+  const version = versionOf(contrast);
+  const symptom: CauseKind = cluster.kind === 'error' ? 'error' : 'latency';
+  const culprit: Culprit =
+    version === undefined
+      ? { service, operation, attributes: contrast.attributes }
+      : { service, version };
+  const pattern: SuspectPattern = {
+    service,
+    operation,
+    attributes: contrast.attributes,
+    ...(errorType === '' ? {} : { errorType }),
+  };
+  const values = Object.entries(contrast.attributes)
+    .map(([key, value]) => `${key}=${value}`)
+    .sort(compareText)
+    .join(', ');
+  return {
+    culprit,
+    kind: version === undefined ? symptom : 'deploy',
+    // Whoever calls the faulty part with these values shows the same contrast.
+    isOwn: version !== undefined,
+    pattern,
+    evidence: [
+      {
+        source: 'trace',
+        direction: 'for',
+        statement: text(
+          `${service} ${operation} 的异常调用中 ${formatPercent(contrast.coverage)} 带有 ${values}，是正常调用的 ${threeDigits(contrast.lift)} 倍（p = ${contrast.pValue.toExponential(1)}）`,
+          `${formatPercent(contrast.coverage)} of the anomalous calls of ${service} ${operation} carry ${values}, ${threeDigits(contrast.lift)} times the share among the others (p = ${contrast.pValue.toExponential(1)})`,
+        ),
+        value: contrast.coverage,
+        expected: contrast.coverage / contrast.lift,
+        n: cluster.count,
+        weight: Math.max(
+          0,
+          softCapped(-Math.log(Math.max(contrast.pValue, 1e-300)) / 2, WEIGHT_MAX) +
+            Math.log(contrast.coverage * cluster.share ** 0.5),
+        ),
+        link: tracesLink({ service, operation }, facts.clustered.window.range),
+      },
+    ],
+  };
+}

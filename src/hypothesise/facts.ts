@@ -1,0 +1,209 @@
+/**
+ * What all channels look at: operations with their own time in both periods, who calls whom, which traces
+ * are bad and how much of their excess time lies where. Computed once; channels only read it.
+ */
+import { type Cut, findHighCut, quantileOfSorted } from '../base/statistics.ts';
+import type { Clustered } from '../model/investigation.ts';
+import { type OperationRows, pairKey, rowsByOperation, sortedValues } from '../model/row-groups.ts';
+import { INFRA_KINDS, type InfraKind, SPAN_KIND } from '../model/vocabulary.ts';
+import { NO_ROW, type SpanTable } from '../model/window.ts';
+import { compareText } from './suspicion.ts';
+
+/** Own time grows from this factor and excess over the reference's median. */
+const OWN_TIME = { minFactor: 1.25, minExcess: 1000 };
+/** Own time of fewer reference spans says nothing. */
+const REFERENCE_SPANS_MIN = 8;
+
+export interface OperationFact {
+  readonly service: string;
+  readonly operation: string;
+  readonly group: OperationRows;
+  readonly referenceRows: Uint32Array;
+  /** Of the first row; empty text for none. */
+  readonly target: string;
+  readonly infra: InfraKind;
+  readonly isClient: boolean;
+  /** Service that most of the spans call directly in another process; undefined for none. */
+  readonly callee: string | undefined;
+  /** Own time above what the reference shows; undefined when it did not grow. */
+  readonly ownTimeCut: Cut | undefined;
+  readonly selfUsP50Reference: number;
+  /** Own time above the reference's median, summed over the bad traces. */
+  readonly excessUs: number;
+}
+
+export interface CallEdge {
+  readonly caller: string;
+  readonly callee: string;
+}
+
+export interface Facts {
+  readonly clustered: Clustered;
+  readonly table: SpanTable;
+  readonly hasReference: boolean;
+  /** Sorted by service, then operation. */
+  readonly operations: readonly OperationFact[];
+  readonly operationByKey: ReadonlyMap<number, OperationFact>;
+  /** By trace index: 1 when the trace counts as bad. */
+  readonly isBadTrace: Uint8Array;
+  readonly badTraceCount: number;
+  /** By row: 1 when the span is anomalous. */
+  readonly isAnomalous: Uint8Array;
+  /** Excess own time of all operations in the bad traces. */
+  readonly excessUs: number;
+  /** Caller → callees, from spans of both periods and the topology. */
+  readonly calleesOf: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Earliest anomalous span, or anomaly, or the window's begin. */
+  readonly onsetUs: number;
+}
+
+export function gatherFacts(clustered: Clustered): Facts {
+  const table = clustered.window.spans;
+  const isAnomalous = new Uint8Array(table.count);
+  for (const row of clustered.clustering.anomalousRows) isAnomalous[row] = 1;
+  const isBadTrace = markBadTraces(clustered, isAnomalous);
+  const operations = gatherOperations(clustered, isBadTrace);
+  return {
+    clustered,
+    table,
+    hasReference: clustered.reference !== undefined,
+    operations,
+    operationByKey: new Map(operations.map((fact) => [fact.group.key, fact])),
+    isBadTrace,
+    badTraceCount: isBadTrace.reduce((sum, isBad) => sum + isBad, 0),
+    isAnomalous,
+    excessUs: operations.reduce((sum, fact) => sum + fact.excessUs, 0),
+    calleesOf: gatherCallees(clustered),
+    onsetUs: onsetOf(clustered),
+  };
+}
+
+/**
+ * The traces to explain: those with an anomalous span; and where the caller named a service that has such
+ * spans itself, only the traces with one of its own, because other trouble was not asked about.
+ */
+function markBadTraces(clustered: Clustered, isAnomalous: Uint8Array): Uint8Array {
+  const table = clustered.window.spans;
+  const { service } = clustered.request.scope;
+  const serviceId = service === undefined ? undefined : table.strings.find(service);
+  const marked = new Uint8Array(table.traceIds.length);
+  let count = 0;
+  for (const row of clustered.clustering.anomalousRows) {
+    if (serviceId === undefined || table.service[row] !== serviceId) continue;
+    marked[table.trace[row]!] = 1;
+    count++;
+  }
+  if (count > 0) return marked;
+  for (let row = 0; row < table.count; row++) {
+    if (isAnomalous[row] === 1) marked[table.trace[row]!] = 1;
+  }
+  return marked;
+}
+
+function gatherOperations(clustered: Clustered, isBadTrace: Uint8Array): OperationFact[] {
+  const table = clustered.window.spans;
+  const reference = clustered.reference?.spans;
+  const callees = calleeByOperation(table);
+  const referenceGroups = reference ? rowsByOperation(reference) : undefined;
+  const facts: OperationFact[] = [];
+  for (const group of rowsByOperation(table).values()) {
+    const referenceRows = referenceGroups?.get(group.key)?.rows ?? new Uint32Array(0);
+    const own = ownTimeOf(table, { group, reference, referenceRows, isBadTrace });
+    const first = group.rows[0]!; // a group has at least one row
+    facts.push({
+      service: table.strings.text(group.service),
+      operation: table.strings.text(group.operation),
+      group,
+      referenceRows,
+      target: table.strings.text(table.target[first]!),
+      infra: INFRA_KINDS[table.infra[first]!] ?? 'none',
+      isClient: table.kind[first] === SPAN_KIND.client || table.kind[first] === SPAN_KIND.producer,
+      callee: callees.get(group.key),
+      ...own,
+    });
+  }
+  return facts.sort(
+    (a, b) => compareText(a.service, b.service) || compareText(a.operation, b.operation),
+  );
+}
+
+function ownTimeOf(
+  table: SpanTable,
+  context: {
+    readonly group: OperationRows;
+    readonly reference: SpanTable | undefined;
+    readonly referenceRows: Uint32Array;
+    readonly isBadTrace: Uint8Array;
+  },
+): Pick<OperationFact, 'ownTimeCut' | 'selfUsP50Reference' | 'excessUs'> {
+  const { group, reference, referenceRows, isBadTrace } = context;
+  const window = sortedValues(table.selfUs, group.rows);
+  const isComparable = reference !== undefined && referenceRows.length >= REFERENCE_SPANS_MIN;
+  // Without a reference the window's own lower quartile stands for "normal": most of a bad window is slow.
+  const before = isComparable ? sortedValues(reference.selfUs, referenceRows) : undefined;
+  const normalUs = before ? quantileOfSorted(before, 0.5) : quantileOfSorted(window, 0.25);
+  let excessUs = 0;
+  for (const row of group.rows) {
+    if (isBadTrace[table.trace[row]!] === 0) continue;
+    excessUs += Math.max(0, table.selfUs[row]! - normalUs);
+  }
+  return {
+    ownTimeCut: before ? findHighCut(window, before, OWN_TIME) : undefined,
+    selfUsP50Reference: normalUs,
+    excessUs,
+  };
+}
+
+/** The service that most spans of an operation call in another service's process. */
+function calleeByOperation(table: SpanTable): Map<number, string> {
+  const counts = new Map<number, Map<number, number>>();
+  for (let row = 0; row < table.count; row++) {
+    const parent = table.parent[row]!;
+    if (parent === NO_ROW || table.service[parent] === table.service[row]) continue;
+    const key = pairKey(table.service[parent]!, table.operation[parent]!);
+    const byCallee = counts.get(key) ?? new Map<number, number>();
+    byCallee.set(table.service[row]!, (byCallee.get(table.service[row]!) ?? 0) + 1);
+    counts.set(key, byCallee);
+  }
+  const callees = new Map<number, string>();
+  for (const [key, byCallee] of counts) {
+    const [first] = [...byCallee]
+      .map(([id, count]) => ({ name: table.strings.text(id), count }))
+      .sort((a, b) => b.count - a.count || compareText(a.name, b.name));
+    if (first) callees.set(key, first.name);
+  }
+  return callees;
+}
+
+function gatherCallees(clustered: Clustered): Map<string, Set<string>> {
+  const callees = new Map<string, Set<string>>();
+  const add = (caller: string, callee: string): void => {
+    const known = callees.get(caller);
+    if (known) known.add(callee);
+    else callees.set(caller, new Set([callee]));
+  };
+  for (const table of [clustered.window.spans, clustered.reference?.spans]) {
+    if (table === undefined) continue;
+    const seen = new Set<number>();
+    for (let row = 0; row < table.count; row++) {
+      const parent = table.parent[row]!;
+      if (parent === NO_ROW || table.service[parent] === table.service[row]) continue;
+      const key = pairKey(table.service[parent]!, table.service[row]!);
+      if (seen.has(key)) continue;
+      seen.add(key);
+      add(table.strings.text(table.service[parent]!), table.strings.text(table.service[row]!));
+    }
+  }
+  for (const [caller, callee] of clustered.topology) if (caller !== callee) add(caller, callee);
+  return callees;
+}
+
+function onsetOf(clustered: Clustered): number {
+  const { range, spans } = clustered.window;
+  let onsetUs = Number.POSITIVE_INFINITY;
+  for (const row of clustered.clustering.anomalousRows) {
+    onsetUs = Math.min(onsetUs, spans.startUs[row]!);
+  }
+  for (const anomaly of clustered.anomalies) onsetUs = Math.min(onsetUs, anomaly.range.fromUs);
+  return Number.isFinite(onsetUs) ? Math.max(onsetUs, range.fromUs) : range.fromUs;
+}

@@ -1,0 +1,261 @@
+/**
+ * Channel "where it breaks": the deepest failed spans of bad traces (a caller that fails because its callee
+ * failed is no suspect), and calls that operations made in the reference and no longer make.
+ */
+import { type Share, twoShareLlr } from '../base/statistics.ts';
+import type { CauseKind, Culprit } from '../model/hypothesis.ts';
+import { pairKey } from '../model/row-groups.ts';
+import { NO_ROW, type SpanTable } from '../model/window.ts';
+import type { Facts, OperationFact } from './facts.ts';
+import {
+  compareText,
+  type EvidenceDraft,
+  explainedWeight,
+  formatPercent,
+  type Suspicion,
+  softCapped,
+  text,
+  tracesLink,
+} from './suspicion.ts';
+
+/** Expected failures when no reference says better. */
+const UNKNOWN: Share = { hits: 0.5, total: 50 };
+/** Calls rarer than this in the reference are not missed. */
+const USUAL_CALL_SHARE = 0.3;
+const PARENTS_MIN = 8;
+const MISSING_LLR_MIN = 4;
+/** Absence has more innocent reasons than presence. */
+const MISSING_WEIGHT_MAX = 5;
+
+export function suspectFailures(facts: Facts): Suspicion[] {
+  return [...suspectDeepestFailures(facts), ...suspectMissingCalls(facts)];
+}
+
+interface FailureGroup {
+  readonly fact: OperationFact;
+  readonly errorType: string;
+  readonly target: string;
+  readonly message: string;
+  /** True when the failed spans called a service whose own span did not fail. */
+  readonly isCalleeSound: boolean;
+  count: number;
+  readonly traces: Set<number>;
+}
+
+function suspectDeepestFailures(facts: Facts): Suspicion[] {
+  const failing = new Set<number>();
+  const groups = groupDeepestFailures(facts, failing);
+  return groups.map((group): Suspicion => {
+    const { fact, errorType, target, isCalleeSound } = group;
+    const isCall = fact.isClient || target !== '';
+    const dependency = target !== '' ? target : isCalleeSound ? fact.callee : undefined;
+    const culprit: Culprit = {
+      service: fact.service,
+      operation: fact.operation,
+      ...(isCall && dependency !== undefined ? { dependency } : {}),
+    };
+    return {
+      culprit,
+      kind: kindOf(fact, { isCall, isCalleeSound }),
+      isOwn: !isCalleeSound,
+      evidence: [failureEvidence(group, facts, failing.size)],
+      pattern: {
+        service: fact.service,
+        operation: fact.operation,
+        ...(errorType === '' ? {} : { errorType }),
+      },
+      detail: {
+        ...(errorType === '' ? {} : { errorType }),
+        ...(group.message === '' ? {} : { errorMessage: group.message }),
+      },
+    };
+  });
+}
+
+function kindOf(
+  fact: OperationFact,
+  { isCall, isCalleeSound }: { readonly isCall: boolean; readonly isCalleeSound: boolean },
+): CauseKind {
+  // The callee answered and the caller failed all the same: it did not wait, or did not like the answer.
+  if (isCalleeSound) return 'timeout';
+  if (!isCall || fact.target === '') return 'error';
+  return fact.infra === 'db' ? 'database' : 'dependency';
+}
+
+/** Failed rows without a failed child, by operation and error type; `failing` gets all failing bad traces. */
+function groupDeepestFailures(facts: Facts, failing: Set<number>): FailureGroup[] {
+  const { table } = facts;
+  const hasFailedChild = new Uint8Array(table.count);
+  const hasCallee = new Uint8Array(table.count);
+  for (let row = 0; row < table.count; row++) {
+    const parent = table.parent[row]!;
+    if (parent === NO_ROW) continue;
+    if (table.isError[row] === 1) hasFailedChild[parent] = 1;
+    if (table.service[parent] !== table.service[row]) hasCallee[parent] = 1;
+  }
+  const groups = new Map<string, FailureGroup>();
+  for (let row = 0; row < table.count; row++) {
+    if (table.isError[row] === 0 || facts.isAnomalous[row] === 0) continue;
+    const trace = table.trace[row]!;
+    if (facts.isBadTrace[trace] === 0) continue;
+    failing.add(trace);
+    if (hasFailedChild[row] === 1) continue;
+    const key = pairKey(table.service[row]!, table.operation[row]!);
+    const fact = facts.operationByKey.get(key);
+    if (fact === undefined) continue;
+    const errorType = table.strings.text(table.errorType[row]!);
+    const target = table.strings.text(table.target[row]!);
+    const isCalleeSound = hasCallee[row] === 1 && fact.isClient;
+    const id = [fact.service, fact.operation, errorType, target, isCalleeSound].join('\0');
+    let group = groups.get(id);
+    if (group === undefined) {
+      const message = table.strings.text(table.errorMessage[row]!);
+      group = { fact, errorType, target, message, isCalleeSound, count: 0, traces: new Set() };
+      groups.set(id, group);
+    }
+    group.count++;
+    group.traces.add(trace);
+  }
+  return [...groups].sort(([a], [b]) => compareText(a, b)).map(([, group]) => group);
+}
+
+function failureEvidence(group: FailureGroup, facts: Facts, failingCount: number): EvidenceDraft {
+  const { fact, errorType } = group;
+  const now = { hits: group.count, total: fact.group.rows.length };
+  const before = failuresBefore(group, facts);
+  const smoothed =
+    before.total === 0 ? UNKNOWN : { hits: before.hits + 0.5, total: before.total + 1 };
+  const explained = group.traces.size / Math.max(failingCount, 1);
+  const ratio = now.hits / now.total;
+  const ratioBefore = before.total === 0 ? undefined : before.hits / before.total;
+  const name = `${fact.service} ${fact.operation}${errorType === '' ? '' : ` (${errorType})`}`;
+  const isMore = ratio > smoothed.hits / smoothed.total;
+  const earlier = ratioBefore === undefined ? undefined : formatPercent(ratioBefore);
+  return {
+    source: 'trace',
+    direction: 'for',
+    statement: text(
+      `${formatPercent(explained)} 的失败请求最深处的失败在 ${name}：失败率 ${formatPercent(ratio)}${earlier === undefined ? '' : `，参照期 ${earlier}`}`,
+      `In ${formatPercent(explained)} of the failed requests the deepest failure is ${name}: ${formatPercent(ratio)} of its calls fail${earlier === undefined ? '' : `, ${earlier} in the reference`}`,
+    ),
+    value: ratio,
+    ...(ratioBefore === undefined ? {} : { expected: ratioBefore }),
+    n: now.total,
+    weight: isMore ? explainedWeight(twoShareLlr(now, smoothed), explained) : 0,
+    link: tracesLink(
+      { service: fact.service, operation: fact.operation },
+      facts.clustered.window.range,
+    ),
+  };
+}
+
+function failuresBefore({ fact, errorType }: FailureGroup, facts: Facts): Share {
+  const reference = facts.clustered.reference?.spans;
+  if (reference === undefined) return { hits: 0, total: 0 };
+  const typeId = reference.strings.find(errorType);
+  let hits = 0;
+  for (const row of fact.referenceRows) {
+    if (reference.isError[row] === 1 && reference.errorType[row] === typeId) hits++;
+  }
+  return { hits, total: fact.referenceRows.length };
+}
+
+/** For each parent operation and child operation: the share of parents that made the call at least once. */
+function suspectMissingCalls(facts: Facts): Suspicion[] {
+  const reference = facts.clustered.reference?.spans;
+  if (reference === undefined) return [];
+  const now = countCalls(facts.table);
+  const suspicions: Suspicion[] = [];
+  for (const [id, before] of countCalls(reference)) {
+    const fact = facts.operationByKey.get(before.parentKey);
+    if (fact === undefined || fact.referenceRows.length < PARENTS_MIN) continue;
+    const wasShare = { hits: before.parents, total: fact.referenceRows.length };
+    const isShare = { hits: now.get(id)?.parents ?? 0, total: fact.group.rows.length };
+    if (isShare.total < PARENTS_MIN || wasShare.hits / wasShare.total < USUAL_CALL_SHARE) continue;
+    const drop = 1 - isShare.hits / isShare.total / (wasShare.hits / wasShare.total);
+    const llr = twoShareLlr(isShare, wasShare);
+    if (drop <= 0 || llr < MISSING_LLR_MIN) continue;
+    const strings = reference.strings;
+    const child = `${strings.text(before.childService)} ${strings.text(before.childOperation)}`;
+    suspicions.push(missingCall({ fact, child, drop, llr, isShare, wasShare }, facts));
+  }
+  return suspicions.sort((a, b) =>
+    compareText(a.evidence[0]?.statement.en ?? '', b.evidence[0]?.statement.en ?? ''),
+  );
+}
+
+function missingCall(
+  found: {
+    readonly fact: OperationFact;
+    readonly child: string;
+    readonly drop: number;
+    readonly llr: number;
+    readonly isShare: Share;
+    readonly wasShare: Share;
+  },
+  facts: Facts,
+): Suspicion {
+  const { fact, child, isShare, wasShare } = found;
+  const [is, was] = [isShare.hits / isShare.total, wasShare.hits / wasShare.total];
+  const name = `${fact.service} ${fact.operation}`;
+  return {
+    culprit: { service: fact.service, operation: fact.operation },
+    kind: 'error',
+    isOwn: true,
+    pattern: { service: fact.service, operation: fact.operation },
+    detail: { missingCall: child },
+    evidence: [
+      {
+        source: 'trace',
+        direction: 'for',
+        statement: text(
+          `${name} 调用 ${child} 的比例从 ${formatPercent(was)} 降到 ${formatPercent(is)}`,
+          `${name} calls ${child} in ${formatPercent(is)} of its runs, ${formatPercent(was)} in the reference`,
+        ),
+        value: is,
+        expected: was,
+        n: isShare.total,
+        weight: Math.max(0, softCapped(found.llr, MISSING_WEIGHT_MAX) + Math.log(found.drop)),
+        link: tracesLink(
+          { service: fact.service, operation: fact.operation },
+          facts.clustered.window.range,
+        ),
+      },
+    ],
+  };
+}
+
+interface CallCount {
+  readonly parentKey: number;
+  readonly childService: number;
+  readonly childOperation: number;
+  /** Parent spans with at least one such child. */
+  parents: number;
+}
+
+/** By parent operation and child operation. */
+function countCalls(table: SpanTable): Map<string, CallCount> {
+  const counts = new Map<string, CallCount>();
+  const counted = new Set<string>();
+  for (let row = 0; row < table.count; row++) {
+    const parent = table.parent[row]!;
+    if (parent === NO_ROW) continue;
+    const parentKey = pairKey(table.service[parent]!, table.operation[parent]!);
+    const childKey = pairKey(table.service[row]!, table.operation[row]!);
+    const id = `${parentKey} ${childKey}`;
+    const once = `${parent} ${childKey}`;
+    if (counted.has(once)) continue;
+    counted.add(once);
+    const known = counts.get(id);
+    if (known) known.parents++;
+    else {
+      counts.set(id, {
+        parentKey,
+        childService: table.service[row]!,
+        childOperation: table.operation[row]!,
+        parents: 1,
+      });
+    }
+  }
+  return counts;
+}

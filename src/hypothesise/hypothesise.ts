@@ -1,0 +1,103 @@
+/**
+ * Third step of an investigation, first half: who may have caused it. Each channel looks at one kind of
+ * signal; suspicions about the same cause are merged, effects are explained away along the call graph, and
+ * what is left is ranked together with "none of these". Predictions and probes are written here; nothing runs.
+ */
+import { LIMITS } from '../base/limits.ts';
+import { softmax } from '../base/statistics.ts';
+import type { Config } from '../config/config.ts';
+import type { Evidence, Hypothesis } from '../model/hypothesis.ts';
+import type { Clustered } from '../model/investigation.ts';
+import type { Rulebook } from '../model/rule.ts';
+import { suspectOwnTime } from './call-graph.ts';
+import { suspectChanges } from './change.ts';
+import { suspectContrasts } from './contrast.ts';
+import { remedyFor, stateCause } from './describe.ts';
+import { explainAway, type RankedSuspect } from './explain.ts';
+import { type Facts, gatherFacts } from './facts.ts';
+import { suspectFailures } from './failure.ts';
+import { suspectLogs } from './log.ts';
+import { mergeSuspicions } from './merge.ts';
+import { suspectMetrics } from './metric.ts';
+import { planProbes, predict } from './plan.ts';
+import { suspectByRules } from './rule.ts';
+import { type Suspicion, text } from './suspicion.ts';
+
+/** "None of these" is as likely as a suspect of this score: e³ ≈ 20 : 1 evidence is still a coin toss. */
+const NONE_SCORE = 3;
+/** Kinds of evidence overlap; their sum counts half when it becomes belief. */
+const BELIEF_PER_SCORE = 0.5;
+/** What evidence is worth when nothing shows what is normal. */
+const UNCOMPARED_SHARE = 0.5;
+
+export function hypothesise(
+  clustered: Clustered,
+  options: { readonly rulebook: Rulebook; readonly probes: Config['probes'] },
+): Hypothesis[] {
+  const facts = gatherFacts(clustered);
+  const suspicions = [
+    ...suspectOwnTime(facts),
+    ...suspectFailures(facts),
+    ...suspectContrasts(facts),
+    ...suspectLogs(facts),
+    ...suspectMetrics(facts),
+    ...suspectChanges(facts),
+    ...suspectByRules(facts, options),
+  ];
+  const weighed = facts.hasReference ? suspicions : suspicions.map(weakened);
+  const ranked = explainAway(mergeSuspicions(weighed), facts).slice(0, LIMITS.hypothesesMax);
+  const beliefs = softmax(
+    [...ranked.map((suspect) => suspect.score), NONE_SCORE].map(
+      (score) => score * BELIEF_PER_SCORE,
+    ),
+  );
+  const idOfKey = new Map(ranked.map((suspect, index) => [suspect.key, `h${index + 1}`]));
+  return ranked.map((suspect, index) =>
+    toHypothesis(suspect, { index, posterior: beliefs[index] ?? 0, idOfKey, facts }),
+  );
+}
+
+/** Without a reference period a deviation is a guess: it weighs less and says so. */
+function weakened(suspicion: Suspicion): Suspicion {
+  const evidence = suspicion.evidence.map((item) => ({
+    ...item,
+    weight: item.weight * UNCOMPARED_SHARE,
+    statement: text(
+      `${item.statement.zh}（没有参照期）`,
+      `${item.statement.en} (no reference period)`,
+    ),
+  }));
+  return { ...suspicion, evidence };
+}
+
+function toHypothesis(
+  suspect: RankedSuspect,
+  context: {
+    readonly index: number;
+    readonly posterior: number;
+    readonly idOfKey: ReadonlyMap<string, string>;
+    readonly facts: Facts;
+  },
+): Hypothesis {
+  const { idOfKey, facts } = context;
+  const hypothesisId = `h${context.index + 1}`;
+  const effectOf = suspect.effectOf === undefined ? undefined : idOfKey.get(suspect.effectOf);
+  const evidence = suspect.evidence.map(
+    (item, index): Evidence => ({ ...item, evidenceId: `${hypothesisId}.e${index + 1}` }),
+  );
+  return {
+    hypothesisId,
+    ...(suspect.rule ? { ruleId: suspect.rule.id } : {}),
+    culprit: suspect.culprit,
+    kind: suspect.kind,
+    ...(Object.keys(suspect.detail).length > 0 ? { detail: suspect.detail } : {}),
+    statement: stateCause(suspect),
+    score: suspect.score,
+    posterior: context.posterior,
+    evidence,
+    predictions: predict(suspect),
+    probePlans: planProbes(suspect, { hypothesisId, range: facts.clustered.window.range }),
+    fix: remedyFor(suspect),
+    ...(effectOf === undefined ? {} : { effectOf }),
+  };
+}

@@ -1,0 +1,239 @@
+/**
+ * Suspicions of all channels become suspects: those about the same cause are one, and a general symptom of a
+ * place ("its own time grew", "it logs errors") supports the specific causes at that place.
+ */
+import type {
+  CauseKind,
+  Culprit,
+  EvidenceSource,
+  ProbePlan,
+  SuspectPattern,
+} from '../model/hypothesis.ts';
+import type { Rule } from '../model/rule.ts';
+import { compareText, type EvidenceDraft, type Suspicion } from './suspicion.ts';
+
+/** One kind of signal may not outvote all others by repeating itself. */
+const SOURCE_WEIGHT_MAX = 10;
+/** A specific cause with this much evidence of its own replaces the general symptom it explains. */
+const SPECIFIC_WEIGHT_MIN = 1.5;
+/** An attribute that this share of the bad spans carries becomes part of the culprit. */
+const ATTRIBUTE_COVERAGE_MIN = 0.9;
+
+export interface Suspect {
+  readonly key: string;
+  readonly culprit: Culprit;
+  readonly kind: CauseKind;
+  readonly evidence: readonly EvidenceDraft[];
+  /** Sum of the evidence's weights. */
+  readonly score: number;
+  /** See Suspicion.isOwn; true as soon as one suspicion is. */
+  readonly isOwn: boolean;
+  readonly pattern: SuspectPattern;
+  readonly detail: Readonly<Record<string, string>>;
+  readonly services: ReadonlySet<string>;
+  readonly rule?: Rule;
+  readonly probePlans: readonly ProbePlan[];
+}
+
+interface Draft {
+  culprit: Culprit;
+  readonly kind: CauseKind;
+  readonly evidence: Map<string, EvidenceDraft>;
+  isOwn: boolean;
+  /** Weight before anything was pooled into it. */
+  readonly ownWeight: number;
+  readonly pattern: SuspectPattern | undefined;
+  detail: Record<string, string>;
+  readonly services: Set<string>;
+  readonly rule: Rule | undefined;
+  readonly probePlans: readonly ProbePlan[];
+}
+
+export function mergeSuspicions(suspicions: readonly Suspicion[]): Suspect[] {
+  const drafts = draftsOf(suspicions);
+  const absorbed = new Set<Draft>();
+  // All gifts are counted before any is handed over: pooling never depends on the order of suspects.
+  const gifts = drafts.flatMap((giver) =>
+    drafts.filter((taker) => supports(giver, taker)).map((taker) => ({ giver, taker })),
+  );
+  const given = new Map(drafts.map((draft) => [draft, [...draft.evidence]]));
+  for (const { giver, taker } of gifts) {
+    for (const [statement, evidence] of given.get(giver) ?? []) {
+      if (!taker.evidence.has(statement)) taker.evidence.set(statement, evidence);
+    }
+    taker.isOwn ||= giver.isOwn;
+    taker.detail = { ...giver.detail, ...taker.detail };
+    if (canName(giver, taker)) {
+      taker.culprit = { ...taker.culprit, attributes: giver.culprit.attributes ?? {} };
+    }
+    if (isReplaced(giver, taker)) absorbed.add(giver);
+  }
+  return drafts
+    .filter((draft) => !absorbed.has(draft))
+    .map(toSuspect)
+    .filter((suspect) => suspect.score > 0)
+    .sort((a, b) => b.score - a.score || compareText(a.key, b.key));
+}
+
+/** One draft per cause; equal ones are put together. */
+function draftsOf(suspicions: readonly Suspicion[]): Draft[] {
+  const groups = new Map<string, Suspicion[]>();
+  for (const suspicion of suspicions) {
+    const key = keyOf(suspicion);
+    const group = groups.get(key);
+    if (group) group.push(suspicion);
+    else groups.set(key, [suspicion]);
+  }
+  return [...groups]
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([, [first, ...rest]]) => draftOf(first!, rest)); // a group has at least one suspicion
+}
+
+function draftOf(first: Suspicion, rest: readonly Suspicion[]): Draft {
+  const all = [first, ...rest];
+  const evidence = new Map(
+    all.flatMap((suspicion) => suspicion.evidence).map((item) => [item.statement.en, item]),
+  );
+  return {
+    culprit: first.culprit,
+    kind: first.kind,
+    evidence,
+    isOwn: all.some((suspicion) => suspicion.isOwn),
+    ownWeight: [...evidence.values()].reduce((sum, item) => sum + item.weight, 0),
+    pattern: all.find((suspicion) => suspicion.pattern !== undefined)?.pattern,
+    detail: Object.assign({}, ...all.map((suspicion) => suspicion.detail ?? {})),
+    services: new Set(
+      all.flatMap(({ culprit, services }) => [culprit.service, ...(services ?? [])]),
+    ),
+    rule: first.rule,
+    probePlans: first.probePlans ?? [],
+  };
+}
+
+function keyOf({ culprit, kind, rule }: Suspicion): string {
+  const attributes = Object.entries(culprit.attributes ?? {})
+    .map(([key, value]) => `${key}=${value}`)
+    .sort();
+  const place = [culprit.operation, culprit.dependency, culprit.resource, culprit.version];
+  return [culprit.service, kind, rule?.id, ...place, ...attributes]
+    .map((part) => part ?? '')
+    .join('\0');
+}
+
+const SYMPTOMS: ReadonlySet<CauseKind> = new Set(['latency', 'error']);
+const OUTSIDE: ReadonlySet<CauseKind> = new Set([
+  'dependency',
+  'database',
+  'pool',
+  'timeout',
+  'retry',
+]);
+
+/** Whether what speaks for the giver speaks for the taker too. */
+function supports(giver: Draft, taker: Draft): boolean {
+  if (giver === taker || giver.rule !== undefined) return false;
+  if (!sharesService(giver, taker) || !agrees(giver.culprit.version, taker.culprit.version)) {
+    return false;
+  }
+  const isAgreed =
+    agrees(giver.culprit.operation, taker.culprit.operation) &&
+    agrees(giver.culprit.dependency, taker.culprit.dependency);
+  if (!isAgreed) return false;
+  if (taker.rule !== undefined) {
+    return SYMPTOMS.has(giver.kind) || giver.kind === taker.kind || bothOutside(giver, taker);
+  }
+  if (!SYMPTOMS.has(giver.kind)) return false;
+  if (giver.culprit.attributes !== undefined) return isContrastOf(giver, taker);
+  // Among symptoms evidence flows from the vaguer to the more exact place, never in a circle.
+  if (SYMPTOMS.has(taker.kind)) return exactness(giver.culprit) < exactness(taker.culprit);
+  if (isWide(giver.culprit)) return true;
+  if (taker.culprit.dependency !== undefined) {
+    return giver.culprit.dependency === taker.culprit.dependency;
+  }
+  return giver.culprit.dependency === undefined && taker.kind !== 'network';
+}
+
+function sharesService(giver: Draft, taker: Draft): boolean {
+  return taker.services.has(giver.culprit.service);
+}
+
+function agrees(a: string | undefined, b: string | undefined): boolean {
+  return a === undefined || b === undefined || a === b;
+}
+
+function bothOutside(giver: Draft, taker: Draft): boolean {
+  return OUTSIDE.has(giver.kind) && OUTSIDE.has(taker.kind);
+}
+
+/** About the service as a whole: a log line, a latency gauge. */
+function isWide(culprit: Culprit): boolean {
+  return (
+    culprit.operation === undefined &&
+    culprit.dependency === undefined &&
+    culprit.attributes === undefined
+  );
+}
+
+/** The giver says which calls of the taker's operation are hit. */
+function isContrastOf(giver: Draft, taker: Draft): boolean {
+  return (
+    giver.culprit.attributes !== undefined &&
+    taker.culprit.attributes === undefined &&
+    giver.culprit.operation !== undefined &&
+    giver.culprit.operation === taker.culprit.operation
+  );
+}
+
+function exactness(culprit: Culprit): number {
+  if (isWide(culprit)) return 0;
+  return culprit.dependency === undefined ? 1 : 2;
+}
+
+function canName(giver: Draft, taker: Draft): boolean {
+  if (!isContrastOf(giver, taker)) return false;
+  return [...giver.evidence.values()].some(({ value }) => (value ?? 0) >= ATTRIBUTE_COVERAGE_MIN);
+}
+
+/** Kept apart, a symptom would compete with the very cause that it supports. */
+function isReplaced(giver: Draft, taker: Draft): boolean {
+  return isContrastOf(giver, taker) || taker.ownWeight >= SPECIFIC_WEIGHT_MIN;
+}
+
+function toSuspect(draft: Draft): Suspect {
+  const evidence = cappedBySource([...draft.evidence.values()]);
+  const { culprit, kind, rule } = draft;
+  const { service, operation, attributes } = culprit;
+  return {
+    key: keyOf({ culprit, kind, evidence: [], isOwn: false, ...(rule ? { rule } : {}) }),
+    culprit,
+    kind,
+    evidence,
+    score: evidence.reduce((sum, item) => sum + item.weight, 0),
+    isOwn: draft.isOwn,
+    pattern: draft.pattern ?? {
+      service,
+      ...(operation === undefined ? {} : { operation }),
+      ...(attributes === undefined ? {} : { attributes }),
+    },
+    detail: draft.detail,
+    services: draft.services,
+    ...(rule ? { rule } : {}),
+    probePlans: draft.probePlans,
+  };
+}
+
+/** Strongest first; weights of one source are scaled down together when their sum exceeds the cap. */
+function cappedBySource(evidence: readonly EvidenceDraft[]): EvidenceDraft[] {
+  const sums = new Map<EvidenceSource, number>();
+  for (const { source, weight } of evidence) {
+    if (weight > 0) sums.set(source, (sums.get(source) ?? 0) + weight);
+  }
+  return evidence
+    .filter(({ weight }) => weight !== 0)
+    .map((item) => {
+      const sum = sums.get(item.source) ?? 0;
+      if (item.weight < 0 || sum <= SOURCE_WEIGHT_MAX) return item;
+      return { ...item, weight: (item.weight * SOURCE_WEIGHT_MAX) / sum };
+    })
+    .sort((a, b) => b.weight - a.weight || compareText(a.statement.en, b.statement.en));
+}

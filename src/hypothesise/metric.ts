@@ -1,0 +1,198 @@
+/**
+ * Channel "what the gauges say": metrics of a service that jumped, measured against their own noise and,
+ * where a series has few points, against how the same metric moved at its peers.
+ */
+import { deviationLlr, medianOf, robustSigmaOf } from '../base/statistics.ts';
+import type { CauseKind } from '../model/hypothesis.ts';
+import type { SeriesWindow } from '../model/window.ts';
+import type { Facts } from './facts.ts';
+import {
+  compareText,
+  metricLink,
+  type Suspicion,
+  softCapped,
+  text,
+  threeDigits,
+} from './suspicion.ts';
+
+/** What a metric's name tells about the part of a service that it measures. */
+interface Meaning {
+  readonly kind: CauseKind;
+  /** False: moves as well when something else is at fault. */
+  readonly isOwn: boolean;
+  /** Falling is bad: judged by its distance from full. */
+  readonly isSuccess?: boolean;
+  readonly weightMax: number;
+}
+
+/** First match wins. Words of the OpenTelemetry semantic conventions and of common exporters. */
+const MEANINGS: readonly (readonly [RegExp, Meaning])[] = [
+  [/availability|success/, { kind: 'error', isOwn: false, isSuccess: true, weightMax: 5 }],
+  [/error|fail|exception|fault|4xx|5xx/, { kind: 'error', isOwn: false, weightMax: 5 }],
+  [/retr(y|ies)/, { kind: 'retry', isOwn: false, weightMax: 4 }],
+  [/throttl.*cpu|cpu|event_?loop/, { kind: 'cpu', isOwn: true, weightMax: 6 }],
+  [/pool|pending|connections?([._]|$)|wait_time/, { kind: 'pool', isOwn: true, weightMax: 5 }],
+  [/memory|heap|rss|(^|[._])gc([._]|$)/, { kind: 'memory', isOwn: true, weightMax: 5 }],
+  [/latency|duration|response_?time/, { kind: 'latency', isOwn: false, weightMax: 5 }],
+  [/queue|backlog|lag([._]|$)/, { kind: 'latency', isOwn: false, weightMax: 3 }],
+  [/requests?([._]|$)|throughput|workload/, { kind: 'traffic', isOwn: false, weightMax: 4 }],
+];
+
+const LLR_MIN = 3;
+/** Tails of real metrics are heavy: Student's t with few degrees of freedom. */
+const DEGREES_OF_FREEDOM = 4;
+/** Reference points from which a series knows its own noise, and peers from which they tell it. */
+const OWN_POINTS_MIN = 8;
+const PEERS_MIN = 5;
+/** Deviation of the logarithm: what nobody knows better, and the least that is believed. */
+const UNKNOWN_SIGMA = 0.4;
+const SIGMA_MIN = 0.05;
+/** Smaller growth is not worth a word: 15 %. */
+const LOG_RATIO_MIN = Math.log(1.15);
+
+interface Move {
+  readonly series: SeriesWindow;
+  readonly meaning: Meaning;
+  readonly now: number;
+  readonly before: number;
+  readonly logRatio: number;
+  /** NaN when the series has too few points of its own. */
+  readonly ownSigma: number;
+  readonly points: number;
+}
+
+export function suspectMetrics(facts: Facts): Suspicion[] {
+  const { window, reference } = facts.clustered;
+  if (reference === undefined) return [];
+  const movesByName = new Map<string, Move[]>();
+  const earlier = new Map(reference.series.map((series) => [series.seriesId, series]));
+  const soft = softZeroByName(reference.series);
+  for (const series of window.series) {
+    const move = moveOf(series, earlier.get(series.seriesId), soft.get(series.name) ?? 0);
+    if (move === undefined) continue;
+    const moves = movesByName.get(series.name);
+    if (moves) moves.push(move);
+    else movesByName.set(series.name, [move]);
+  }
+  const found = [...movesByName.values()].flatMap((moves) => suspectMoves(moves, facts));
+  return strongestPerKind(found);
+}
+
+function meaningOf(name: string): Meaning | undefined {
+  const lower = name.toLowerCase();
+  return MEANINGS.find(([words]) => words.test(lower))?.[1];
+}
+
+/** Added to both sides of a ratio so that growth from nearly nothing to little stays little. */
+function softZeroByName(series: readonly SeriesWindow[]): Map<string, number> {
+  const levels = new Map<string, number[]>();
+  for (const { name, values } of series) {
+    const meaning = meaningOf(name);
+    if (values.length === 0 || meaning === undefined) continue;
+    const level = medianOf(values.map((value) => badness(value, meaning, values)));
+    levels.set(name, [...(levels.get(name) ?? []), Math.abs(level)]);
+  }
+  return new Map([...levels].map(([name, list]) => [name, 0.05 * medianOf(list)]));
+}
+
+/** A success ratio is turned round, so that up is bad for every metric; full is 1 or 100. */
+function badness(value: number, meaning: Meaning, all: Float64Array): number {
+  if (meaning.isSuccess !== true) return value;
+  const full = all.some((other) => other > 1) ? 100 : 1;
+  // One hundredth of full is the least that counts: from 0 to 0.1 % failures is no explosion.
+  return Math.max(0, full - value) + full / 100;
+}
+
+function moveOf(
+  series: SeriesWindow,
+  earlier: SeriesWindow | undefined,
+  softZero: number,
+): Move | undefined {
+  const meaning = meaningOf(series.name);
+  if (meaning === undefined || earlier === undefined) return undefined;
+  const values = finite(series.values);
+  const earlierValues = finite(earlier.values);
+  if (values.length === 0 || earlierValues.length === 0) return undefined;
+  const isBadScale = (list: Float64Array) => list.map((value) => badness(value, meaning, list));
+  const [now, before] = [isBadScale(values), isBadScale(earlierValues)];
+  if (now.some((value) => value < 0) || before.some((value) => value < 0)) return undefined;
+  const center = medianOf(before);
+  const soft = Math.max(softZero, 1e-9);
+  const logOf = (value: number) => Math.log((value + soft) / (center + soft));
+  return {
+    series,
+    meaning,
+    now: medianOf(values),
+    before: medianOf(earlierValues),
+    logRatio: logOf(medianOf(now)),
+    ownSigma: before.length >= OWN_POINTS_MIN ? robustSigmaOf(before.map(logOf)) : Number.NaN,
+    points: values.length,
+  };
+}
+
+function finite(values: Float64Array): Float64Array {
+  return values.filter((value) => Number.isFinite(value));
+}
+
+/** Moves of one metric at all services. What all did alike (traffic rose) is taken off each. */
+function suspectMoves(moves: readonly Move[], facts: Facts): Suspicion[] {
+  const ratios = moves.map((move) => move.logRatio);
+  const hasPeers = moves.length >= PEERS_MIN;
+  const common = hasPeers ? medianOf(ratios) : 0;
+  const peerSigma = hasPeers ? robustSigmaOf(ratios, common) : UNKNOWN_SIGMA;
+  const suspicions: Suspicion[] = [];
+  for (const move of moves) {
+    const known = Number.isNaN(move.ownSigma) ? peerSigma : move.ownSigma;
+    const sigma = Math.max(known, SIGMA_MIN);
+    const excess = Math.min(move.logRatio, move.logRatio - common);
+    if (excess < LOG_RATIO_MIN || move.series.service === '') continue;
+    const llr = deviationLlr(excess / sigma, DEGREES_OF_FREEDOM) - Math.log(moves.length) / 2;
+    if (llr >= LLR_MIN) suspicions.push(suspicionOf(move, llr, facts));
+  }
+  return suspicions;
+}
+
+function suspicionOf(move: Move, llr: number, facts: Facts): Suspicion {
+  const { series, meaning } = move;
+  const { service, name } = series;
+  const unit = series.unit === '' || series.unit === '1' ? '' : ` ${series.unit}`;
+  const [now, before] = [`${threeDigits(move.now)}${unit}`, `${threeDigits(move.before)}${unit}`];
+  return {
+    culprit: { service },
+    kind: meaning.kind,
+    isOwn: meaning.isOwn,
+    detail: { metric: name },
+    evidence: [
+      {
+        source: 'metric',
+        direction: 'for',
+        statement: text(
+          `${service} 的 ${name} 从 ${before} 变为 ${now}`,
+          `${name} of ${service} went from ${before} to ${now}`,
+        ),
+        value: move.now,
+        expected: move.before,
+        n: move.points,
+        weight: softCapped(llr, meaning.weightMax),
+        link: metricLink({ service, name }, facts.clustered.window.range),
+      },
+    ],
+  };
+}
+
+/** Percentiles of one latency, or pods of one service, are no independent witnesses. */
+function strongestPerKind(suspicions: readonly Suspicion[]): Suspicion[] {
+  const weightOf = (suspicion: Suspicion) => suspicion.evidence[0]?.weight ?? 0;
+  const nameOf = (suspicion: Suspicion) => suspicion.evidence[0]?.statement.en ?? '';
+  const best = new Map<string, Suspicion>();
+  for (const suspicion of suspicions) {
+    const key = `${suspicion.culprit.service}\0${suspicion.kind}`;
+    const known = best.get(key);
+    const isBetter =
+      known === undefined ||
+      weightOf(suspicion) > weightOf(known) ||
+      (weightOf(suspicion) === weightOf(known) && nameOf(suspicion) < nameOf(known));
+    if (isBetter) best.set(key, suspicion);
+  }
+  return [...best].sort(([a], [b]) => compareText(a, b)).map(([, suspicion]) => suspicion);
+}
