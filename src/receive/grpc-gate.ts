@@ -13,12 +13,13 @@ import {
   type StatusObject,
   status,
 } from '@grpc/grpc-js';
-import { ERROR_CATALOGUE, type ErrorCode } from '../base/errors.ts';
+import { ERROR_CATALOGUE } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Signal } from '../model/vocabulary.ts';
 import { buildStatus } from '../otlp/otlp.ts';
 import type { Lease } from './budget.ts';
-import { countBytes, countRequest, OVERLOADED, type Reception, STOPPING } from './ingestor.ts';
+import { countBytes, countRequest, type Reception } from './ingestor.ts';
+import { detailsOf, OVERLOADED, type Refusal, STOPPING } from './refusal.ts';
 
 /** A message on its way from the gate to the method's handler, with the lease that it holds. */
 export interface GrpcMessage {
@@ -26,19 +27,14 @@ export interface GrpcMessage {
   lease: Lease | undefined;
 }
 
-export interface Refusal {
-  readonly code: ErrorCode;
-  readonly message: string;
-}
-
 /** Status, text and details (RetryInfo when waiting helps) of a refusal. */
 export function buildGrpcStatus(refusal: Refusal): StatusObject {
-  const { grpc: code, isRetryable } = ERROR_CATALOGUE[refusal.code];
+  const { grpc: code } = ERROR_CATALOGUE[refusal.code];
   const details = buildStatus({
     encoding: 'protobuf',
     grpcCode: code,
     message: refusal.message,
-    ...(isRetryable ? { retryAfterSeconds: LIMITS.retryAfterSeconds } : {}),
+    ...detailsOf(refusal),
   });
   const metadata = new Metadata();
   metadata.set('grpc-status-details-bin', Buffer.from(details));

@@ -87,7 +87,8 @@ async function answerExport(
     return;
   }
   const { rejectedCount, message: text } = reply;
-  const outcome = { rejectedCount, message: text };
+  // Replies do not say how much was accepted.
+  const outcome = { acceptedCount: 0, rejectedCount, message: text };
   callback(null, buildExportResponse({ encoding: 'protobuf', signal, outcome }));
 }
 

@@ -3,12 +3,13 @@
  * where waiting helps. A sender that is refused while it still pushes its body gets to see the reply.
  */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { ERROR_CATALOGUE, type ErrorCode } from '../base/errors.ts';
+import { ERROR_CATALOGUE } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Signal } from '../model/vocabulary.ts';
 import { buildExportResponse, buildStatus } from '../otlp/otlp.ts';
 import type { Encoding } from './http-route.ts';
 import type { IngestReply } from './ingestor.ts';
+import { detailsOf, type Refusal } from './refusal.ts';
 
 export interface HttpReply {
   readonly status: number;
@@ -27,19 +28,21 @@ export function buildReply(
 ): HttpReply {
   const { encoding, signal } = options;
   if (reply.kind === 'refused') return buildRefusal(reply, encoding);
+  // Replies do not say how much was accepted.
   const { rejectedCount, message } = reply;
   return {
     status: 200,
     headers: { 'content-type': TYPE_OF_ENCODING[encoding] },
-    body: buildExportResponse({ encoding, signal, outcome: { rejectedCount, message } }),
+    body: buildExportResponse({
+      encoding,
+      signal,
+      outcome: { acceptedCount: 0, rejectedCount, message },
+    }),
   };
 }
 
-export function buildRefusal(
-  refusal: { readonly code: ErrorCode; readonly message: string },
-  encoding: Encoding,
-): HttpReply {
-  const { http: status, grpc: grpcCode, isRetryable } = ERROR_CATALOGUE[refusal.code];
+export function buildRefusal(refusal: Refusal, encoding: Encoding): HttpReply {
+  const { http: status, grpc: grpcCode } = ERROR_CATALOGUE[refusal.code];
   const headers: OutgoingHttpHeaders = { 'content-type': TYPE_OF_ENCODING[encoding] };
   if (status === 429 || status === 503) headers['retry-after'] = String(LIMITS.retryAfterSeconds);
   if (status === 405) headers['allow'] = 'POST';
@@ -50,7 +53,7 @@ export function buildRefusal(
       encoding,
       grpcCode,
       message: refusal.message,
-      ...(isRetryable ? { retryAfterSeconds: LIMITS.retryAfterSeconds } : {}),
+      ...detailsOf(refusal),
     }),
   };
 }

@@ -11,7 +11,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { ERROR_CATALOGUE, type ErrorCode, messageOf } from '../base/errors.ts';
+import { ERROR_CATALOGUE, messageOf } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Signal } from '../model/vocabulary.ts';
 import { buildStatus } from '../otlp/otlp.ts';
@@ -32,15 +32,9 @@ import {
   signalOfUrl,
   tooLargeMessage,
 } from './http-route.ts';
-import {
-  countBytes,
-  countRequest,
-  OVERLOADED,
-  type Reception,
-  STOPPING,
-  submitRequest,
-} from './ingestor.ts';
+import { countBytes, countRequest, type Reception, submitRequest } from './ingestor.ts';
 import { listenFailed } from './listen.ts';
+import { OVERLOADED, type Refusal, STOPPING } from './refusal.ts';
 
 export interface HttpTransport {
   readonly port: number;
@@ -119,7 +113,7 @@ type ExportRoute = Extract<Route, { kind: 'export' }>;
 
 type Admission =
   | { readonly kind: 'admitted'; readonly lease: Lease }
-  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
+  | ({ readonly kind: 'refused' } & Refusal);
 
 function admit(reception: Reception, route: ExportRoute): Admission {
   if (reception.isStopping()) return STOPPING;
@@ -177,7 +171,7 @@ function refuse(
   reception: Reception,
   options: {
     readonly exchange: Exchange;
-    readonly refusal: { readonly code: ErrorCode; readonly message: string };
+    readonly refusal: Refusal;
     readonly to: { readonly signal: Signal | 'none'; readonly encoding: Encoding };
   },
 ): void {

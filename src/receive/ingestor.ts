@@ -83,20 +83,6 @@ function withTimeout(submitted: Promise<IngestReply>, signal: Signal): Promise<I
   });
 }
 
-/** New work while stop() waits for the old. */
-export const STOPPING = {
-  kind: 'refused',
-  code: 'ingest.stopping',
-  message: 'Cannot accept: Taproot is stopping; send again later',
-} as const;
-
-/** New work while the budget is full. */
-export const OVERLOADED = {
-  kind: 'refused',
-  code: 'ingest.overloaded',
-  message: `Cannot accept: too much is waiting to be stored; send again in ${LIMITS.retryAfterSeconds} s`,
-} as const;
-
 export function countRequest(
   reception: Reception,
   outcome: {
