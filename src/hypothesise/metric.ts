@@ -66,7 +66,7 @@ export function suspectMetrics(facts: Facts): Suspicion[] {
   if (reference === undefined) return [];
   const movesByName = new Map<string, Move[]>();
   const earlier = new Map(reference.series.map((series) => [series.seriesId, series]));
-  const soft = softZeroByName(reference.series);
+  const soft = softZeroByName([...reference.series, ...window.series]);
   for (const series of window.series) {
     const move = moveOf(series, earlier.get(series.seriesId), soft.get(series.name) ?? 0);
     if (move === undefined) continue;
@@ -90,7 +90,7 @@ function softZeroByName(series: readonly SeriesWindow[]): Map<string, number> {
     const meaning = meaningOf(name);
     if (values.length === 0 || meaning === undefined) continue;
     const level = medianOf(values.map((value) => badness(value, meaning, values)));
-    levels.set(name, [...(levels.get(name) ?? []), Math.abs(level)]);
+    if (level !== 0) levels.set(name, [...(levels.get(name) ?? []), Math.abs(level)]);
   }
   return new Map([...levels].map(([name, list]) => [name, 0.05 * medianOf(list)]));
 }
