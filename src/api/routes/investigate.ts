@@ -1,0 +1,171 @@
+/** Routes that start investigations and tell how they go: alert webhook, manual diagnosis, event stream. */
+import { AppError } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
+import type { TimeRange } from '../../base/time.ts';
+import type { Alert } from '../../model/report.ts';
+import {
+  type AlertBatch,
+  alertKeyOf,
+  alertmanagerWebhookSchema,
+  parseAlertmanagerWebhook,
+  scopeOfAlerts,
+  windowOfAlerts,
+} from '../../plugin/triggers/alertmanager.ts';
+import { ANSWERS } from '../answers.ts';
+import { BODIES, PARAMS, QUERIES } from '../requests.ts';
+import {
+  type Answer,
+  type ApiContext,
+  answerOf,
+  compact,
+  defineRoute,
+  json,
+  languageOf,
+  type Route,
+  rangeOf,
+  reportUrl,
+} from '../route.ts';
+
+export const investigateRoutes: readonly Route[] = [
+  defineRoute('POST /api/v1/webhooks/alertmanager', {
+    summary: 'Alertmanager v4 or Grafana payload; answered at once, analysed aside',
+    body: alertmanagerWebhookSchema,
+    answers: { 202: answerOf('Reports that answer the alerts', ANSWERS.reports) },
+    run: ({ http }, context) => {
+      const batch = parseAlertmanagerWebhook(http.request.body);
+      return json({ reports: acceptAlerts(batch, context) }, 202);
+    },
+  }),
+  defineRoute('POST /api/v1/diagnoses', {
+    summary: 'Investigate a window; with ?wait=30s the answer is the report',
+    query: QUERIES.diagnose,
+    body: BODIES.diagnose,
+    answers: {
+      200: answerOf('The report, when it was done in time', ANSWERS.report),
+      202: answerOf('Started', ANSWERS.reportReference),
+    },
+    run: async ({ query, body, http }, context) => {
+      const { backend } = context;
+      const nowUs = backend.clock.nowUs();
+      const toRange = (range: { from: string | number; to: string | number }): TimeRange =>
+        rangeOf(range, { nowUs, defaultUs: 0 });
+      const { reportId } = backend.startInvestigation(
+        {
+          trigger: { kind: 'manual', alerts: [] },
+          window: toRange(body.window),
+          ...(body.reference === undefined ? {} : { reference: toRange(body.reference) }),
+          scope: compact(body.scope ?? {}),
+        },
+        [],
+      );
+      const waitMs = waitMsOf(query.wait);
+      const report = waitMs > 0 ? await backend.waitForReport(reportId, waitMs) : undefined;
+      if (report === undefined) {
+        return json(
+          { id: reportId, url: reportUrl(reportId, context.config), status: 'running' },
+          202,
+        );
+      }
+      const lang = languageOf(query.lang, http, context);
+      return { kind: 'text', status: 200, ...backend.renderReport(report, 'json', lang) };
+    },
+  }),
+  defineRoute('GET /api/v1/diagnoses/:id/events', {
+    summary: 'Events of a running investigation (phase, progress, evidence, verdict, done, failed)',
+    params: PARAMS.report,
+    answers: {
+      200: { description: 'Server-sent events', content: { 'text/event-stream': undefined } },
+    },
+    run: ({ params, http }, context) => streamEvents(params.id, http.response, context),
+  }),
+];
+
+interface ReportReference {
+  readonly id: string;
+  readonly url: string;
+  readonly status: string;
+}
+
+/**
+ * Alerts that no report answers yet start one investigation together; repeated ones name the report they have;
+ * resolved ones are closed. Nothing here waits, so that two requests cannot come between look-up and claim.
+ */
+function acceptAlerts(batch: AlertBatch, context: ApiContext): readonly ReportReference[] {
+  const { backend, config } = context;
+  const nowUs = backend.clock.nowUs();
+  const references = new Map<string, ReportReference>();
+  const refer = (reportId: string, status: string) => {
+    references.set(reportId, { id: reportId, url: reportUrl(reportId, config), status });
+  };
+  const fresh: { readonly alert: Alert; readonly key: string }[] = [];
+  for (const alert of batch.alerts) {
+    const key = alertKeyOf(batch.groupKey, alert);
+    const known = backend.state.findAlert(key);
+    if (known) {
+      refer(known.reportId, statusOf(known.reportId, context));
+      if (alert.status === 'resolved' && !known.isResolved) backend.state.resolveAlert(key, nowUs);
+    } else if (alert.status === 'firing') {
+      fresh.push({ alert, key });
+    }
+  }
+  if (fresh.length > 0) {
+    const alerts = fresh.map(({ alert }) => alert);
+    const { reportId } = backend.startInvestigation(
+      {
+        trigger: { kind: 'alertmanager', alerts },
+        ...windowOfAlerts(alerts, { nowUs, windowMinutes: config.windowMinutes }),
+        scope: scopeOfAlerts(alerts),
+      },
+      fresh.map(({ key }) => key),
+    );
+    for (const { key } of fresh) backend.state.claimAlert(key, reportId, nowUs);
+    refer(reportId, 'running');
+  }
+  return [...references.values()];
+}
+
+function statusOf(reportId: string, { backend }: ApiContext): string {
+  const status = backend.state.findReport(reportId)?.status;
+  if (status !== undefined) return status;
+  return backend.isRunning(reportId) ? 'running' : 'failed';
+}
+
+function waitMsOf(wait: string | undefined): number {
+  if (wait === undefined) return 0;
+  const waitMs = Number.parseInt(wait, 10) * (wait.endsWith('ms') ? 1 : 1000);
+  if (waitMs > LIMITS.apiWaitMsMax) {
+    throw new AppError(
+      'request.invalid',
+      `Cannot wait "${wait}": the limit is ${LIMITS.apiWaitMsMax / 1000}s`,
+      { offendingValue: wait },
+    );
+  }
+  return waitMs;
+}
+
+/** A late subscriber of a finished report gets its last events; one of an unknown report a 404. */
+function streamEvents(
+  reportId: string,
+  response: Parameters<ApiContext['streams']['open']>[0],
+  { backend, streams }: ApiContext,
+): Answer {
+  const report = backend.state.findReport(reportId);
+  if (!report && !backend.isRunning(reportId)) {
+    throw new AppError('request.not_found', `Cannot follow report "${reportId}": there is none`, {
+      offendingValue: reportId,
+    });
+  }
+  const stream = streams.open(response);
+  if (report) {
+    const { verdict, confidence, rootCause, summary, status, createdAtUs } = report;
+    stream.send({
+      type: 'verdict',
+      atUs: createdAtUs,
+      data: { verdict, confidence, rootCause, summary },
+    });
+    stream.send({ type: 'done', atUs: createdAtUs, data: { reportId, status } });
+  } else {
+    stream.onEnd(backend.subscribe(reportId, (event) => stream.send(event)));
+  }
+  return { kind: 'sent' };
+}
