@@ -4,6 +4,9 @@ import type { Text } from './text.ts';
 export const EVIDENCE_SOURCES = ['trace', 'log', 'metric', 'profile', 'state', 'change'] as const;
 export type EvidenceSource = (typeof EVIDENCE_SOURCES)[number];
 
+/** Evidence that is a probe's answer has an id that begins so; the rest of the id is the probe's. */
+export const PROBE_EVIDENCE_PREFIX = 'probe:';
+
 /** One statement with numbers, of one kind. */
 export interface Evidence {
   readonly evidenceId: string;

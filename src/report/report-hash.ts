@@ -4,7 +4,7 @@
  * verdicts, confidence, posterior, order, consensus, summary, and which hypothesis won.
  */
 import { createHash } from 'node:crypto';
-import type { VerifiedHypothesis } from '../model/hypothesis.ts';
+import { PROBE_EVIDENCE_PREFIX, type VerifiedHypothesis } from '../model/hypothesis.ts';
 import type { Report } from '../model/report.ts';
 import { canonicalJson } from './canonical.ts';
 
@@ -47,7 +47,6 @@ function hypothesisFacts(
   identities: ReadonlyMap<string, string>,
 ): object {
   const { ruleId, culprit, kind, detail, statement, predictions, fix, effectOf } = hypothesis;
-  const probeIds = new Set(hypothesis.probePlans.map((plan) => plan.probeId));
   return {
     ruleId,
     culprit,
@@ -57,9 +56,8 @@ function hypothesisFacts(
     predictions,
     fix,
     effectOf: effectOf === undefined ? undefined : identities.get(effectOf),
-    // Evidence of the kind "state" and evidence that bears a probe's id is what a probe answered.
     evidence: hypothesis.evidence
-      .filter(({ evidenceId, source }) => source !== 'state' && !probeIds.has(evidenceId))
+      .filter(({ evidenceId }) => !evidenceId.startsWith(PROBE_EVIDENCE_PREFIX))
       .map(({ evidenceId: _, ...facts }) => canonicalJson(facts))
       .sort(),
     probes: hypothesis.probePlans
