@@ -15,7 +15,15 @@ import {
   waitFor,
 } from './child.ts';
 import { findPart } from './parts.ts';
-import { type Bot, diagnose, getJson, type Service, startBot, startService } from './service.ts';
+import {
+  type Bot,
+  diagnose,
+  getJson,
+  type Service,
+  seeRequests,
+  startBot,
+  startService,
+} from './service.ts';
 
 const go = findPart('go');
 const SERVICE = 'bot-by-collector';
@@ -156,10 +164,10 @@ describe.skipIf(go === undefined)('OpenTelemetry Collector', () => {
 
   test('a fault seen only through the Collector is found', async () => {
     const referenceFrom = Date.now();
-    await seeRequests(service, { since: referenceFrom, count: 150 });
+    await seeRequests(service, { serviceName: SERVICE, since: referenceFrom, count: 150 });
     const windowFrom = Date.now();
     await bot.setFault('kb_slow', true);
-    await seeRequests(service, { since: windowFrom + 5000, count: 250 });
+    await seeRequests(service, { serviceName: SERVICE, since: windowFrom + 5000, count: 250 });
     const report = await diagnose(service, {
       window: { from: windowFrom, to: Date.now() },
       reference: { from: referenceFrom, to: windowFrom },
@@ -178,25 +186,4 @@ function buildCollector(): string {
   });
   if (build.status !== 0) throw new Error(`Cannot build the Collector:\n${build.stderr}`);
   return build.stdout.trim().split('\n').at(-1) ?? '';
-}
-
-/** Waits until the store holds that many of the bot's requests since a time. */
-function seeRequests(
-  service: Service,
-  { since, count }: { readonly since: number; readonly count: number },
-): Promise<true> {
-  const query = new URLSearchParams({
-    service: SERVICE,
-    operation: 'POST /coze/webhook',
-    from: String(since),
-    limit: String(count),
-  });
-  return waitFor(`${count} requests`, {
-    timeoutMs: 60_000,
-    children: [service.child],
-    check: async () => {
-      const { items } = await getJson(service, `/traces?${query}`, 'traces');
-      return items.length >= count ? true : undefined;
-    },
-  });
 }

@@ -207,3 +207,24 @@ export function waitForReport(service: Service, reportId: string): Promise<Repor
     },
   });
 }
+
+/** Waits until the store holds that many of a bot's requests since a time, in epoch milliseconds. */
+export function seeRequests(
+  service: Service,
+  wanted: { readonly serviceName: string; readonly since: number; readonly count: number },
+): Promise<true> {
+  const query = new URLSearchParams({
+    service: wanted.serviceName,
+    operation: 'POST /coze/webhook',
+    from: String(wanted.since),
+    limit: String(wanted.count),
+  });
+  return waitFor(`${wanted.count} requests of ${wanted.serviceName}`, {
+    timeoutMs: 90_000,
+    children: [service.child],
+    check: async () => {
+      const { items } = await getJson(service, `/traces?${query}`, 'traces');
+      return items.length >= wanted.count ? true : undefined;
+    },
+  });
+}
