@@ -1,0 +1,300 @@
+/**
+ * Reads one attribute value as the table asks: numbers out of text, ids as text, units by alias. A value
+ * that cannot be read so is refused, never guessed. Results stand in fields of the reader, so that the
+ * data plane makes no objects.
+ */
+import { VALUE_TYPE } from '../model/columns.ts';
+import { grown, type StringDictionary } from '../model/dictionary.ts';
+import { jsonOfText, listOf, textsOfValue } from './any-value.ts';
+import { type Coercion, ENVIRONMENTS, OPERATION_OF_TYPE, PLUGIN_STATUSES } from './fields.ts';
+
+/** What is known of a text, per string id. */
+const TEXT = { unseen: 0, normal: 1, null: 2, className: 3 } as const;
+
+/** Longer text is not an id, a name or a number. */
+const SHORT_TEXT_MAX = 256;
+const DAY_SECONDS = 86_400;
+/** Epoch seconds stay below this until 5138; larger numbers are milliseconds. */
+const EPOCH_SECONDS_MAX = 1e11;
+
+const CLASS_NAME =
+  /^(?:Azure)?Chat[A-Z]\w*$|^[A-Z][A-Za-z0-9]*(?:LLM|Chat|ChatModel|OpenAI|Model)$/;
+const ERROR_CLASS = /^[*&]?[A-Za-z_0-9][\w.$:/\-+`]*$/;
+const DURATION_TEXT = /^(\d+(?:\.\d+)?)\s*(ms|s)?$/;
+const BOT_SERVICE = /^coze-bot-(\w+)$/;
+const TRACE_ID = /^[0-9a-fA-F]{32}$/;
+const NO_FAILURE = new Set([
+  '',
+  '0',
+  'false',
+  'none',
+  'null',
+  'nil',
+  'no',
+  'undefined',
+  '{}',
+  '[]',
+  '""',
+]);
+
+export class ValueReader {
+  readonly strings: StringDictionary;
+  /** Start of the span or time of the record, for values that are absolute times. */
+  startUs = 0;
+  // result of the last read() that returned true
+  type = 0;
+  value = 0;
+  /** The value is a guess of lower standing: a class name where a model is wanted. */
+  isWeak = false;
+  #textKinds = new Uint8Array(1024);
+
+  constructor(strings: StringDictionary) {
+    this.strings = strings;
+  }
+
+  /** Reads (type, value) as in AttributeColumns; false when it cannot be read so. */
+  read(coercion: Coercion, type: number, value: number): boolean {
+    this.isWeak = false;
+    switch (coercion) {
+      case 'text':
+        return this.#readText(type, value);
+      case 'modelName':
+        if (!this.#readText(type, value)) return false;
+        this.isWeak = this.#kindOf(this.value) === TEXT.className;
+        return true;
+      case 'int':
+        return this.#setNumber(VALUE_TYPE.int, wholeOf(this.numberOf(type, value)));
+      case 'double':
+        return this.#setNumber(VALUE_TYPE.double, this.numberOf(type, value));
+      case 'bool':
+        return this.#readBool(type, value);
+      case 'httpStatus':
+        return this.#setNumber(VALUE_TYPE.int, within(this.numberOf(type, value), 100, 599));
+      case 'cozeCode':
+        return this.#setNumber(VALUE_TYPE.int, errorCode(this.numberOf(type, value), 2));
+      case 'cozeCodeGeneric':
+        return this.#setNumber(VALUE_TYPE.int, errorCode(this.numberOf(type, value), 1000));
+      case 'nonZero':
+        return this.#setNumber(VALUE_TYPE.int, this.numberOf(type, value) || Number.NaN);
+      case 'failureFlag':
+        return this.#readFailureFlag(type, value);
+      case 'json':
+        return this.#readJson(type, value);
+      case 'texts':
+        return this.#readTexts(type, value);
+      case 'listLength':
+        return this.#readListLength(type, value);
+      default:
+        return this.#isDuration(coercion)
+          ? this.#readDuration(coercion, this.#durationNumberOf(coercion, type, value))
+          : this.#readWord(coercion, type, value);
+    }
+  }
+
+  /** The number that a value is or spells; NaN for none. */
+  numberOf(type: number, value: number): number {
+    if (type === VALUE_TYPE.int || type === VALUE_TYPE.double) return value;
+    if (type !== VALUE_TYPE.string) return Number.NaN;
+    const text = this.strings.text(value).trim();
+    if (text === '' || text.length > 32) return Number.NaN;
+    return /^[+-]?\d/.test(text) ? Number(text) : Number.NaN;
+  }
+
+  /** True for what senders write when they have nothing to say: `""`, `[]`, `unknown_service:node`. */
+  isNullText(id: number): boolean {
+    return this.#kindOf(id) === TEXT.null;
+  }
+
+  #set(type: number, value: number): true {
+    this.type = type;
+    this.value = value;
+    return true;
+  }
+
+  #setNumber(type: number, value: number): boolean {
+    return Number.isFinite(value) && this.#set(type, value);
+  }
+
+  #setText(text: string | undefined): boolean {
+    return (
+      text !== undefined &&
+      text !== '' &&
+      this.#set(VALUE_TYPE.string, this.strings.idOfString(text))
+    );
+  }
+
+  /** Ids stay text whatever type they were sent as: they exceed 2^53. */
+  #readText(type: number, value: number): boolean {
+    switch (type) {
+      case VALUE_TYPE.string:
+      case VALUE_TYPE.wideInt:
+        return this.#kindOf(value) !== TEXT.null && this.#set(VALUE_TYPE.string, value);
+      case VALUE_TYPE.int:
+      case VALUE_TYPE.double:
+        return Number.isFinite(value) && this.#setText(String(value));
+      case VALUE_TYPE.bool:
+        return this.#setText(value === 1 ? 'true' : 'false');
+      case VALUE_TYPE.json:
+        // captured headers are lists of text: the first counts
+        return this.#setText(textsOfValue(jsonOfText(this.strings.text(value)))?.[0]);
+      default:
+        return false;
+    }
+  }
+
+  #readBool(type: number, value: number): boolean {
+    if (type === VALUE_TYPE.bool) return this.#set(VALUE_TYPE.bool, value);
+    if (type === VALUE_TYPE.int && (value === 0 || value === 1)) {
+      return this.#set(VALUE_TYPE.bool, value);
+    }
+    if (type !== VALUE_TYPE.string) return false;
+    const text = this.strings.text(value).toLowerCase();
+    if (text === 'true' || text === '1') return this.#set(VALUE_TYPE.bool, 1);
+    return (text === 'false' || text === '0') && this.#set(VALUE_TYPE.bool, 0);
+  }
+
+  /** True only for a failure: `error: true`, `error: "rate limited"`, not `error: "false"`. */
+  #readFailureFlag(type: number, value: number): boolean {
+    const isFailure =
+      type === VALUE_TYPE.string
+        ? !NO_FAILURE.has(this.strings.text(value).toLowerCase())
+        : type === VALUE_TYPE.json || (type !== VALUE_TYPE.empty && value !== 0);
+    return isFailure && this.#set(VALUE_TYPE.bool, 1);
+  }
+
+  #readJson(type: number, value: number): boolean {
+    if (type !== VALUE_TYPE.string && type !== VALUE_TYPE.json) return false;
+    return this.#kindOf(value) !== TEXT.null && this.#set(type, value);
+  }
+
+  #readTexts(type: number, value: number): boolean {
+    if (type === VALUE_TYPE.json) return this.#set(type, value);
+    if (!this.#readText(type, value)) return false;
+    const stringValue = this.strings.text(this.value);
+    const list = JSON.stringify({ arrayValue: { values: [{ stringValue }] } });
+    return this.#set(VALUE_TYPE.json, this.strings.idOfString(list));
+  }
+
+  #readListLength(type: number, value: number): boolean {
+    if (type !== VALUE_TYPE.json && type !== VALUE_TYPE.string) return false;
+    const list = listOf(jsonOfText(this.strings.text(value)));
+    return list !== undefined && this.#set(VALUE_TYPE.int, list.length);
+  }
+
+  #isDuration(coercion: Coercion): boolean {
+    return coercion.startsWith('seconds') || coercion === 'ms' || coercion === 'confidence';
+  }
+
+  #durationNumberOf(coercion: Coercion, type: number, value: number): number {
+    if (type !== VALUE_TYPE.string || coercion !== 'ms') return this.numberOf(type, value);
+    const match = DURATION_TEXT.exec(this.strings.text(value).slice(0, 32).trim());
+    if (!match) return Number.NaN;
+    // a unit in the text is exact; without one the alias says milliseconds
+    return match[2] === 's' ? Number(match[1]) * 1000 : Number(match[1]);
+  }
+
+  #readDuration(coercion: Coercion, value: number): boolean {
+    switch (coercion) {
+      case 'ms':
+        return value >= 0 && this.#setNumber(VALUE_TYPE.double, value);
+      case 'seconds':
+        return value >= 0 && this.#setNumber(VALUE_TYPE.double, value);
+      case 'secondsOfMs':
+        return value >= 0 && this.#setNumber(VALUE_TYPE.double, value / 1e3);
+      case 'secondsOfUs':
+        return value >= 0 && this.#setNumber(VALUE_TYPE.double, value / 1e6);
+      case 'secondsSinceStart': {
+        const seconds = (value - this.startUs) / 1e6;
+        return (
+          seconds >= 0 && seconds <= DAY_SECONDS && this.#setNumber(VALUE_TYPE.double, seconds)
+        );
+      }
+      default:
+        // confidence: a share, or a percentage
+        if (!(value >= 0 && value <= 100)) return false;
+        return this.#setNumber(VALUE_TYPE.double, value > 1 ? value / 100 : value);
+    }
+  }
+
+  /** Coercions that look at the words of a text. */
+  #readWord(coercion: Coercion, type: number, value: number): boolean {
+    if (coercion === 'epochSeconds') return this.#readEpochSeconds(type, value);
+    if (coercion === 'errorText' && type === VALUE_TYPE.bool) return false;
+    if (!this.#readText(type, value)) return false;
+    const text = this.strings.text(this.value);
+    if (coercion === 'longText') return !isErrorClass(text);
+    if (coercion === 'errorText') return !NO_FAILURE.has(text.toLowerCase()) && text !== 'true';
+    if (coercion === 'path') return text.startsWith('/') || text.startsWith('*');
+    if (text.length > SHORT_TEXT_MAX) return false;
+    switch (coercion) {
+      case 'lowerText':
+        return this.#setText(text.toLowerCase());
+      case 'errorClass':
+        return isErrorClass(text);
+      case 'environment':
+        return this.#setText(ENVIRONMENTS.get(text.toLowerCase()));
+      case 'pluginStatus':
+        return this.#setText(PLUGIN_STATUSES.get(text.toLowerCase()));
+      case 'operationOfType':
+        return this.#setText(OPERATION_OF_TYPE.get(text.toLowerCase()));
+      case 'botOfService':
+        return this.#setText(BOT_SERVICE.exec(text)?.[1]);
+      case 'botVariant':
+        return text.startsWith('bot-v');
+      case 'legacyTraceId':
+        return !TRACE_ID.test(text);
+      case 'failureStatus':
+        return /^fail/i.test(text);
+      default:
+        return false;
+    }
+  }
+
+  #readEpochSeconds(type: number, value: number): boolean {
+    const number = this.numberOf(type, value);
+    const isNumber = type !== VALUE_TYPE.string || /^\d+(\.\d+)?$/.test(this.strings.text(value));
+    if (isNumber) {
+      const seconds = number > EPOCH_SECONDS_MAX ? number / 1000 : number;
+      return seconds > 0 && this.#setNumber(VALUE_TYPE.double, seconds);
+    }
+    return this.#setNumber(
+      VALUE_TYPE.double,
+      Date.parse(this.strings.text(value).slice(0, 40)) / 1000,
+    );
+  }
+
+  #kindOf(id: number): number {
+    if (id >= this.#textKinds.length) {
+      this.#textKinds = grown(this.#textKinds, Math.max(2 * id, this.strings.size));
+    }
+    const known = this.#textKinds[id]!;
+    if (known !== TEXT.unseen) return known;
+    const kind = textKindOf(this.strings.text(id));
+    this.#textKinds[id] = kind;
+    return kind;
+  }
+}
+
+export function isErrorClass(text: string): boolean {
+  return text.length <= 128 && ERROR_CLASS.test(text);
+}
+
+function textKindOf(text: string): number {
+  if (text === '' || text === '""' || text === '[]' || text.startsWith('unknown_service')) {
+    return TEXT.null;
+  }
+  return text.length <= 64 && CLASS_NAME.test(text) ? TEXT.className : TEXT.normal;
+}
+
+function wholeOf(number: number): number {
+  return Number.isInteger(number) && number >= 0 ? number : Number.NaN;
+}
+
+function within(number: number, low: number, high: number): number {
+  return Number.isInteger(number) && number >= low && number <= high ? number : Number.NaN;
+}
+
+/** An error code: 0 is none, and −1 and 1 only say that something failed. */
+function errorCode(number: number, magnitudeMin: number): number {
+  return Number.isInteger(number) && Math.abs(number) >= magnitudeMin ? number : Number.NaN;
+}

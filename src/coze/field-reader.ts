@@ -1,0 +1,216 @@
+/**
+ * Reads attributes into field slots for one dictionary: which rule a key has is looked up once per key,
+ * the value is read as the rule's candidates ask, the best rank wins.
+ */
+import { type AttributeColumns, type AttributeEntry, VALUE_TYPE } from '../model/columns.ts';
+import { grown, type StringDictionary } from '../model/dictionary.ts';
+import {
+  type Candidate,
+  findKeyRule,
+  type KeyRule,
+  SOURCE,
+  type Source,
+  sourceRank,
+} from './aliases.ts';
+import { ValueReader } from './coerce.ts';
+import { type Condition, FIELDS, type FieldLevel } from './fields.ts';
+import { FieldSlots } from './slots.ts';
+
+/** A resource's or scope's value for a field, read once and offered to each of its spans. */
+export interface FixedOffer {
+  readonly field: number;
+  readonly rank: number;
+  readonly type: number;
+  readonly value: number;
+  readonly source: number;
+  readonly isAsSent: boolean;
+}
+
+const RANK_BITS = 8;
+/** A class name where a model is wanted ranks behind every real name of every source. */
+const WEAK_RANK = 8 << RANK_BITS;
+const LEVELS: readonly FieldLevel[] = FIELDS.map((field) => field.level);
+const SOURCES = Object.values(SOURCE);
+/** Rank of a source, by field and source. */
+const SOURCE_RANKS = Uint8Array.from(
+  LEVELS.flatMap((level) => SOURCES.map((source) => sourceRank(level, source))),
+);
+
+const RULE = { unseen: 0, none: 1, first: 2 } as const;
+
+interface Deferred {
+  readonly candidate: Candidate;
+  readonly source: Source;
+  readonly type: number;
+  readonly value: number;
+}
+
+export class FieldReader {
+  readonly strings: StringDictionary;
+  readonly slots = new FieldSlots();
+  readonly reader: ValueReader;
+  /** Index into STAGES when a key said the stage, else -1. */
+  explicitStage = -1;
+  /** Rule number by key id: RULE.unseen, RULE.none, or index into #rules + RULE.first. */
+  #ruleNumbers = new Uint16Array(1024);
+  readonly #rules: KeyRule[] = [];
+  readonly #deferred: Deferred[] = [];
+  readonly #canonicalKeys = new Int32Array(FIELDS.length).fill(-1);
+
+  constructor(strings: StringDictionary) {
+    this.strings = strings;
+    this.reader = new ValueReader(strings);
+  }
+
+  /** Starts on the next span or record. */
+  begin(startUs: number): void {
+    this.slots.reset();
+    this.explicitStage = -1;
+    this.#deferred.length = 0;
+    this.reader.startUs = startUs;
+  }
+
+  /** The rule of a key, looked up once per dictionary. Hot: once per attribute. */
+  ruleOf(keyId: number): KeyRule | undefined {
+    if (keyId >= this.#ruleNumbers.length) {
+      this.#ruleNumbers = grownRules(this.#ruleNumbers, Math.max(2 * keyId, this.strings.size));
+    }
+    const number = this.#ruleNumbers[keyId]!;
+    if (number >= RULE.first) return this.#rules[number - RULE.first];
+    return number === RULE.none ? undefined : this.#learnRule(keyId);
+  }
+
+  /** Offers one attribute to all the fields its key may fill. */
+  offer(rule: KeyRule, source: Source, place: number, type: number, value: number): void {
+    if (rule.explicitStage >= 0) this.explicitStage = rule.explicitStage;
+    const { candidates } = rule;
+    for (let index = 0; index < candidates.length; index++) {
+      const candidate = candidates[index]!;
+      if ((candidate.places & place) === 0) continue;
+      const from = candidate.isHeader && source === SOURCE.span ? SOURCE.header : source;
+      if (candidate.condition !== undefined) {
+        this.#deferred.push({ candidate, source: from, type, value });
+      } else {
+        this.#offerOne(candidate, from, type, value);
+      }
+    }
+  }
+
+  /** Offers what waited for a condition, once the span's kind is known. */
+  offerDeferred(holds: (condition: Condition) => boolean): void {
+    for (const { candidate, source, type, value } of this.#deferred) {
+      if (candidate.condition !== undefined && holds(candidate.condition)) {
+        this.#offerOne(candidate, source, type, value);
+      }
+    }
+    this.#deferred.length = 0;
+  }
+
+  offerFixed(offers: readonly FixedOffer[]): void {
+    const { slots } = this;
+    for (let index = 0; index < offers.length; index++) {
+      const offer = offers[index]!;
+      if (slots.wants(offer.field, offer.rank)) {
+        slots.put(offer.field, offer.rank, offer.type, offer.value, offer.source, offer.isAsSent);
+      }
+    }
+  }
+
+  /** Reads the attributes of a resource or scope once, for offerFixed(). */
+  readEntries(
+    entries: readonly AttributeEntry[],
+    options: { readonly source: Source; readonly place: number },
+  ): readonly FixedOffer[] {
+    this.begin(0);
+    for (const { key, type, value } of entries) {
+      const rule = this.ruleOf(key);
+      if (rule) this.offer(rule, options.source, options.place, type, value);
+    }
+    const { slots } = this;
+    return Array.from(slots.touched.subarray(0, slots.touchedCount), (field) => ({
+      field,
+      rank: slots.ranks[field]!,
+      type: slots.types[field]!,
+      value: slots.values[field]!,
+      source: slots.sources[field]!,
+      isAsSent: slots.isAsSent[field] === 1,
+    }));
+  }
+
+  /** Appends the canonical attributes that do not stand on the item as they should. */
+  emit(derived: AttributeColumns, levels: { readonly withOutcome: boolean }): void {
+    const { slots } = this;
+    for (let index = 0; index < slots.touchedCount; index++) {
+      const field = slots.touched[index]!;
+      if (slots.isAsSent[field] === 1) continue;
+      const level = LEVELS[field]!;
+      if (level === 'fact' || (level === 'outcome' && !levels.withOutcome)) continue;
+      derived.push(this.canonicalKey(field), slots.types[field]!, slots.values[field]!);
+    }
+  }
+
+  /** String id of a field's canonical name; interned when first needed. */
+  canonicalKey(field: number): number {
+    let key = this.#canonicalKeys[field]!;
+    if (key === -1) {
+      key = this.strings.idOfString(FIELDS[field]!.canonical);
+      this.#canonicalKeys[field] = key;
+    }
+    return key;
+  }
+
+  #offerOne(candidate: Candidate, source: Source, type: number, value: number): void {
+    const { field, aliasIndex } = candidate;
+    const rank = (SOURCE_RANKS[field * SOURCES.length + source]! << RANK_BITS) + aliasIndex;
+    if (candidate.listLength > 0) {
+      this.#offerListLength(candidate, rank, source);
+      return;
+    }
+    const { slots, reader } = this;
+    if (!slots.wants(field, rank)) return;
+    if (!reader.read(candidate.coercion, type, value)) return;
+    const finalRank = reader.isWeak ? rank + WEAK_RANK : rank;
+    if (!slots.wants(field, finalRank)) return;
+    const isAsSent =
+      aliasIndex === 0 &&
+      isHome(LEVELS[field]!, source) &&
+      reader.value === value &&
+      (reader.type === type || isNumberPair(reader.type, type));
+    slots.put(field, finalRank, reader.type, reader.value, source, isAsSent);
+  }
+
+  /** Numbered keys come in any order; the highest number is the length. */
+  #offerListLength(candidate: Candidate, rank: number, source: Source): void {
+    const { slots } = this;
+    const { field, listLength } = candidate;
+    const isLonger = slots.ranks[field] === rank && slots.values[field]! < listLength;
+    if (isLonger || slots.wants(field, rank)) {
+      slots.put(field, rank, VALUE_TYPE.int, listLength, source, false);
+    }
+  }
+
+  #learnRule(keyId: number): KeyRule | undefined {
+    const rule = findKeyRule(this.strings.text(keyId));
+    if (rule === undefined || this.#rules.length + RULE.first > 0xffff) {
+      this.#ruleNumbers[keyId] = RULE.none;
+      return undefined;
+    }
+    this.#ruleNumbers[keyId] = this.#rules.push(rule) - 1 + RULE.first;
+    return rule;
+  }
+}
+
+/** Whether a canonical attribute of this level stands where it belongs. */
+function isHome(level: FieldLevel, source: Source): boolean {
+  if (source === SOURCE.span) return true;
+  return level === 'resource' && source === SOURCE.resource;
+}
+
+/** 2 and 2.0 are the same duration. */
+function isNumberPair(left: number, right: number): boolean {
+  return left === VALUE_TYPE.double && right === VALUE_TYPE.int;
+}
+
+function grownRules(rules: Uint16Array<ArrayBuffer>, capacity: number): Uint16Array<ArrayBuffer> {
+  return grown(rules, capacity);
+}

@@ -1,0 +1,210 @@
+/** Normalises spans in their columns: canonical attributes, service, stage, outcome, target. */
+import type { SpanColumns } from '../model/columns.ts';
+import { VALUE_TYPE } from '../model/columns.ts';
+import { PLACE, SOURCE } from './aliases.ts';
+import { CHANNEL_OF_CONNECTOR, type Condition, fieldIndex } from './fields.ts';
+import type { GroupContext } from './group-context.ts';
+import { FAILURE_EVENTS, FailureNamer, isFailed, isTellingEvent } from './outcome.ts';
+import { StageResolver } from './stage.ts';
+import { TargetNamer } from './target.ts';
+
+const FIELD = {
+  serviceName: fieldIndex('service.name'),
+  workspace: fieldIndex('coze.workspace.id'),
+  tenant: fieldIndex('coze.tenant.id'),
+  connector: fieldIndex('coze.connector.id'),
+  channel: fieldIndex('coze.channel'),
+  operation: fieldIndex('gen_ai.operation.name'),
+  provider: fieldIndex('gen_ai.provider.name'),
+  pluginId: fieldIndex('coze.plugin.id'),
+  pluginStatus: fieldIndex('coze.plugin.status'),
+  inputTokens: fieldIndex('gen_ai.usage.input_tokens'),
+  outputTokens: fieldIndex('gen_ai.usage.output_tokens'),
+  totalTokens: fieldIndex('coze.usage.total_tokens'),
+  errorType: fieldIndex('error.type'),
+};
+const EVENT = { unseen: 0, silent: 1, telling: 2, failure: 3 } as const;
+
+/** Normalises the spans of one pair of columns; keeps what it learned about keys, names and resources. */
+export class SpanNormaliser {
+  readonly columns: SpanColumns;
+  readonly #context: GroupContext;
+  readonly #targets: TargetNamer;
+  readonly #stages: StageResolver;
+  readonly #failures: FailureNamer;
+  readonly #eventKinds = new Map<number, number>();
+
+  constructor(columns: SpanColumns, context: GroupContext) {
+    this.columns = columns;
+    this.#context = context;
+    this.#targets = new TargetNamer(columns.strings);
+    this.#stages = new StageResolver(columns.strings, this.#targets);
+    this.#failures = new FailureNamer(columns.strings);
+  }
+
+  /** Hot: the cost per span is measured in test/coze/coze.test.ts. */
+  normalise(from: number, to: number): void {
+    const { columns } = this;
+    columns.derived.count = from === 0 ? 0 : columns.derivedEnd[from - 1]!;
+    this.#stages.begin(from, to);
+    for (let row = from; row < to; row++) {
+      this.#normaliseRow(row);
+      columns.derivedEnd[row] = columns.derived.count;
+    }
+    this.#stages.finish(columns, to);
+  }
+
+  #normaliseRow(row: number): void {
+    const { columns } = this;
+    const { fields } = this.#context;
+    const { slots } = fields;
+    fields.begin(columns.startUs[row]!);
+    this.#readAttributes(row);
+    const hasFailureEvent = this.#readEvents(row);
+    const resource = this.#context.resourceOf(columns, columns.resource[row]!);
+    fields.offerFixed(resource.offers);
+    const scope = this.#context.scopeOf(columns, columns.scope[row]!);
+    if (scope.length > 0) fields.offerFixed(scope);
+    fields.offerDeferred((condition) => this.#holds(condition));
+    columns.service[row] = slots.valueOf(FIELD.serviceName) || resource.fallbackService;
+    const isBot = resource.isBot || this.#context.hasBotSign(slots);
+
+    const kind = columns.kind[row]!;
+    const infra = this.#targets.infraOf(
+      slots,
+      kind,
+      this.#stages.namesOf(columns.name[row]!).infra,
+    );
+    columns.infra[row] = infra;
+    columns.target[row] = this.#targets.targetOf(slots, kind, infra);
+    const statusCode = columns.statusCode[row]!;
+    const isError = isFailed(slots, { kind, statusCode, hasFailureEvent });
+    columns.isError[row] = isError ? 1 : 0;
+    this.#stages.classify(row, {
+      columns,
+      slots,
+      explicitStage: fields.explicitStage,
+      infra,
+      isBot,
+    });
+    columns.errorType[row] = isError
+      ? this.#failures.errorTypeOf(slots, columns.statusMessage[row]!)
+      : 0;
+    if (slots.touchedCount > 0) this.#emit(row, isError);
+  }
+
+  #readAttributes(row: number): void {
+    const { attributes, attributesEnd } = this.columns;
+    const { fields } = this.#context;
+    const end = attributesEnd[row]!;
+    for (let at = row === 0 ? 0 : attributesEnd[row - 1]!; at < end; at++) {
+      const rule = fields.ruleOf(attributes.keys[at]!);
+      if (rule === undefined) continue;
+      if (rule.isUserId) this.#context.hideUserId(attributes, at);
+      fields.offer(rule, SOURCE.span, PLACE.span, attributes.types[at]!, attributes.values[at]!);
+    }
+  }
+
+  /** Returns true when an event says that the span failed. */
+  #readEvents(row: number): boolean {
+    const { events, eventsEnd } = this.columns;
+    const end = eventsEnd[row]!;
+    let hasFailure = false;
+    for (let event = row === 0 ? 0 : eventsEnd[row - 1]!; event < end; event++) {
+      const kind = this.#eventKindOf(events.name[event]!);
+      hasFailure ||= kind === EVENT.failure;
+      this.#readEventAttributes(event, kind !== EVENT.silent);
+    }
+    return hasFailure;
+  }
+
+  #readEventAttributes(event: number, isTelling: boolean): void {
+    const { attributes, attributesEnd } = this.columns.events;
+    const { fields } = this.#context;
+    const end = attributesEnd[event]!;
+    for (let at = event === 0 ? 0 : attributesEnd[event - 1]!; at < end; at++) {
+      const rule = fields.ruleOf(attributes.keys[at]!);
+      if (rule === undefined) continue;
+      if (rule.isUserId) this.#context.hideUserId(attributes, at);
+      if (!isTelling) continue;
+      fields.offer(rule, SOURCE.event, PLACE.span, attributes.types[at]!, attributes.values[at]!);
+    }
+  }
+
+  #eventKindOf(nameId: number): number {
+    let kind = this.#eventKinds.get(nameId);
+    if (kind === undefined) {
+      const name = this.columns.strings.text(nameId);
+      const isTelling = isTellingEvent(name) ? EVENT.telling : EVENT.silent;
+      kind = FAILURE_EVENTS.has(name) ? EVENT.failure : isTelling;
+      this.#eventKinds.set(nameId, kind);
+    }
+    return kind;
+  }
+
+  #holds(condition: Condition): boolean {
+    const { slots } = this.#context.fields;
+    const { strings } = this.columns;
+    switch (condition) {
+      case 'tool':
+        return strings.text(slots.valueOf(FIELD.operation)) === 'execute_tool';
+      case 'retrieval':
+        return strings.text(slots.valueOf(FIELD.operation)) === 'retrieval';
+      case 'coze-provider':
+        return strings.text(slots.valueOf(FIELD.provider)).toLowerCase() === 'coze';
+    }
+  }
+
+  /** Appends what the table found, then what is computed from it. */
+  #emit(row: number, isError: boolean): void {
+    const { columns } = this;
+    const { fields } = this.#context;
+    const { slots } = fields;
+    const { derived } = columns;
+    fields.emit(derived, { withOutcome: isError });
+    if (isError && !slots.has(FIELD.errorType) && columns.errorType[row] !== 0) {
+      derived.push(
+        fields.canonicalKey(FIELD.errorType),
+        VALUE_TYPE.string,
+        columns.errorType[row]!,
+      );
+    }
+    if (slots.has(FIELD.workspace) && !slots.has(FIELD.tenant)) {
+      const workspace = slots.valueOf(FIELD.workspace);
+      derived.push(fields.canonicalKey(FIELD.tenant), VALUE_TYPE.string, workspace);
+    }
+    if (slots.has(FIELD.connector) && !slots.has(FIELD.channel)) this.#emitChannel();
+    this.#emitTotalTokens();
+    const isTool =
+      slots.has(FIELD.pluginId) ||
+      columns.strings.text(slots.valueOf(FIELD.operation)) === 'execute_tool';
+    if (isTool && !slots.has(FIELD.pluginStatus)) {
+      const message = columns.statusMessage[row]!;
+      const status = this.#failures.pluginStatusOf(slots, isError, message);
+      derived.push(fields.canonicalKey(FIELD.pluginStatus), VALUE_TYPE.string, status);
+    }
+  }
+
+  #emitChannel(): void {
+    const { fields } = this.#context;
+    const { strings, derived } = this.columns;
+    const connector = strings.text(fields.slots.valueOf(FIELD.connector));
+    const channel = CHANNEL_OF_CONNECTOR.get(connector);
+    if (channel === undefined) return;
+    derived.push(
+      fields.canonicalKey(FIELD.channel),
+      VALUE_TYPE.string,
+      strings.idOfString(channel),
+    );
+  }
+
+  /** Zero tokens are a number, absent ones are not: the sum needs at least one. */
+  #emitTotalTokens(): void {
+    const { fields } = this.#context;
+    const { slots } = fields;
+    if (slots.has(FIELD.totalTokens)) return;
+    if (!slots.has(FIELD.inputTokens) && !slots.has(FIELD.outputTokens)) return;
+    const total = slots.valueOf(FIELD.inputTokens) + slots.valueOf(FIELD.outputTokens);
+    this.columns.derived.push(fields.canonicalKey(FIELD.totalTokens), VALUE_TYPE.int, total);
+  }
+}

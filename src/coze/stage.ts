@@ -1,0 +1,366 @@
+/**
+ * Stage of each span: explicit, by node type, operation, presence of attributes, HTTP path and host, words
+ * of the name; what is still open takes its parent's stage or is infrastructure. The first match wins.
+ */
+import { hexOf } from '../base/bytes.ts';
+import type { SpanColumns } from '../model/columns.ts';
+import type { StringDictionary } from '../model/dictionary.ts';
+import { INFRA_KINDS, SPAN_KIND } from '../model/vocabulary.ts';
+import { SOURCE } from './aliases.ts';
+import { fieldIndex } from './fields.ts';
+import { NO_PARENT, ParentIndex } from './parents.ts';
+import type { FieldSlots } from './slots.ts';
+import {
+  CLIENT_HOSTS,
+  CLIENT_PATHS,
+  CONTAINER_OPERATIONS,
+  PROMPT_TYPES,
+  SERVER_PATHS,
+  STAGE_BY_NAME,
+  STAGE_OF_OPERATION,
+  STAGE_OF_TYPE,
+  stageIndex,
+  stageOfNodeType,
+  VECTOR_DATABASES,
+} from './stage-rules.ts';
+import { type NameStages, stagesOfName } from './stage-words.ts';
+import { pathOfUrl, type TargetNamer } from './target.ts';
+
+const FIELD = {
+  stage: fieldIndex('~stage'),
+  nodeType: fieldIndex('coze.node.type'),
+  operation: fieldIndex('gen_ai.operation.name'),
+  spanType: fieldIndex('coze.span.type'),
+  mcpMethod: fieldIndex('~mcpMethod'),
+  dbSystem: fieldIndex('~dbSystem'),
+  host: fieldIndex('~host'),
+  url: fieldIndex('~url'),
+  path: fieldIndex('~path'),
+  route: fieldIndex('~route'),
+};
+/** Whose presence says the stage, in order. */
+const PRESENCE: readonly { readonly field: number; readonly stage: number }[] = [
+  { field: fieldIndex('coze.intent.name'), stage: stageIndex('intent') },
+  { field: fieldIndex('coze.intent.confidence'), stage: stageIndex('intent') },
+  { field: fieldIndex('coze.kb.hit_count'), stage: stageIndex('knowledge') },
+  { field: fieldIndex('coze.kb.updated_at'), stage: stageIndex('knowledge') },
+  { field: fieldIndex('gen_ai.data_source.id'), stage: stageIndex('knowledge') },
+  { field: fieldIndex('coze.plugin.id'), stage: stageIndex('plugin') },
+  { field: fieldIndex('gen_ai.request.model'), stage: stageIndex('llm') },
+];
+
+const STAGE = {
+  other: stageIndex('other'),
+  knowledge: stageIndex('knowledge'),
+  plugin: stageIndex('plugin'),
+  llm: stageIndex('llm'),
+  render: stageIndex('render'),
+  infra: stageIndex('infra'),
+};
+const NO_STAGE = -1;
+
+/** Stages that wait for other spans of the range; beyond the real indices. */
+const OPEN = {
+  /** The parent's stage, or infrastructure. */
+  inherit: 100,
+  /** Knowledge when the parent is, else model. */
+  embeddings: 101,
+  /** Render when it comes after the last model call of its trace, else other. */
+  prompt: 102,
+  /** Plugin when the parent is, else model: Coze called as a model or as a tool. */
+  cozeCall: 103,
+  /** In a bot the stage its name's everyday words say; else as `inherit` or other. */
+  words: 104,
+} as const;
+const OPEN_FIRST = 100;
+/** Longest chain of parents looked at. */
+const PARENTS_MAX = 64;
+
+/** Stores: db, cache, mq, config stand next to each other. */
+const INFRA = { db: INFRA_KINDS.indexOf('db'), config: INFRA_KINDS.indexOf('config') };
+
+export interface StageInput {
+  readonly columns: SpanColumns;
+  readonly slots: FieldSlots;
+  /** Index into STAGES that an attribute key said, or -1. */
+  readonly explicitStage: number;
+  readonly infra: number;
+  readonly isBot: boolean;
+}
+
+export class StageResolver {
+  readonly #strings: StringDictionary;
+  readonly #targets: TargetNamer;
+  readonly #parents = new ParentIndex();
+  readonly #namesById = new Map<number, NameStages>();
+  readonly #pathStages = new Map<number, number>();
+  readonly #hostStages = new Map<number, number>();
+  readonly #operationStages = new Map<number, number>();
+  // per row of the range
+  #open = new Uint8Array(0);
+  #wordStage = new Int8Array(0);
+  #isBot = new Uint8Array(0);
+  #from = 0;
+  #hasOpen = false;
+
+  constructor(strings: StringDictionary, targets: TargetNamer) {
+    this.#strings = strings;
+    this.#targets = targets;
+  }
+
+  begin(from: number, to: number): void {
+    this.#from = from;
+    this.#hasOpen = false;
+    if (this.#open.length < to - from) {
+      this.#open = new Uint8Array(to - from);
+      this.#wordStage = new Int8Array(to - from);
+      this.#isBot = new Uint8Array(to - from);
+    }
+    this.#open.fill(0, 0, to - from);
+  }
+
+  namesOf(nameId: number): NameStages {
+    let stages = this.#namesById.get(nameId);
+    if (stages === undefined) {
+      stages = stagesOfName(this.#strings.text(nameId));
+      this.#namesById.set(nameId, stages);
+    }
+    return stages;
+  }
+
+  /** Sets columns.stage[row], or remembers what it waits for. Hot: once per span. */
+  classify(row: number, input: StageInput): void {
+    const at = row - this.#from;
+    this.#isBot[at] = input.isBot ? 1 : 0;
+    const stage = this.#stageOf(row, input);
+    if (stage < OPEN_FIRST) {
+      input.columns.stage[row] = stage;
+      return;
+    }
+    this.#open[at] = stage;
+    this.#hasOpen = true;
+  }
+
+  /** Resolves what waited for other rows. Parents may come after their children. */
+  finish(columns: SpanColumns, to: number): void {
+    if (!this.#hasOpen) return;
+    this.#parents.build(columns, this.#from, to);
+    let lastModelCalls: ReadonlyMap<string, number> | undefined;
+    for (let row = this.#from; row < to; row++) {
+      switch (this.#open[row - this.#from]) {
+        case 0:
+          break;
+        case OPEN.prompt:
+          lastModelCalls ??= this.#lastModelCalls(columns, to);
+          columns.stage[row] = isAfterLast(columns, row, lastModelCalls)
+            ? STAGE.render
+            : STAGE.other;
+          this.#open[row - this.#from] = 0;
+          break;
+        default:
+          this.#resolve(columns, row);
+      }
+    }
+  }
+
+  #stageOf(row: number, input: StageInput): number {
+    const { slots, columns } = input;
+    if (slots.touchedCount > 0 || input.explicitStage >= 0) {
+      const byAttributes = this.#stageOfAttributes(input);
+      if (byAttributes !== NO_STAGE) return byAttributes;
+    }
+    if (input.infra >= INFRA.db && input.infra <= INFRA.config)
+      return this.#stageOfStore(columns.name[row]!, slots);
+    const byHttp = this.#stageOfHttp(slots, columns.kind[row]!);
+    if (byHttp !== NO_STAGE) return byHttp;
+    const names = this.namesOf(columns.name[row]!);
+    if (isContainer(this.#strings, slots)) return STAGE.other;
+    if (names.inBot < 0) return input.infra !== 0 ? OPEN.inherit : STAGE.other;
+    // a sure word makes the span a bot's, so that its everyday words count too
+    if (names.isSure || input.isBot) return names.inBot;
+    this.#wordStage[row - this.#from] = names.inBot;
+    return OPEN.words;
+  }
+
+  /** Rules 1 to 4: what the span says of itself. */
+  #stageOfAttributes({ slots, explicitStage }: StageInput): number {
+    const explicit = slots.valueOf(FIELD.stage);
+    if (explicit !== 0) {
+      const stage = STAGE_BY_NAME.get(this.#strings.text(explicit));
+      if (stage !== undefined) return stageIndex(stage);
+    }
+    if (explicitStage >= 0) return explicitStage;
+    if (slots.has(FIELD.nodeType)) {
+      const stage = stageOfNodeType(this.#strings.text(slots.valueOf(FIELD.nodeType)));
+      if (stage !== undefined) return stageIndex(stage);
+    }
+    const byOperation = this.#stageOfOperation(slots);
+    if (byOperation !== NO_STAGE) return byOperation;
+    if (isContainer(this.#strings, slots)) return NO_STAGE;
+    for (const { field, stage } of PRESENCE) {
+      if (slots.has(field) && isOwn(slots.sources[field]!)) return stage;
+    }
+    return NO_STAGE;
+  }
+
+  #stageOfOperation(slots: FieldSlots): number {
+    const operation = slots.valueOf(FIELD.operation);
+    if (operation !== 0) {
+      let stage = this.#operationStages.get(operation);
+      if (stage === undefined) {
+        stage = stageOfOperationName(this.#strings.text(operation));
+        this.#operationStages.set(operation, stage);
+      }
+      if (stage !== NO_STAGE) return stage;
+    }
+    const spanType = slots.valueOf(FIELD.spanType);
+    if (spanType !== 0) {
+      const lower = this.#strings.text(spanType).toLowerCase();
+      const stage = STAGE_OF_TYPE.get(lower);
+      if (stage !== undefined) return stageIndex(stage);
+      if (PROMPT_TYPES.has(lower)) return OPEN.prompt;
+    }
+    const method = slots.valueOf(FIELD.mcpMethod);
+    return method !== 0 && this.#strings.text(method) === 'tools/call' ? STAGE.plugin : NO_STAGE;
+  }
+
+  /** A database, cache or queue belongs to whoever asks it, unless it is the knowledge itself. */
+  #stageOfStore(nameId: number, slots: FieldSlots): number {
+    const system = this.#strings.text(slots.valueOf(FIELD.dbSystem));
+    const isKnowledge = VECTOR_DATABASES.has(system) || this.namesOf(nameId).saysKnowledge;
+    return isKnowledge ? STAGE.knowledge : OPEN.inherit;
+  }
+
+  #stageOfHttp(slots: FieldSlots, kind: number): number {
+    const pathId =
+      slots.valueOf(FIELD.path) || slots.valueOf(FIELD.route) || slots.valueOf(FIELD.url);
+    const isServer = kind === SPAN_KIND.server || kind === SPAN_KIND.consumer;
+    const isClient = kind === SPAN_KIND.client || kind === SPAN_KIND.producer;
+    // senders without span kinds: a route is served, a URL is called
+    const servesIt = isServer || (!isClient && (slots.has(FIELD.route) || !slots.has(FIELD.url)));
+    if (pathId !== 0) {
+      const stage = this.#stageOfPath(pathId, servesIt);
+      if (stage !== NO_STAGE) return stage;
+    }
+    if (servesIt) return NO_STAGE;
+    const hostId = slots.valueOf(FIELD.host) || slots.valueOf(FIELD.url);
+    if (hostId === 0) return NO_STAGE;
+    let stage = this.#hostStages.get(hostId);
+    if (stage === undefined) {
+      stage = stageOfHost(this.#targets.hostOf(slots));
+      this.#hostStages.set(hostId, stage);
+    }
+    return stage;
+  }
+
+  #stageOfPath(pathId: number, servesIt: boolean): number {
+    const key = 2 * pathId + (servesIt ? 1 : 0);
+    let stage = this.#pathStages.get(key);
+    if (stage === undefined) {
+      stage = stageOfPath(this.#strings.text(pathId), servesIt);
+      this.#pathStages.set(key, stage);
+    }
+    return stage;
+  }
+
+  /** Walks up to the first ancestor that knows its stage. */
+  #resolve(columns: SpanColumns, row: number): void {
+    const open = this.#open[row - this.#from]!;
+    let stage: number;
+    if (open === OPEN.words && this.#isInBot(row)) {
+      stage = this.#wordStage[row - this.#from]!;
+    } else if (open === OPEN.words && columns.infra[row] === 0) {
+      stage = STAGE.other;
+    } else {
+      const inherited = this.#inheritedStage(columns, row);
+      if (open === OPEN.embeddings) {
+        stage = inherited === STAGE.knowledge ? STAGE.knowledge : STAGE.llm;
+      } else if (open === OPEN.cozeCall) {
+        stage = inherited === STAGE.plugin ? STAGE.plugin : STAGE.llm;
+      } else {
+        stage = inherited === STAGE.other ? STAGE.infra : inherited;
+      }
+    }
+    columns.stage[row] = stage;
+    this.#open[row - this.#from] = 0;
+  }
+
+  /** Stage of the nearest ancestor of the range that has one of its own; other when there is none. */
+  #inheritedStage(columns: SpanColumns, row: number): number {
+    let ancestor = this.#parents.parentOf(row);
+    for (let step = 0; step < PARENTS_MAX && ancestor !== NO_PARENT; step++) {
+      const open = this.#open[ancestor - this.#from]!;
+      if (open === 0) return columns.stage[ancestor]!;
+      if (open === OPEN.words && this.#isInBot(ancestor)) {
+        return this.#wordStage[ancestor - this.#from]!;
+      }
+      if (open === OPEN.words && columns.infra[ancestor] === 0) return STAGE.other;
+      if (open === OPEN.embeddings || open === OPEN.cozeCall) return STAGE.llm;
+      ancestor = this.#parents.parentOf(ancestor);
+    }
+    return STAGE.other;
+  }
+
+  #isInBot(row: number): boolean {
+    let ancestor = row;
+    for (let step = 0; step < PARENTS_MAX && ancestor !== NO_PARENT; step++) {
+      if (this.#isBot[ancestor - this.#from] === 1) return true;
+      ancestor = this.#parents.parentOf(ancestor);
+    }
+    return false;
+  }
+
+  /** Trace → latest start of a model call in the range. */
+  #lastModelCalls(columns: SpanColumns, to: number): ReadonlyMap<string, number> {
+    const latest = new Map<string, number>();
+    for (let row = this.#from; row < to; row++) {
+      if (this.#open[row - this.#from] !== 0 || columns.stage[row] !== STAGE.llm) continue;
+      const trace = traceOf(columns, row);
+      const startUs = columns.startUs[row]!;
+      if (startUs > (latest.get(trace) ?? Number.NEGATIVE_INFINITY)) latest.set(trace, startUs);
+    }
+    return latest;
+  }
+}
+
+/** A span of the bot itself, not something its resource says of all its spans. */
+function isOwn(source: number): boolean {
+  return source !== SOURCE.resource && source !== SOURCE.scope;
+}
+
+function isContainer(strings: StringDictionary, slots: FieldSlots): boolean {
+  const operation = slots.valueOf(FIELD.operation);
+  return operation !== 0 && CONTAINER_OPERATIONS.has(strings.text(operation));
+}
+
+function stageOfOperationName(operation: string): number {
+  if (operation === 'embeddings') return OPEN.embeddings;
+  const stage = STAGE_OF_OPERATION.get(operation);
+  return stage === undefined ? NO_STAGE : stageIndex(stage);
+}
+
+function stageOfPath(text: string, servesIt: boolean): number {
+  const path = text.startsWith('/') ? text.replace(/[?#].*$/s, '') : pathOfUrl(text);
+  const rule = (servesIt ? SERVER_PATHS : CLIENT_PATHS).find(({ pattern }) => pattern.test(path));
+  if (rule === undefined) return NO_STAGE;
+  const stage = stageIndex(rule.stage);
+  return !servesIt && stage === STAGE.llm && !path.endsWith('completions') ? OPEN.cozeCall : stage;
+}
+
+function stageOfHost(host: string): number {
+  const rule = CLIENT_HOSTS.find(({ domain }) => host === domain || host.endsWith(`.${domain}`));
+  return rule === undefined ? NO_STAGE : stageIndex(rule.stage);
+}
+
+function traceOf(columns: SpanColumns, row: number): string {
+  return hexOf(columns.traceId, 16 * row, 16 * row + 16);
+}
+
+function isAfterLast(
+  columns: SpanColumns,
+  row: number,
+  latest: ReadonlyMap<string, number>,
+): boolean {
+  const startUs = latest.get(traceOf(columns, row));
+  return startUs !== undefined && columns.startUs[row]! >= startUs;
+}

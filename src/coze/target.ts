@@ -1,0 +1,184 @@
+/**
+ * What kind of infrastructure an outgoing call uses, and what it talks to as short text:
+ * `db postgresql orders-db:5432`, `http api.weather.example`, `mq kafka orders`.
+ */
+
+import type { StringDictionary } from '../model/dictionary.ts';
+import { INFRA_KINDS, type InfraKind, SPAN_KIND } from '../model/vocabulary.ts';
+import { fieldIndex } from './fields.ts';
+import type { FieldSlots } from './slots.ts';
+import { CACHES, CONFIG_STORES } from './stage-rules.ts';
+
+const FIELD = {
+  dbSystem: fieldIndex('~dbSystem'),
+  dbName: fieldIndex('~dbName'),
+  mqSystem: fieldIndex('~mqSystem'),
+  mqDestination: fieldIndex('~mqDestination'),
+  rpcSystem: fieldIndex('~rpcSystem'),
+  rpcService: fieldIndex('~rpcService'),
+  peerService: fieldIndex('~peerService'),
+  host: fieldIndex('~host'),
+  port: fieldIndex('~port'),
+  url: fieldIndex('~url'),
+  route: fieldIndex('~route'),
+  httpMethod: fieldIndex('~httpMethod'),
+  dnsName: fieldIndex('~dnsName'),
+};
+
+const INFRA = Object.fromEntries(INFRA_KINDS.map((kind, index) => [kind, index])) as Record<
+  InfraKind,
+  number
+>;
+/** Ports that say nothing beside their protocol. */
+const WEB_PORTS = new Set([80, 443]);
+const TARGET_MAX = 160;
+/** Bounds of the packed cache key, so that it stays an exact integer. */
+const PACK = { system: 2 ** 13, host: 2 ** 22, port: 2 ** 16 } as const;
+
+/** Names of the calls of one dictionary; hosts of URLs are found once per URL. */
+export class TargetNamer {
+  readonly #strings: StringDictionary;
+  readonly #targetByKey = new Map<number, number>();
+  readonly #hostByUrl = new Map<number, string>();
+
+  constructor(strings: StringDictionary) {
+    this.#strings = strings;
+  }
+
+  /** Index into INFRA_KINDS. `nameInfra` is what the span's name says. */
+  infraOf(slots: FieldSlots, kind: number, nameInfra: number): number {
+    const isOutgoing = kind === SPAN_KIND.client || kind === SPAN_KIND.producer;
+    const dbSystem = slots.valueOf(FIELD.dbSystem);
+    if (dbSystem !== 0) return infraOfSystem(this.#strings.text(dbSystem));
+    // who takes a message from a queue works for itself
+    if (kind === SPAN_KIND.server || kind === SPAN_KIND.consumer) return INFRA.none;
+    if (slots.has(FIELD.mqSystem)) return INFRA.mq;
+    if (slots.has(FIELD.dnsName)) return INFRA.dns;
+    const isRemote = isOutgoing || slots.has(FIELD.host) || slots.has(FIELD.peerService);
+    if (nameInfra !== 0 && (isRemote || nameInfra === INFRA.dns)) return nameInfra;
+    if (slots.has(FIELD.rpcSystem)) return isRemote ? INFRA.rpc : INFRA.none;
+    const isHttp = slots.has(FIELD.url) || slots.has(FIELD.httpMethod);
+    if (isHttp && isRemote && !slots.has(FIELD.route)) return INFRA.http;
+    return INFRA.none;
+  }
+
+  /** String id of the target's text; 0 for a span that calls nothing. Hot: once per outgoing span. */
+  targetOf(slots: FieldSlots, kind: number, infra: number): number {
+    const isOutgoing = kind === SPAN_KIND.client || kind === SPAN_KIND.producer;
+    if (!isOutgoing && infra === INFRA.none) return 0;
+    const system = slots.valueOf(systemField(infra));
+    const place = this.#placeOf(slots, infra);
+    const port = slots.valueOf(FIELD.port);
+    const key =
+      ((system * INFRA_KINDS.length + infra) * PACK.host + place) * PACK.port +
+      Math.min(port, 65_535);
+    const isPacked = system < PACK.system / INFRA_KINDS.length && place < PACK.host;
+    const known = isPacked ? this.#targetByKey.get(key) : undefined;
+    if (known !== undefined) return known;
+    const target = this.#strings.idOfString(this.#format({ slots, infra, system, place, port }));
+    if (isPacked) this.#targetByKey.set(key, target);
+    return target;
+  }
+
+  /** Host that a client calls, lower-case, without port; empty when unknown. */
+  hostOf(slots: FieldSlots): string {
+    const host = slots.valueOf(FIELD.host);
+    if (host !== 0) return withoutPort(this.#strings.text(host)).toLowerCase();
+    const url = slots.valueOf(FIELD.url);
+    return url === 0 ? '' : withoutPort(this.#hostOfUrl(url));
+  }
+
+  /** String id of what names the other side. */
+  #placeOf(slots: FieldSlots, infra: number): number {
+    if (infra === INFRA.mq) {
+      const destination = slots.valueOf(FIELD.mqDestination);
+      if (destination !== 0) return destination;
+    }
+    if (infra === INFRA.dns) return slots.valueOf(FIELD.dnsName);
+    if (infra === INFRA.rpc) {
+      return (
+        slots.valueOf(FIELD.peerService) ||
+        slots.valueOf(FIELD.rpcService) ||
+        slots.valueOf(FIELD.host)
+      );
+    }
+    if (infra === INFRA.db || infra === INFRA.cache) {
+      return (
+        slots.valueOf(FIELD.host) || slots.valueOf(FIELD.peerService) || slots.valueOf(FIELD.dbName)
+      );
+    }
+    const host = slots.valueOf(FIELD.host) || slots.valueOf(FIELD.peerService);
+    if (host !== 0) return host;
+    const url = slots.valueOf(FIELD.url);
+    return url === 0 ? 0 : this.#strings.idOfString(this.#hostOfUrl(url));
+  }
+
+  #format(call: {
+    readonly slots: FieldSlots;
+    readonly infra: number;
+    readonly system: number;
+    readonly place: number;
+    readonly port: number;
+  }): string {
+    const kind = INFRA_KINDS[call.infra] ?? 'none';
+    const place = this.#strings.text(call.place);
+    const isHost = call.place !== 0 && call.place === call.slots.valueOf(FIELD.host);
+    const showsPort = isHost && call.port > 0 && !place.includes(':') && !WEB_PORTS.has(call.port);
+    const words = [
+      kind === 'none' ? '' : kind,
+      showsSystem(call.infra) ? this.#strings.text(call.system) : '',
+      showsPort ? `${place}:${call.port}` : place,
+    ];
+    if (call.place === 0 && call.system === 0) return '';
+    return words
+      .filter((word) => word !== '')
+      .join(' ')
+      .slice(0, TARGET_MAX);
+  }
+
+  #hostOfUrl(url: number): string {
+    let host = this.#hostByUrl.get(url);
+    if (host === undefined) {
+      host = hostOfUrl(this.#strings.text(url));
+      this.#hostByUrl.set(url, host);
+    }
+    return host;
+  }
+}
+
+/** `host[:port]` of a URL, lower-case, without user and default port; empty when it has none. */
+export function hostOfUrl(url: string): string {
+  const start = url.indexOf('://');
+  if (start < 0) return '';
+  const authority = /^[^/?#]*/.exec(url.slice(start + 3, start + 3 + 512))?.[0] ?? '';
+  const host = authority.slice(authority.lastIndexOf('@') + 1).toLowerCase();
+  return host.replace(/:(?:80|443)$/, '');
+}
+
+/** Path of a URL without query; `/` when it has none. */
+export function pathOfUrl(url: string): string {
+  const start = url.indexOf('://');
+  const slash = start < 0 ? url.indexOf('/') : url.indexOf('/', start + 3);
+  if (slash < 0) return '/';
+  return /^[^?#]*/.exec(url.slice(slash))?.[0] ?? '/';
+}
+
+function withoutPort(host: string): string {
+  return host.startsWith('[') ? host : host.replace(/:\d+$/, '');
+}
+
+function infraOfSystem(system: string): number {
+  if (CACHES.has(system)) return INFRA.cache;
+  return CONFIG_STORES.has(system) ? INFRA.config : INFRA.db;
+}
+
+function systemField(infra: number): number {
+  if (infra === INFRA.mq) return FIELD.mqSystem;
+  return infra === INFRA.rpc ? FIELD.rpcSystem : FIELD.dbSystem;
+}
+
+function showsSystem(infra: number): boolean {
+  return (
+    infra === INFRA.db || infra === INFRA.cache || infra === INFRA.mq || infra === INFRA.config
+  );
+}

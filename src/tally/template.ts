@@ -1,0 +1,259 @@
+/**
+ * Log templates: lines of one form share a template with a stable id (Drain: lines of the same length and
+ * leading word are compared piece by piece). Deterministic, bounded, and known templates go on after a restart.
+ */
+import { createHash } from 'node:crypto';
+import { LIMITS } from '../base/limits.ts';
+import type { LogColumns } from '../model/columns.ts';
+import type { StringDictionary } from '../model/dictionary.ts';
+import type { LogTemplate } from '../model/tally.ts';
+import { lineOfBody } from './log-body-line.ts';
+import { isPunctuation, type Pieces, piecesOf, textOfPieces, WILDCARD } from './log-line.ts';
+
+/** Text of the template that takes what a service's other templates have no room for. */
+export const OVERFLOW_TEMPLATE = '(overflow)';
+/** Services with templates of their own; beyond it all share the overflow service. */
+const SERVICES_MAX = 1000;
+/** Masked lines remembered per service, so that the same line keeps its template. */
+const REMEMBERED_LINES_MAX = 10_000;
+/** Leading words told apart per length; beyond it they share one branch. */
+const BRANCHES_MAX = 128;
+/** Share of equal words that makes two lines one template: 0.7 lets one word in four differ. */
+const SIMILARITY_MIN = 0.7;
+
+/** Words that tell outcomes apart: they never become a wildcard. */
+const OUTCOME_WORDS: ReadonlySet<string> = new Set(
+  [
+    'fail fails failed failure error errors success successful successfully succeeded ok timeout',
+    'timed refused rejected accepted denied allowed open opened closed close start started stop',
+    'stopped up down connected disconnected enabled disabled retry retrying completed cancelled',
+    'canceled exceeded lost recovered healthy unhealthy true false not no',
+    '成功 失败 错误 异常 超时 拒绝 开始 结束 完成 取消 断开 恢复',
+  ]
+    .join(' ')
+    .split(' '),
+);
+
+interface Template {
+  readonly templateId: string;
+  pieces: Pieces;
+  readonly firstSeenUs: number;
+}
+
+interface ServiceTemplates {
+  readonly service: string;
+  count: number;
+  /** Templates by length and leading word. */
+  readonly branches: Map<string, Template[]>;
+  /** Leading words per length. */
+  readonly branchCounts: Map<number, number>;
+  readonly byLine: Map<string, Template>;
+  readonly byId: Map<string, Template>;
+}
+
+export class TemplateMiner {
+  /** Lines that fell into an overflow template so far; to be reported, never reset. */
+  overflowCount = 0;
+  readonly #services = new Map<string, ServiceTemplates>();
+  readonly #announced = new Map<string, LogTemplate>();
+  #strings: StringDictionary | undefined;
+  /** (body, service) → string id of the template, for one dictionary. */
+  readonly #templateByBody = new Map<number, number>();
+
+  constructor(known: readonly LogTemplate[]) {
+    for (const { templateId, service, text, firstSeenUs } of known) {
+      const templates = this.#templatesOf(service);
+      if (templates.byId.has(templateId)) continue;
+      addTemplate(templates, { templateId, pieces: piecesOf(text), firstSeenUs });
+    }
+  }
+
+  /** Sets columns.template of rows [from, to); services must be normalised. */
+  assign(columns: LogColumns, from: number, to: number): void {
+    if (this.#strings !== columns.strings) {
+      this.#strings = columns.strings;
+      this.#templateByBody.clear();
+    }
+    for (let row = from; row < to; row++) {
+      const body = columns.bodyValue[row]!;
+      const key = bodyKey(columns, row);
+      let template = key < 0 ? undefined : this.#templateByBody.get(key);
+      if (template === undefined) {
+        const line = lineOfBody(columns, row);
+        const service = columns.strings.text(columns.service[row]!);
+        const id = this.#assignLine({ service, line, timeUs: columns.timeUs[row]! });
+        template = columns.strings.idOfString(id);
+        if (key >= 0 && body > 0) this.#templateByBody.set(key, template);
+      }
+      columns.template[row] = template;
+    }
+  }
+
+  /** Templates that are new, or whose text has become more general, since the last call. */
+  takeNew(): LogTemplate[] {
+    const announced = [...this.#announced.values()];
+    this.#announced.clear();
+    return announced;
+  }
+
+  #assignLine(item: { service: string; line: string; timeUs: number }): string {
+    const templates = this.#templatesOf(item.service);
+    const pieces = piecesOf(item.line);
+    const text = textOfPieces(pieces);
+    const remembered = templates.byLine.get(text);
+    if (remembered !== undefined) return this.#countOverflow(remembered).templateId;
+    const template =
+      this.#findSimilar(templates, pieces) ??
+      this.#createTemplate(templates, { pieces, text, timeUs: item.timeUs });
+    if (templates.byLine.size >= REMEMBERED_LINES_MAX) templates.byLine.clear();
+    templates.byLine.set(text, template);
+    return this.#countOverflow(template).templateId;
+  }
+
+  #countOverflow(template: Template): Template {
+    if (template.pieces === OVERFLOW_PIECES) this.overflowCount++;
+    return template;
+  }
+
+  #findSimilar(templates: ServiceTemplates, pieces: Pieces): Template | undefined {
+    const branch = templates.branches.get(branchOf(templates, pieces));
+    if (branch === undefined) return undefined;
+    let best: Template | undefined;
+    let bestScore = 0;
+    for (const template of branch) {
+      const score = similarity(template.pieces.texts, pieces.texts);
+      if (score > bestScore) {
+        best = template;
+        bestScore = score;
+      }
+    }
+    if (best === undefined) return undefined;
+    const merged = mergePieces(best.pieces, pieces);
+    if (merged !== best.pieces) {
+      best.pieces = merged;
+      this.#announce(templates.service, best);
+    }
+    return best;
+  }
+
+  #createTemplate(
+    templates: ServiceTemplates,
+    line: { pieces: Pieces; text: string; timeUs: number },
+  ): Template {
+    const hasRoom = templates.count < LIMITS.templatesPerServiceMax;
+    const text = hasRoom ? line.text : OVERFLOW_TEMPLATE;
+    const templateId = templateIdOf(templates.service, text);
+    const known = templates.byId.get(templateId);
+    if (known !== undefined) return known;
+    const pieces = hasRoom ? line.pieces : OVERFLOW_PIECES;
+    const template = { templateId, pieces, firstSeenUs: line.timeUs };
+    addTemplate(templates, template);
+    this.#announce(templates.service, template);
+    return template;
+  }
+
+  #announce(service: string, template: Template): void {
+    const { templateId, pieces, firstSeenUs } = template;
+    const text = textOfPieces(pieces);
+    this.#announced.set(templateId, { templateId, service, text, firstSeenUs });
+  }
+
+  #templatesOf(service: string): ServiceTemplates {
+    const known = this.#services.get(service);
+    if (known !== undefined) return known;
+    if (this.#services.size >= SERVICES_MAX && service !== OVERFLOW_TEMPLATE) {
+      return this.#templatesOf(OVERFLOW_TEMPLATE);
+    }
+    const templates: ServiceTemplates = {
+      service,
+      count: 0,
+      branches: new Map(),
+      branchCounts: new Map(),
+      byLine: new Map(),
+      byId: new Map(),
+    };
+    this.#services.set(service, templates);
+    return templates;
+  }
+}
+
+const OVERFLOW_PIECES: Pieces = { texts: [OVERFLOW_TEMPLATE], spaces: [false] };
+
+export function templateIdOf(service: string, text: string): string {
+  return createHash('sha256').update(`${service}\0${text}`).digest('hex').slice(0, 16);
+}
+
+/** Key of an exact body in a service, or -1 when the body is not one interned text. */
+function bodyKey(columns: LogColumns, row: number): number {
+  const type = columns.bodyType[row]!;
+  if (type !== 1 && type !== 5) return -1;
+  const body = columns.bodyValue[row]!;
+  const service = columns.service[row]!;
+  return body < 2 ** 27 && service < 2 ** 26 ? body * 2 ** 26 + service : -1;
+}
+
+function addTemplate(templates: ServiceTemplates, template: Template): void {
+  templates.byId.set(template.templateId, template);
+  if (textOfPieces(template.pieces) === OVERFLOW_TEMPLATE) {
+    template.pieces = OVERFLOW_PIECES;
+    return;
+  }
+  templates.count++;
+  const branch = branchOf(templates, template.pieces);
+  const list = templates.branches.get(branch);
+  if (list !== undefined) {
+    list.push(template);
+    return;
+  }
+  const length = template.pieces.texts.length;
+  templates.branches.set(branch, [template]);
+  templates.branchCounts.set(length, (templates.branchCounts.get(length) ?? 0) + 1);
+}
+
+/** Length and leading word: the first piece that is neither punctuation nor masked. */
+function branchOf(templates: ServiceTemplates, pieces: Pieces): string {
+  const { texts } = pieces;
+  const lead = texts.find((piece) => !isPunctuation(piece) && !piece.includes(WILDCARD)) ?? '';
+  const branch = `${texts.length} ${lead}`;
+  const isCrowded = (templates.branchCounts.get(texts.length) ?? 0) >= BRANCHES_MAX;
+  return isCrowded && !templates.branches.has(branch) ? `${texts.length} ${WILDCARD}` : branch;
+}
+
+/**
+ * Share of words that are equal, a wildcard counting as equal; 0 below the bound or when an outcome word or
+ * punctuation differs. Lines of up to three words must be equal in all.
+ */
+function similarity(template: readonly string[], line: readonly string[]): number {
+  if (template.length !== line.length) return 0;
+  let words = 0;
+  let equal = 0;
+  let exact = 0;
+  for (let index = 0; index < template.length; index++) {
+    const left = template[index]!;
+    const right = line[index]!;
+    if (left !== right && !canDiffer(left, right)) return 0;
+    if (isPunctuation(left)) continue;
+    words++;
+    if (left === right) exact++;
+    if (left === right || left === WILDCARD) equal++;
+  }
+  if (words === 0) return 1;
+  if (equal < words && (words <= 3 || equal / words < SIMILARITY_MIN)) return 0;
+  // of two that fit, the one with more words in common
+  return equal / words + exact / (words * 1000);
+}
+
+function canDiffer(left: string, right: string): boolean {
+  if (left === WILDCARD) return !isPunctuation(right);
+  if (isPunctuation(left) || isPunctuation(right)) return false;
+  return !OUTCOME_WORDS.has(left.toLowerCase()) && !OUTCOME_WORDS.has(right.toLowerCase());
+}
+
+/** The template with a wildcard where the line differs; the template itself when it covers the line. */
+function mergePieces(template: Pieces, line: Pieces): Pieces {
+  if (template.texts.every((text, index) => text === line.texts[index] || text === WILDCARD)) {
+    return template;
+  }
+  const texts = template.texts.map((text, index) => (text === line.texts[index] ? text : WILDCARD));
+  return { texts, spaces: template.spaces };
+}
