@@ -88,12 +88,13 @@ export class DecodeReport {
       );
       parts.push(`Rejected ${rejectedCount} of ${total} ${noun}: ${kinds.join('; ')}`);
     }
-    if (this.#warnings.size > 0) {
-      const kinds = [...this.#warnings].map(
-        ([warning, { count, first }]) => `${count} × ${WARNINGS[warning]} (first: ${first})`,
-      );
-      parts.push(`Warning: ${kinds.join('; ')}`);
-    }
+    // In the order of the catalogue: both encodings tell the same in the same words.
+    const warned = (Object.keys(WARNINGS) as Warning[]) // Its keys are no others.
+      .flatMap((warning) => {
+        const { count, first } = this.#warnings.get(warning) ?? { count: 0, first: '' };
+        return count === 0 ? [] : `${count} × ${WARNINGS[warning]} (first: ${first})`;
+      });
+    if (warned.length > 0) parts.push(`Warning: ${warned.join('; ')}`);
     return { acceptedCount, rejectedCount, message: parts.join('. ') };
   }
 

@@ -6,6 +6,7 @@ import { AppError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Signal } from '../model/vocabulary.ts';
 import type { DecodeContext } from './decode-context.ts';
+import { RecentTexts } from './recent-texts.ts';
 
 /** Names of a message and of those of its fields that we read, by field number. */
 export interface MessageFields {
@@ -15,6 +16,8 @@ export interface MessageFields {
 
 export const WIRE = { varint: 0, fixed64: 1, bytes: 2, groupStart: 3, groupEnd: 4, fixed32: 5 };
 
+/** In smaller bodies too little repeats. */
+const RECENT_BODY_BYTES_MIN = 8 * 1024;
 const NO_MESSAGE: MessageFields = { name: 'request', fields: {} };
 
 export class ProtobufReader {
@@ -32,6 +35,7 @@ export class ProtobufReader {
   timeNs = 0;
   readonly #view: DataView;
   readonly #signal: Signal;
+  readonly #recent: RecentTexts | undefined;
   #message = NO_MESSAGE;
   #tagPosition = 0;
   #tag = 0;
@@ -43,6 +47,7 @@ export class ProtobufReader {
     this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.end = bytes.byteLength;
+    if (bytes.byteLength >= RECENT_BODY_BYTES_MIN) this.#recent = new RecentTexts(this.#view);
   }
 
   /** Reads a tag: field number × 8 + wire type. `message` names the fields for faults. */
@@ -158,11 +163,18 @@ export class ProtobufReader {
     return end;
   }
 
-  /** Id of a text field in the dictionary. */
+  /** Id of a text field in the dictionary. Hot: see RecentTexts. */
   text(): number {
     const end = this.fieldEnd();
-    const id = this.context.idOfBytes(this.bytes, this.position, end);
+    const start = this.position;
     this.position = end;
+    if (this.#recent === undefined || end - start < 4) {
+      return this.context.idOfBytes(this.bytes, start, end);
+    }
+    const known = this.#recent.find(start, end);
+    if (known >= 0) return known;
+    const id = this.context.idOfBytes(this.bytes, start, end);
+    this.#recent.remember(start, end, id);
     return id;
   }
 
