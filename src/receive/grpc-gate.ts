@@ -14,7 +14,6 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { ERROR_CATALOGUE } from '../base/errors.ts';
-import { LIMITS } from '../base/limits.ts';
 import type { Signal } from '../model/vocabulary.ts';
 import { buildStatus } from '../otlp/otlp.ts';
 import type { Lease } from './budget.ts';
@@ -155,7 +154,7 @@ class CallGate {
     this.#turn = 'waiting';
     this.#onTurn = () => {
       this.#turn = 'held';
-      this.#setTimer(() => this.#refuse(TOO_SLOW));
+      this.#setTimer(() => this.#refuse(tooSlow(this.#reception.timeouts.grpcReadMs)));
       read();
     };
     this.#turns.request(this.#onTurn);
@@ -209,7 +208,7 @@ class CallGate {
 
   #setTimer(onTimeout: () => void): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(onTimeout, LIMITS.grpcReadTimeoutMs);
+    this.#timer = setTimeout(onTimeout, this.#reception.timeouts.grpcReadMs);
   }
 
   #giveBack(): void {
@@ -226,7 +225,9 @@ class CallGate {
   }
 }
 
-const TOO_SLOW: Refusal = {
-  code: 'otlp.too_slow',
-  message: `Cannot read the message: not complete within ${LIMITS.grpcReadTimeoutMs} ms`,
-};
+function tooSlow(timeoutMs: number): Refusal {
+  return {
+    code: 'otlp.too_slow',
+    message: `Cannot read the message: not complete within ${timeoutMs} ms`,
+  };
+}

@@ -38,8 +38,8 @@ import { OVERLOADED, type Refusal, STOPPING } from './refusal.ts';
 
 export interface HttpTransport {
   readonly port: number;
-  /** Closes the port and every connection, whatever is on it. */
-  close(): Promise<void>;
+  /** Closes the port and idle connections, lets replies under way leave, then cuts what is left. */
+  close(options: { readonly timeoutMs: number }): Promise<void>;
 }
 
 interface Exchange {
@@ -58,13 +58,14 @@ export async function startHttp(
   },
 ): Promise<HttpTransport> {
   const { host, port, corsOrigins } = options;
+  const { timeouts } = reception;
   const server = createServer({
-    headersTimeout: LIMITS.requestHeadersTimeoutMs,
-    requestTimeout: LIMITS.requestReadTimeoutMs,
+    headersTimeout: timeouts.requestHeadersMs,
+    requestTimeout: timeouts.requestReadMs,
     keepAliveTimeout: LIMITS.keepAliveTimeoutMs,
     maxHeaderSize: LIMITS.requestHeaderBytesMax,
     // How often the two timeouts above are looked at.
-    connectionsCheckingInterval: LIMITS.requestHeadersTimeoutMs / 2,
+    connectionsCheckingInterval: timeouts.requestHeadersMs / 2,
   });
   server.maxConnections = LIMITS.connectionsMax;
   const answer = (request: IncomingMessage, response: ServerResponse, isBodyHeldBack: boolean) => {
@@ -78,7 +79,10 @@ export async function startHttp(
   server.on('clientError', (error, socket) => answerBrokenHttp(reception, { error, socket }));
   server.on('drop', () => reception.counters.add('taproot_receive_connections_dropped_total', 1));
   await listen(server, { host, port });
-  return { port: (server.address() as AddressInfo).port, close: () => close(server) };
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: ({ timeoutMs }) => close(server, timeoutMs),
+  };
 }
 
 async function answerExchange(
@@ -227,9 +231,12 @@ function listen(
   });
 }
 
-function close(server: Server): Promise<void> {
+function close(server: Server, timeoutMs: number): Promise<void> {
   return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
+    const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
   });
 }

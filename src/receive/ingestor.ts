@@ -27,11 +27,27 @@ export interface Ingestor {
   submit(request: IngestRequest): Promise<IngestReply>;
 }
 
+/** How long a receiver waits for others, ms. */
+export interface ReceiverTimeouts {
+  readonly requestHeadersMs: number;
+  readonly requestReadMs: number;
+  readonly grpcReadMs: number;
+  readonly ingestReplyMs: number;
+}
+
+export const DEFAULT_TIMEOUTS: ReceiverTimeouts = {
+  requestHeadersMs: LIMITS.requestHeadersTimeoutMs,
+  requestReadMs: LIMITS.requestReadTimeoutMs,
+  grpcReadMs: LIMITS.grpcReadTimeoutMs,
+  ingestReplyMs: LIMITS.ingestReplyTimeoutMs,
+};
+
 /** What the transports share; built by startReceiver. */
 export interface Reception {
   readonly ingestor: Ingestor;
   readonly budget: InflightBudget;
   readonly bodyBytesMax: number;
+  readonly timeouts: ReceiverTimeouts;
   readonly counters: Counters;
   readonly log: Log;
   /** True from the moment stop() was called. */
@@ -41,7 +57,7 @@ export interface Reception {
 export type Transport = 'http' | 'grpc';
 
 /**
- * Hands one request over and waits for the verdict, at most LIMITS.ingestReplyTimeoutMs. The lease is given
+ * Hands one request over and waits for the verdict, within its time limit. The lease is given
  * back when the ingestor settles, not when the sender is answered: until then the bytes are in memory.
  */
 export function submitRequest(
@@ -50,7 +66,10 @@ export function submitRequest(
 ): Promise<IngestReply> {
   const { request, lease } = options;
   const submitted = submitSafely(reception, request).finally(() => lease?.release());
-  return withTimeout(submitted, request.signal);
+  return withTimeout(submitted, {
+    signal: request.signal,
+    timeoutMs: reception.timeouts.ingestReplyMs,
+  });
 }
 
 async function submitSafely(reception: Reception, request: IngestRequest): Promise<IngestReply> {
@@ -67,15 +86,19 @@ async function submitSafely(reception: Reception, request: IngestRequest): Promi
   }
 }
 
-function withTimeout(submitted: Promise<IngestReply>, signal: Signal): Promise<IngestReply> {
+function withTimeout(
+  submitted: Promise<IngestReply>,
+  options: { readonly signal: Signal; readonly timeoutMs: number },
+): Promise<IngestReply> {
+  const { signal, timeoutMs } = options;
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
       resolve({
         kind: 'refused',
         code: 'store.unavailable',
-        message: `Cannot say whether ${signal} are stored: no verdict within ${LIMITS.ingestReplyTimeoutMs} ms`,
+        message: `Cannot say whether ${signal} are stored: no verdict within ${timeoutMs} ms`,
       });
-    }, LIMITS.ingestReplyTimeoutMs);
+    }, timeoutMs);
     void submitted.then((reply) => {
       clearTimeout(timer);
       resolve(reply);

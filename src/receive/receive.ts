@@ -9,7 +9,12 @@ import type { Log } from '../base/log.ts';
 import { InflightBudget } from './budget.ts';
 import { startGrpc } from './grpc.ts';
 import { startHttp } from './http.ts';
-import type { Ingestor, Reception } from './ingestor.ts';
+import {
+  DEFAULT_TIMEOUTS,
+  type Ingestor,
+  type ReceiverTimeouts,
+  type Reception,
+} from './ingestor.ts';
 
 export type { Ingestor, IngestReply, IngestRequest } from './ingestor.ts';
 
@@ -24,6 +29,8 @@ export interface ReceiverOptions {
   readonly inflightBytesMax: number;
   /** Browser origins that may push; empty: CORS is off; `*`: any. */
   readonly corsOrigins: readonly string[];
+  /** Other than the bounds of base/limits.ts only in tests. */
+  readonly timeouts?: ReceiverTimeouts;
   readonly ingestor: Ingestor;
   readonly counters: Counters;
   readonly log: Log;
@@ -57,6 +64,7 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
     ingestor,
     budget,
     bodyBytesMax,
+    timeouts: options.timeouts ?? DEFAULT_TIMEOUTS,
     counters,
     log,
     isStopping: () => isStopping,
@@ -66,7 +74,7 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
   const readsMax = Math.max(1, Math.floor(inflightBytesMax / bodyBytesMax));
   const grpc = await startGrpc(reception, { host, port: grpcPort, readsMax }).catch(
     async (error: unknown) => {
-      await http.close();
+      await http.close({ timeoutMs: 0 });
       throw error;
     },
   );
@@ -75,14 +83,13 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
   let stopped: Promise<void> | undefined;
   const stop = async (timeoutMs: number) => {
     isStopping = true;
-    const deadlineMs = performance.now() + timeoutMs;
     const isDrained = await resolvesWithin(budget.whenIdle(), timeoutMs);
     if (!isDrained) {
       log.warn({ requests: budget.requests, timeoutMs }, 'receiver stops with requests unanswered');
       counters.add('taproot_receive_abandoned_total', budget.requests);
     }
-    const restMs = Math.max(CLOSE_MS_MIN, deadlineMs - performance.now());
-    await Promise.all([http.close(), grpc.close({ timeoutMs: isDrained ? restMs : 0 })]);
+    const rest = { timeoutMs: isDrained ? CLOSE_GRACE_MS : 0 };
+    await Promise.all([http.close(rest), grpc.close(rest)]);
   };
   return {
     httpPort: http.port,
@@ -94,8 +101,8 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
   };
 }
 
-/** Time for replies under way to leave, also when the timeout has passed. */
-const CLOSE_MS_MIN = 100;
+/** Time for replies under way to leave. */
+const CLOSE_GRACE_MS = 1000;
 
 async function resolvesWithin(awaited: Promise<void>, timeoutMs: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
