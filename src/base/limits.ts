@@ -131,8 +131,16 @@ export const LIMITS = {
   ruleRegexCharsMax: 4096,
   /** Probes under way at the same time. */
   probesConcurrentMax: 8,
+  /** Rows that one page of a search looks at; beyond it the page says that it was cut. */
+  searchRowsMax: 4_000_000,
   /** Change events kept. */
   changeEventsMax: 100_000,
+  /** Reports kept with their pinned evidence; about 100 KiB each. */
+  reportsMax: 10_000,
+  /** Earlier documents kept of one report. */
+  reportVersionsMax: 20,
+  /** Anomalies, incidents, alerts and remarks of users kept, each; a row is below 2 KiB. */
+  stateRowsMax: 100_000,
 } as const;
 
 assert(LIMITS.groupRowsMax >= LIMITS.blockRowsMax, 'a group must fill a block');
