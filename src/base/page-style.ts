@@ -43,8 +43,8 @@ ul { margin: 4px 0; padding-left: 20px; }
 .theme { border: 1px solid var(--line); border-radius: 8px; margin: 0; padding: 0; display: flex; overflow: hidden; flex: none; }
 .theme legend { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .theme input { position: absolute; opacity: 0; pointer-events: none; }
-.theme span { display: block; padding: 3px 10px; cursor: pointer; }
-.theme input:checked + span { background: var(--tint); color: var(--ink); }
+.theme label > span { display: block; padding: 3px 10px; cursor: pointer; }
+.theme label > input:checked + span { background: var(--tint); color: var(--ink); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 20px 22px; margin: 14px 0; }
 .hero { border-left: 6px solid var(--mute); }
 .hero.confirmed { border-left-color: var(--good); }
@@ -55,7 +55,7 @@ ul { margin: 4px 0; padding-left: 20px; }
 .badge { display: inline-block; padding: 2px 10px; border-radius: 999px; font-size: 0.82rem; font-weight: 600; background: var(--mute-tint); color: var(--mute); white-space: nowrap; }
 .badge.confirmed, .badge.confirm, .badge.complete { background: var(--good-tint); color: var(--good); }
 .badge.likely, .badge.inconclusive, .badge.partial, .badge.running { background: var(--warn-tint); color: var(--warn); }
-.badge.refuted, .badge.refute, .badge.against { background: var(--bad-tint); color: var(--bad); }
+.badge.refute { background: var(--bad-tint); color: var(--bad); }
 .badge.large { font-size: 1rem; padding: 4px 14px; }
 meter { width: 130px; height: 10px; vertical-align: middle; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); gap: 12px 20px; margin: 14px 0 0; }
@@ -69,6 +69,13 @@ th, td { text-align: left; vertical-align: top; padding: 7px 14px 7px 0; border-
 th { color: var(--soft); font-weight: 500; font-size: 0.8rem; white-space: nowrap; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 tr:last-child td { border-bottom: 0; }
+th:last-child, td:last-child { padding-right: 0; }
+.nowrap { white-space: nowrap; }
+.statement { width: 100%; }
+.clusters { min-width: 720px; }
+.evidence { min-width: 460px; }
+.reports { min-width: 620px; }
+.scroll > svg { max-width: none; }
 .timeline { list-style: none; padding: 0; margin: 0; }
 .timeline li { display: grid; grid-template-columns: 8.5em 6.5em 1fr; gap: 10px; padding: 5px 0; border-bottom: 1px solid var(--line); }
 .timeline li:last-child { border-bottom: 0; }
@@ -83,7 +90,6 @@ tr:last-child td { border-bottom: 0; }
 .probe dl { display: grid; grid-template-columns: 7em 1fr; gap: 3px 12px; margin: 8px 0 0; font-size: 0.9rem; }
 .probe dt { color: var(--soft); }
 .probe dd { margin: 0; }
-.counter { display: inline-block; padding: 0 7px; border-radius: 999px; background: var(--tint); color: var(--soft); font-size: 0.78rem; }
 .fix { border-left: 3px solid var(--good); padding: 4px 14px; margin: 12px 0 4px; }
 .quiet { color: var(--soft); border: 1px dashed var(--line); border-radius: 12px; padding: 24px; }
 svg { max-width: 100%; height: auto; display: block; }
@@ -103,6 +109,7 @@ footer { margin-top: 48px; padding-top: 12px; border-top: 1px solid var(--line);
   .card { padding: 16px; }
   .timeline li { grid-template-columns: 1fr auto; }
   .timeline li > :last-child { grid-column: 1 / -1; }
+  .facts { grid-template-columns: 1fr 1fr; }
   .probe dl { grid-template-columns: 1fr; }
   .probe dt { margin-top: 6px; }
   .hero .cause { font-size: 1.15rem; }

@@ -63,11 +63,11 @@ function evidenceTable(evidence: readonly Evidence[], context: PageContext): Saf
   if (evidence.length === 0) return html`<p class="soft">${labels.none}</p>`;
   const rows = evidence.map(
     (item) => html`<tr><td><span class="badge">${words.sources[item.source]}</span></td>
-<td>${item.link === undefined || item.value !== undefined ? item.statement[lang] : linkTo(item.link, item.statement[lang])}</td>
+<td class="statement">${item.link === undefined || item.value !== undefined ? item.statement[lang] : linkTo(item.link, item.statement[lang])}</td>
 <td class="number">${item.value === undefined ? '–' : linkTo(item.link, shortNumber(item.value))}</td>
 <td class="number">${shortNumber(item.expected)}</td><td class="number">${item.n}</td></tr>`,
   );
-  return html`<div class="scroll"><table><thead><tr><th></th><th></th><th class="number">${labels.observedValue}</th>
+  return html`<div class="scroll"><table class="evidence"><thead><tr><th></th><th></th><th class="number">${labels.observedValue}</th>
 <th class="number">${labels.expectedValue}</th><th class="number">${labels.observations}</th></tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 

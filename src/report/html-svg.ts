@@ -28,8 +28,9 @@ interface Place {
 /** Callers left, callees right; a column is the longest way from a caller that nobody calls. */
 export function propagationSvg(
   propagation: Report['propagation'],
-  culprit: Culprit | undefined,
+  options: { readonly title: string; readonly culprit: Culprit | undefined },
 ): SafeHtml {
+  const { culprit, title } = options;
   const edges = propagation.edges.slice(0, EDGES_DRAWN_MAX);
   const places = placeNodes(edges);
   const width = Math.max(...[...places.values()].map((place) => place.x)) + NODE_WIDTH + 2;
@@ -38,7 +39,7 @@ export function propagationSvg(
   const nodes = [...places].map(([name, place]) =>
     nodeSvg(name, place, name === culprit?.service || name === culprit?.dependency),
   );
-  return html`<svg role="img" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">${lines}${nodes}</svg>`;
+  return html`<svg role="img" aria-label="${title}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">${lines}${nodes}</svg>`;
 }
 
 function placeNodes(edges: Report['propagation']['edges']): Map<string, Place> {
@@ -88,7 +89,7 @@ function edgeSvg(
   return html`<g><title>${singleLine(edge.from)} → ${singleLine(edge.to)}: ${percent(edge.anomalousShare)} / ${edge.calls}</title>
 <path class="edge${hot}" stroke-width="${(1 + 2 * edge.anomalousShare).toFixed(1)}" d="M${startX} ${startY} C${bend} ${startY} ${bend} ${endY} ${endX} ${endY}"/>
 <path class="tip${hot}" d="M${endX} ${endY} L${tip} ${endY - 4} L${tip} ${endY + 4} Z"/>
-<text class="muted" text-anchor="middle" x="${bend}" y="${(startY + endY) / 2 - 6}">${percent(edge.anomalousShare)}</text></g>`;
+<text class="muted" text-anchor="${isForward ? 'end' : 'start'}" x="${isForward ? endX - 12 : endX + 12}" y="${endY - 6}">${percent(edge.anomalousShare)}</text></g>`;
 }
 
 function shortened(name: string): string {

@@ -65,7 +65,7 @@ function heroHtml(report: Report, context: PageContext): SafeHtml {
 <span class="soft">${words.decisions[report.consensus.decision]}</span>
 ${incomplete}
 </div>
-<h1 class="cause">${report.summary[lang]}</h1>
+<h1 class="cause">${cause?.statement[lang] ?? report.summary[lang]}</h1>
 ${cause ? html`<p><span class="soft">${labels.culprit}</span> <code>${culpritLabel(cause.culprit)}</code></p>` : undefined}
 ${report.firstSymptom ? html`<p><span class="soft">${labels.firstSymptom}</span> ${report.firstSymptom.statement[lang]}</p>` : undefined}
 ${impactHtml(report, context)}
@@ -121,7 +121,7 @@ function propagationHtml(report: Report, { words }: PageContext): SafeHtml | und
   if (report.propagation.edges.length === 0) return undefined;
   const cause = report.hypotheses.find((h) => h.hypothesisId === report.rootCause);
   return html`<section id="propagation"><h2>${words.labels.propagation}</h2>
-<div class="scroll">${propagationSvg(report.propagation, cause?.culprit)}</div>
+<div class="scroll">${propagationSvg(report.propagation, { title: words.labels.propagation, culprit: cause?.culprit })}</div>
 <p class="soft small">${words.labels.propagationNote}</p></section>`;
 }
 
@@ -157,8 +157,8 @@ function clusterHtml(report: Report, context: PageContext): SafeHtml {
   const { words } = context;
   const { labels } = words;
   const rows = report.clusters.map((cluster) => clusterRow(cluster, report, context));
-  const table = html`<p class="soft">${labels.coverage} ${percent(report.clusterCoverage)} / ${report.anomalousCount}</p>
-<div class="scroll"><table><thead><tr><th></th><th>${labels.share}</th><th class="number">${labels.count}</th>
+  const table = html`<p class="soft">${labels.coverage} ${percent(report.clusterCoverage)} (${report.anomalousCount})</p>
+<div class="scroll"><table class="clusters"><thead><tr><th></th><th>${labels.share}</th><th class="number">${labels.count}</th>
 <th>${labels.signature}</th><th>${labels.firstSeen}</th><th>${labels.ownTime}</th></tr></thead><tbody>${rows}</tbody></table></div>`;
   return html`<section id="cluster">${stepTitle(2, labels.cluster, report.times.clusterMs, words)}
 ${report.clusters.length === 0 ? html`<p class="soft">${labels.noClusters}</p>` : table}
@@ -185,12 +185,12 @@ function clusterRow(
   const reference = Number.isNaN(cluster.referenceSelfUsP50)
     ? '–'
     : durationOfMs(cluster.referenceSelfUsP50 / 1000);
-  return html`<tr id="${cluster.clusterId}"><td>${cluster.clusterId}</td><td>${shareBar(cluster.share)} ${percent(cluster.share)}</td>
+  return html`<tr id="${cluster.clusterId}"><td class="nowrap">${cluster.clusterId}</td><td class="nowrap">${shareBar(cluster.share)} ${percent(cluster.share)}</td>
 <td class="number">${cluster.count}</td>
-<td><span class="badge">${words.clusterKinds[cluster.kind]}</span> <code>${clusterLabel(cluster)}</code>
+<td class="statement"><span class="badge">${words.clusterKinds[cluster.kind]}</span> <code>${clusterLabel(cluster)}</code>
 ${contrasts.length > 0 ? html`<h4>${labels.contrast}</h4><ul class="small">${contrasts}</ul>` : undefined}
 ${exemplars.length > 0 ? html`<p class="small soft">${labels.exemplars}${exemplars}</p>` : undefined}</td>
-<td>${timeOfDay(cluster.firstSeenUs)}</td><td>${durationOfMs(cluster.selfUsP50 / 1000)} (${reference})</td></tr>`;
+<td class="nowrap">${timeOfDay(cluster.firstSeenUs)}</td><td class="nowrap">${durationOfMs(cluster.selfUsP50 / 1000)} (${reference})</td></tr>`;
 }
 
 function verifyHtml(report: Report, context: PageContext): SafeHtml {

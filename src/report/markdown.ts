@@ -54,8 +54,9 @@ function codeMarkdown(text: string): string {
  */
 export function escapeMarkdown(text: string): string {
   return singleLine(text)
-    .replace(/[\\`*_{}[\]()#|~!<>&$^]/g, '\\$&')
-    .replace(/^(\s*)([-+=]|\d+[.)])/, '$1\\$2')
+    .replace(/[\\`*_{}[\]#|~!<>&$^]/g, '\\$&')
+    .replace(/^(\s*)([-+=])/, '$1\\$2')
+    .replace(/^(\s*\d+)([.)])(?=\s|$)/, '$1\\$2')
     .replace(/\b(javascript|data|vbscript|https?|ftp|file|mailto)(:)/gi, '$1\\$2')
     .replace(/\bwww\./gi, 'www\\.');
 }

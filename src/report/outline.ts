@@ -250,6 +250,7 @@ function hypothesisBlocks(hypothesis: VerifiedHypothesis, { lang, words }: Conte
       items: hypothesis.predictions.map((prediction) => ({ text: prediction[lang] })),
     });
   }
+  if (hypothesis.probes.length > 0) blocks.push({ kind: 'heading', level: 4, text: labels.probes });
   for (const probe of hypothesis.probes) blocks.push(...probeBlocks(probe, { lang, words }));
   return blocks;
 }
@@ -281,7 +282,7 @@ function probeBlocks(probe: ProbeRun, { lang, words }: Context): Block[] {
       kind: 'list',
       items: [
         {
-          text: `${labels.probes} ${probe.plan.probeId} (${probe.plan.kind}) ${words.outcomes[probe.outcome]}`,
+          text: `${words.outcomes[probe.outcome]} · ${probe.plan.probeId} · ${probe.plan.kind}`,
           tone: OUTCOME_TONES[probe.outcome],
         },
         { text: `${labels.target}: ${probe.plan.target}` },

@@ -32,7 +32,11 @@ export function buildTimeline(clustered: Clustered): TimelineEntry[] {
   }
   const onsetUs = findOnset(clustered);
   if (onsetUs !== undefined) {
-    entries.push({ timeUs: onsetUs, kind: 'onset', text: { zh: '异常开始', en: 'Onset' } });
+    entries.push({
+      timeUs: onsetUs,
+      kind: 'onset',
+      text: { zh: '出现第一个异常请求', en: 'The first anomalous request' },
+    });
   }
   for (const cluster of clustering.clusters) entries.push(clusterEntry(cluster));
   const strongest = [...anomalies].sort((a, b) => b.score - a.score).slice(0, ANOMALIES_MAX);
