@@ -193,7 +193,30 @@ export function findHighCut(
       best = { bound, window: inWindow, reference: inReference, llr };
     }
   }
-  return best;
+  return best && { ...best, ...raisedIntoGap(best, window, reference) };
+}
+
+/** The raised bound may lose this share of the high values. */
+const GAP_LOSS_MAX = 0.05;
+
+/**
+ * Where the high values stand apart, the bound belongs between them and the rest, not at the edge of the
+ * rest, where chance puts single values above it: halfway (geometric) to the median of the high values.
+ */
+function raisedIntoGap(
+  cut: Cut,
+  window: Float64Array,
+  reference: Float64Array,
+): Pick<Cut, 'bound' | 'window' | 'reference'> {
+  const high = window.subarray(window.length - cut.window.hits);
+  const bound = Math.sqrt(Math.max(cut.bound, 1) * quantileOfSorted(high, 0.5));
+  const hits = countAboveSorted(window, bound);
+  if (bound <= cut.bound || hits < (1 - GAP_LOSS_MAX) * cut.window.hits) return cut;
+  return {
+    bound,
+    window: { ...cut.window, hits },
+    reference: { ...cut.reference, hits: countAboveSorted(reference, bound) },
+  };
 }
 
 function lnOrZero(ratio: number): number {

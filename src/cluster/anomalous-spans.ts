@@ -21,8 +21,8 @@ export const MARK = { slow: 1, slowItself: 2, failed: 4 } as const;
 
 /** A slower span is of interest from this factor and excess over the reference's median. */
 const LATENCY = { minFactor: 1.25, minExcess: 1000 };
-/** Likelihood ratio for a group to count, before the number of groups is paid for: p about 0.014. */
-const LLR_MIN = 3;
+/** Likelihood ratio for a group to count, before the number of groups is paid for: p about 0.05. */
+const LLR_MIN = 2;
 /** Reference spans of an operation below which its quantiles say nothing. */
 const REFERENCE_SPANS_MIN = 8;
 /** Expected failures where neither reference nor baseline knows. */
