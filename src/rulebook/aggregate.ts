@@ -4,7 +4,7 @@
  */
 import { unreachable } from '../base/errors.ts';
 import { fisherExact, quantileOfSorted } from '../base/statistics.ts';
-import { US_PER_SECOND } from '../base/time.ts';
+import { US_PER_MINUTE } from '../base/time.ts';
 import type { Side } from './evidence-data.ts';
 import type { Aggregate, Expression, FieldName, Selector } from './expression.ts';
 import { compileFilter, type FieldReader, type RowReader, type RowSource } from './filter.ts';
@@ -104,6 +104,8 @@ function countOf(selector: Selector, context: AggregateContext): Measure {
             n: tracesOf(side.rows, side),
           };
     case 'log': {
+      // No line of any service: the period has no logs, which is not the same as none that match.
+      if (side.logs.count === 0) return NOTHING;
       const count = logRows(selector.where, context).length;
       return { value: count, n: count };
     }
@@ -120,12 +122,12 @@ function countOf(selector: Selector, context: AggregateContext): Measure {
   }
 }
 
-/** Per second of the period. */
+/** Per minute of the period. */
 function rateOf(selector: Selector, context: AggregateContext): Measure {
   const { value, n } = countOf(selector, context);
   const { fromUs, toUs } = context.side.range;
-  const seconds = (toUs - fromUs) / US_PER_SECOND;
-  return value === undefined || seconds <= 0 ? NOTHING : { value: value / seconds, n };
+  const minutes = (toUs - fromUs) / US_PER_MINUTE;
+  return value === undefined || minutes <= 0 ? NOTHING : { value: value / minutes, n };
 }
 
 function shareOf(selector: Selector, context: AggregateContext): Measure {

@@ -168,7 +168,7 @@ function evidenceOf(
 function plainStatement({ id }: RuleEvidence, { value, expected, n }: Judgement): Text {
   const shown = (number: number | undefined) => (number === undefined ? '–' : formatNumber(number));
   return {
-    zh: `${id} 成立:${shown(value)}(界限 ${shown(expected)},n = ${n})`,
+    zh: `${id} 成立：${shown(value)}（界限 ${shown(expected)}，n = ${n}）`,
     en: `${id} holds: ${shown(value)} (bound ${shown(expected)}, n = ${n})`,
   };
 }

@@ -77,6 +77,22 @@ class SpanIndex {
     return [...this.#rowsByService.keys()].filter((id) => id !== 0);
   }
 
+  /**
+   * Version of a service by trace, as its entry span says: spans inside often do not carry it. Traces whose
+   * entry names none are left out.
+   */
+  variantsByTrace(service: string, key: string): ReadonlyMap<number, string> {
+    const { table } = this.fields;
+    const variants = new Map<number, string>();
+    for (const row of this.rowsOf(service)) {
+      const parent = table.parent[row]!;
+      if (parent !== NO_ROW && table.service[parent] === table.service[row]) continue;
+      const value = table.attributeOf(row, key) ?? '';
+      if (value !== '' && !variants.has(table.trace[row]!)) variants.set(table.trace[row]!, value);
+    }
+    return variants;
+  }
+
   /** Own target of a span, else that of its nearest ancestor in the same service; 0 for none. */
   targetOf(row: number): number {
     const { table } = this.fields;
@@ -134,30 +150,31 @@ export class EvidenceData {
 
   /** All spans of one version, anomalous or not, beside those of the other versions. */
   variantScope(service: string, variant: { readonly key: string; readonly value: string }): Scope {
-    const keep = (index: SpanIndex, row: number) =>
-      index.fields.table.attributeOf(row, variant.key) === variant.value;
+    const ofVersion = (index: SpanIndex, isWanted: (value: string) => boolean) => {
+      const byTrace = index.variantsByTrace(service, variant.key);
+      const { trace } = index.fields.table;
+      return (row: number) => isWanted(byTrace.get(trace[row]!) ?? '');
+    };
+    const keepers = new Map<SpanIndex, (row: number) => boolean>();
+    const keep = (index: SpanIndex, row: number) => {
+      const keeper = keepers.get(index) ?? ofVersion(index, (value) => value === variant.value);
+      keepers.set(index, keeper);
+      return keeper(row);
+    };
     const all = this.window.rowsOf(service);
     const now = all.filter((row) => keep(this.window, row));
-    const others = all.filter((row) => {
-      const value = this.window.fields.table.attributeOf(row, variant.key);
-      return value !== undefined && value !== '' && value !== variant.value;
-    });
+    const isOther = ofVersion(this.window, (value) => value !== '' && value !== variant.value);
     const scope = this.#scope({ service, variant }, { now, keep });
-    return { ...scope, others: { ...scope.now, rows: thinned(this.window, others) } };
+    return { ...scope, others: { ...scope.now, rows: thinned(this.window, all.filter(isOther)) } };
   }
 
   /** Versions of a service seen in the window, under the best attribute that tells any two apart. */
   variantsOf(service: string): readonly { readonly key: string; readonly value: string }[] {
-    const { table } = this.window.fields;
-    const rows = this.window.rowsOf(service);
     for (const key of VARIANT_KEYS) {
-      const values = new Set<string>();
-      for (const row of rows) {
-        const value = table.attributeOf(row, key);
-        if (value !== undefined && value !== '') values.add(value);
-        if (values.size > LIMITS.ruleScopesMax) break;
+      const values = [...new Set(this.window.variantsByTrace(service, key).values())].sort();
+      if (values.length >= 2) {
+        return values.slice(0, LIMITS.ruleScopesMax).map((value) => ({ key, value }));
       }
-      if (values.size >= 2) return [...values].sort().map((value) => ({ key, value }));
     }
     return [];
   }

@@ -107,7 +107,7 @@ function timeoutSeconds({ probes }: LivePlace): number {
 }
 
 function plainExpectation(confirm: string): Text {
-  return { zh: `应当成立:${confirm}`, en: `Must hold: ${confirm}` };
+  return { zh: `应当成立：${confirm}`, en: `Must hold: ${confirm}` };
 }
 
 /** The cohort comparison of any suspect pattern; other steps plan it for hypotheses without a rule. */
@@ -121,7 +121,7 @@ export function cohortPlan(
     kind: 'store',
     target: `cohort: ${described}`,
     expectation: options.expectation ?? {
-      zh: `异常链路中常见、正常链路中少见:${described}`,
+      zh: `异常链路中常见、正常链路中少见：${described}`,
       en: `Frequent in bad traces and rare in good ones: ${described}`,
     },
     spec: { kind: 'store', query: { kind: 'cohort', suspect } },

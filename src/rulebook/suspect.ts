@@ -35,10 +35,14 @@ export function suspicionOf(
   const isOwn = service === scope.service;
   const reference = isOwn ? scope.reference : context.data.serviceScope(service).reference;
   const resource =
-    rule.subject.resource && mostFrequentAttribute(rows, rule.subject.resource, table);
+    rule.subject.resource && mostFrequentAttribute(own, rule.subject.resource, table);
   const dependency = dependencyOf(rule, { scope, rows: own, isOwn });
   const operation = textOf(table, table.operation[main[0]!]!);
-  const target = textOf(table, table.target[main[0]!]!);
+  const shown = scope.variant ? dominantGroup(rowsOfVariant(rows, scope), table) : main;
+  const pattern = {
+    operation: textOf(table, table.operation[shown[0]!]!),
+    target: textOf(table, table.target[shown[0]!]!),
+  };
   const attributes = scope.variant && { [scope.variant.key]: scope.variant.value };
   return {
     culprit: {
@@ -51,10 +55,10 @@ export function suspicionOf(
     },
     suspect: {
       service,
-      ...(operation && { operation }),
-      ...(target && { target }),
+      ...(pattern.operation && { operation: pattern.operation }),
+      ...(pattern.target && { target: pattern.target }),
       ...(attributes && { attributes }),
-      ...shapeOf(main, { table, reference }),
+      ...shapeOf(shown, { table, reference }),
     },
   };
 }
@@ -66,6 +70,17 @@ function suspectRows(rule: Rule, scope: Scope, matching: Uint32Array): readonly 
   return rows.length > 0 ? [...rows] : [...matching];
 }
 
+/** Spans that carry the version themselves, since a pattern looks at one span at a time. */
+function rowsOfVariant(rows: readonly number[], scope: Scope): readonly number[] {
+  const { variant, now } = scope;
+  if (!variant) return rows;
+  const carries = (row: number) => now.fields.table.attributeOf(row, variant.key) === variant.value;
+  const carrying = rows.filter(carries);
+  if (carrying.length > 0) return carrying;
+  const anywhere = [...now.rows].filter(carries);
+  return anywhere.length > 0 ? anywhere : rows;
+}
+
 /** Server spans behind the calls, of the service that most calls reach; none when few are known. */
 function calleeRows(rows: readonly number[], side: Side): readonly number[] {
   const { fields } = side;
@@ -75,19 +90,19 @@ function calleeRows(rows: readonly number[], side: Side): readonly number[] {
   return service === 0 ? [] : callees.filter((row) => fields.table.service[row] === service);
 }
 
-/** Rows of the operation and target that hold most time. Never empty: rows is not. */
+/** Rows of the operation and target with most time of their own. Never empty: rows is not. */
 function dominantGroup(rows: readonly number[], table: SpanTable): readonly number[] {
-  const groups = new Map<string, { readonly rows: number[]; durationUs: number }>();
+  const groups = new Map<string, { readonly rows: number[]; selfUs: number }>();
   for (const row of rows) {
     const key = `${table.operation[row]} ${table.target[row]}`;
-    const group = groups.get(key) ?? { rows: [], durationUs: 0 };
+    const group = groups.get(key) ?? { rows: [], selfUs: 0 };
     groups.set(key, group);
     group.rows.push(row);
-    group.durationUs += table.durationUs[row]!;
+    group.selfUs += table.selfUs[row]!;
   }
-  let best: { readonly rows: number[]; durationUs: number } | undefined;
+  let best: { readonly rows: number[]; selfUs: number } | undefined;
   for (const group of groups.values()) {
-    if (best === undefined || group.durationUs > best.durationUs) best = group;
+    if (best === undefined || group.selfUs > best.selfUs) best = group;
   }
   return best?.rows ?? rows;
 }

@@ -5,7 +5,15 @@
 import type { Consensus, VerifiedHypothesis } from '../model/hypothesis.ts';
 import type { Report } from '../model/report.ts';
 import { isLive, sourcesFor } from './verdict.ts';
-import type { Verified } from './verify.ts';
+
+export interface Verified {
+  /** The root cause first, then other suspects, effects of listed causes, refuted ones. */
+  readonly hypotheses: readonly VerifiedHypothesis[];
+  readonly consensus: Consensus;
+  readonly verdict: Report['verdict'];
+  readonly confidence: number;
+  readonly rootCause: string | undefined;
+}
 
 /** A lead in belief smaller than this does not tell the first from the second. */
 const MARGIN_MIN = 0.1;

@@ -5,7 +5,6 @@
 import { LIMITS } from '../base/limits.ts';
 import type { Clock } from '../base/time.ts';
 import type {
-  Consensus,
   Evidence,
   Hypothesis,
   ProbePlan,
@@ -13,9 +12,8 @@ import type {
   VerifiedHypothesis,
 } from '../model/hypothesis.ts';
 import type { Clustered } from '../model/investigation.ts';
-import type { Report } from '../model/report.ts';
 import type { ProbeRunner } from '../plugin/probes/probes.ts';
-import { concludeReport } from './conclusion.ts';
+import { concludeReport, type Verified } from './conclusion.ts';
 import { isProbeEvidence, probeEvidence, verdictOf } from './verdict.ts';
 
 export interface VerifyOptions {
@@ -29,14 +27,7 @@ export interface VerifyOptions {
   }) => void;
 }
 
-export interface Verified {
-  /** The root cause first, then other suspects, effects of listed causes, refuted ones. */
-  readonly hypotheses: readonly VerifiedHypothesis[];
-  readonly consensus: Consensus;
-  readonly verdict: Report['verdict'];
-  readonly confidence: number;
-  readonly rootCause: string | undefined;
-}
+export type { Verified } from './conclusion.ts';
 
 export async function verify(
   hypotheses: readonly Hypothesis[],
@@ -115,13 +106,25 @@ async function runProbes(
   return groupRuns(queue, results);
 }
 
+/** A question that a hypothesis asks twice (a rule's cohort and its own) would count twice. */
+function distinctPlans({ probePlans }: Hypothesis): readonly ProbePlan[] {
+  const questions = new Set<string>();
+  return probePlans.filter(({ spec }) => {
+    const question = JSON.stringify(spec);
+    const isNew = !questions.has(question);
+    questions.add(question);
+    return isNew;
+  });
+}
+
 /** First probe of each hypothesis, then the second of each …: the bound cuts the least important. */
 function planProbes(hypotheses: readonly Hypothesis[]): readonly Asking[] {
-  const rounds = Math.max(0, ...hypotheses.map(({ probePlans }) => probePlans.length));
+  const all = hypotheses.map((hypothesis) => ({ hypothesis, plans: distinctPlans(hypothesis) }));
+  const rounds = Math.max(0, ...all.map(({ plans }) => plans.length));
   const queue: Asking[] = [];
   for (let round = 0; round < rounds; round++) {
-    for (const hypothesis of hypotheses) {
-      const plan = hypothesis.probePlans[round];
+    for (const { hypothesis, plans } of all) {
+      const plan = plans[round];
       if (plan) queue.push({ hypothesis, plan });
     }
   }

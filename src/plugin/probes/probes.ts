@@ -3,7 +3,7 @@
  * run ends with confirm, refute or inconclusive and the reason; nothing here throws because of an answer.
  */
 import { messageOf } from '../../base/errors.ts';
-import { type Clock, US_PER_MS } from '../../base/time.ts';
+import { type Clock, US_PER_MINUTE, US_PER_MS } from '../../base/time.ts';
 import type { Config } from '../../config/config.ts';
 import type { ProbePlan, ProbeRun } from '../../model/hypothesis.ts';
 import type { Clustered } from '../../model/investigation.ts';
@@ -34,7 +34,7 @@ export function createProbeRunner(options: ProbeRunnerOptions): ProbeRunner {
   return {
     async run(plan, context) {
       const ranAtUs = clock.nowUs();
-      const { outcome, observed } = await runPlan(plan, { ...context, config, ask });
+      const { outcome, observed } = await runPlan(plan, { ...context, config, ask, atUs: ranAtUs });
       const durationMs = Math.max(0, (clock.nowUs() - ranAtUs) / US_PER_MS);
       return { plan, outcome, observed, ranAtUs, durationMs };
     },
@@ -46,13 +46,14 @@ async function runPlan(
   options: ProbeContext & {
     readonly config: Config['probes'];
     readonly ask: typeof fetch;
+    readonly atUs: number;
   },
 ): Promise<ProbeResult> {
   const { spec } = plan;
   try {
     switch (spec.kind) {
       case 'http':
-        return await runHttpProbe(spec, options);
+        return onlyWhileFresh(await runHttpProbe(spec, options), options);
       case 'prom':
         return await runPromProbe(spec, { ...options, atUs: options.clustered.window.range.toUs });
       case 'store':
@@ -60,8 +61,25 @@ async function runPlan(
     }
   } catch (thrown) {
     return inconclusive({
-      zh: `探针未能执行:${messageOf(thrown)}`,
+      zh: `探针未能执行：${messageOf(thrown)}`,
       en: `The probe could not run: ${messageOf(thrown)}`,
     });
   }
+}
+
+/** A service that is well this long after the window says nothing about the window. */
+const REFUTATION_AGE_MAX_US = 10 * US_PER_MINUTE;
+
+/** What is asked of the running system is true now; a fault that has passed was not refuted by that. */
+function onlyWhileFresh(
+  result: ProbeResult,
+  { clustered, atUs }: { readonly clustered: Clustered; readonly atUs: number },
+): ProbeResult {
+  const ageUs = atUs - clustered.window.range.toUs;
+  if (result.outcome !== 'refute' || ageUs <= REFUTATION_AGE_MAX_US) return result;
+  const minutes = Math.round(ageUs / US_PER_MINUTE);
+  return inconclusive({
+    zh: `${result.observed.zh}；但窗口已结束 ${minutes} 分钟，不能据此排除`,
+    en: `${result.observed.en}; but the window ended ${minutes} minutes ago, which refutes nothing`,
+  });
 }

@@ -59,7 +59,7 @@ export async function runPromProbe(
   if (parsed.data.status === 'error') {
     const { errorType } = parsed.data;
     return inconclusive({
-      zh: `Prometheus 拒绝了查询:${errorType}`,
+      zh: `Prometheus 拒绝了查询：${errorType}`,
       en: `Prometheus refused the query: ${errorType}`,
     });
   }

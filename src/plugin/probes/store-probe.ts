@@ -58,14 +58,14 @@ function pValueOf(bad: Cohort, good: Cohort): number {
 function describe(bad: Cohort, good: Cohort): Text {
   if (bad.total < TRACES_MIN || good.total < TRACES_MIN) {
     return {
-      zh: `链路太少:异常 ${bad.total} 条,正常 ${good.total} 条,各需至少 ${TRACES_MIN} 条`,
+      zh: `链路太少：异常 ${bad.total} 条，正常 ${good.total} 条，各需至少 ${TRACES_MIN} 条`,
       en: `Too few traces: ${bad.total} bad and ${good.total} good, at least ${TRACES_MIN} of each are needed`,
     };
   }
   const p = pValueOf(bad, good);
   const pText = p < 1e-12 ? 'p < 1e-12' : `p = ${p.toExponential(1)}`;
   return {
-    zh: `异常链路 ${bad.carrying}/${bad.total}(${percent(bad)})带有该特征,正常链路 ${good.carrying}/${good.total}(${percent(good)}),Fisher ${pText}`,
+    zh: `异常链路 ${bad.carrying}/${bad.total}（${percent(bad)}）带有该特征，正常链路 ${good.carrying}/${good.total}（${percent(good)}），Fisher ${pText}`,
     en: `${bad.carrying} of ${bad.total} bad traces (${percent(bad)}) carry it, ${good.carrying} of ${good.total} good ones (${percent(good)}), Fisher ${pText}`,
   };
 }
