@@ -26,7 +26,7 @@ import {
 } from './service.ts';
 
 const prometheus = findPart('prometheus');
-const alertmanager = findPart('alertmanager');
+const alertmanager = findPart('prometheus-alertmanager');
 const SERVICE = 'coze-demo-bot';
 /** Healthy seconds before the fault: what the report compares with. */
 const NORMAL_SECONDS = 25;

@@ -14,7 +14,7 @@ describe('FaultBoard', () => {
     const listener = vi.fn();
     board.onChange(listener);
     board.set({ name: 'db_pool_hold', enabled: true, params: { max: 2 } });
-    expect(board.active('db_pool_hold')).toEqual({ max: 2, hold_ms: 600 });
+    expect(board.active('db_pool_hold')).toEqual({ max: 2, hold_ms: 1000 });
     expect(listener).toHaveBeenCalledTimes(1);
     board.set({ name: 'db_pool_hold', enabled: false });
     expect(board.active('db_pool_hold')).toBeUndefined();

@@ -6,7 +6,7 @@
 /** Every fault with the parameters it takes and their defaults. */
 export const FAULTS = {
   /** Connections go back to a pool of `max` only `hold_ms` after their query: a leak. Queries stay fast. */
-  db_pool_hold: { max: 4, hold_ms: 600 },
+  db_pool_hold: { max: 4, hold_ms: 1000 },
   /** Each statement takes `ms` longer in the database; the pool fills as an effect. */
   db_slow_query: { ms: 1500 },
   /** The plugin answers after `ms`, longer than the platform waits for it. */
