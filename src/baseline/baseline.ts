@@ -18,6 +18,8 @@ const MINUTE_REQUESTS_MIN = 5;
 /** Scatter of the logarithm between minutes: when nobody knows better, and the least that is believed. */
 const PRIOR_SIGMA = { p50: 0.15, p95: 0.25 };
 const SIGMA_MIN = 0.05;
+/** Endpoints that know their scatter from which a service's median is a prior for each of them. */
+const PEERS_MIN = 3;
 /** The prior counts as this many minutes; the service's error ratio as this many requests. */
 const PRIOR_MINUTES = 8;
 const PRIOR_REQUESTS = 20;
@@ -62,7 +64,8 @@ interface History {
 }
 
 interface ServicePrior {
-  readonly endpointCount: number;
+  /** Endpoints that know their scatter. */
+  readonly knownCount: number;
   readonly errorRatio: number;
   /** NaN when no endpoint of the service knows. */
   readonly sigmaP50: number;
@@ -70,7 +73,7 @@ interface ServicePrior {
 }
 
 const NO_SERVICE: ServicePrior = {
-  endpointCount: 0,
+  knownCount: 0,
   errorRatio: 0,
   sigmaP50: Number.NaN,
   sigmaP95: Number.NaN,
@@ -147,7 +150,7 @@ function learnServices(histories: readonly History[]): Map<string, ServicePrior>
       return [
         service,
         {
-          endpointCount: group.length,
+          knownCount: group.filter(({ sigmaP50 }) => !Number.isNaN(sigmaP50)).length,
           errorRatio: errors / requests,
           sigmaP50: known(group.map(({ sigmaP50 }) => sigmaP50)),
           sigmaP95: known(group.map(({ sigmaP95 }) => sigmaP95)),
@@ -163,15 +166,20 @@ function bandsOf(
 ): EndpointBaseline {
   const { service, options } = context;
   const hasOwn = !Number.isNaN(history.sigmaP50);
-  const leansOnService = !hasOwn && !Number.isNaN(service.sigmaP50);
+  const leansOnService = !hasOwn && service.knownCount > 0;
+  // An endpoint may not be its own prior: that would count its few minutes twice.
+  const hasPeers = leansOnService || service.knownCount >= PEERS_MIN;
+  const [priorP50, priorP95] = hasPeers
+    ? [service.sigmaP50, service.sigmaP95]
+    : [PRIOR_SIGMA.p50, PRIOR_SIGMA.p95];
   const source = leansOnService && options.source === 'own' ? 'service' : options.source;
   return {
     endpoint: history.endpoint,
     source,
     minutes: history.minutes.length,
     requests: history.errors.total,
-    latencyUsP50: latencyBand(history, { q: 0.5, own: history.sigmaP50, prior: service.sigmaP50 }),
-    latencyUsP95: latencyBand(history, { q: 0.95, own: history.sigmaP95, prior: service.sigmaP95 }),
+    latencyUsP50: latencyBand(history, { q: 0.5, own: history.sigmaP50, prior: priorP50 }),
+    latencyUsP95: latencyBand(history, { q: 0.95, own: history.sigmaP95, prior: priorP95 }),
     errorRatio: errorBand(history, service),
     requestsPerMinute: rateBand(history, options.minutes),
     reason: reasonOf(history, { hasOwn, leansOnService }),
@@ -186,10 +194,8 @@ function latencyBand(
   history: History,
   scatter: { readonly q: number; readonly own: number; readonly prior: number },
 ): Band {
-  const { q, own } = scatter;
+  const { q, own, prior } = scatter;
   const { merged, errors, minutes } = history;
-  const fallback = q > 0.5 ? PRIOR_SIGMA.p95 : PRIOR_SIGMA.p50;
-  const prior = Number.isNaN(scatter.prior) ? fallback : scatter.prior;
   const ownMinutes = Number.isNaN(own) ? 0 : minutes.length;
   const ownSquares = Number.isNaN(own) ? 0 : ownMinutes * own * own;
   const between = (ownSquares + PRIOR_MINUTES * prior * prior) / (ownMinutes + PRIOR_MINUTES);
@@ -213,7 +219,13 @@ function errorBand({ errors, minutes }: History, service: ServicePrior): Band {
   const total = errors.total + PRIOR_REQUESTS;
   const dispersion = dispersionOf(minutes, hits / total);
   const bounds = wilsonBounds({ hits: hits / dispersion, total: total / dispersion }, ERROR_Z);
-  return { expected: hits / total, ...bounds };
+  const expected = hits / total;
+  // At 0 and at 1 rounding may put a bound on the wrong side of the ratio.
+  return {
+    expected,
+    low: Math.min(bounds.low, expected),
+    high: Math.max(bounds.high, expected),
+  };
 }
 
 /** Variance of the minutes' errors over what independent errors would have; at least 1. */

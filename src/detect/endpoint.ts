@@ -1,5 +1,5 @@
 /** Anomalies of endpoints: their tallies in the range against the bands of their baselines. */
-import { deviationLlr, shareLlr } from '../base/statistics.ts';
+import { deviationLlr, shareLlr, twoShareLlr } from '../base/statistics.ts';
 import { type TimeRange, US_PER_MINUTE } from '../base/time.ts';
 import type { Anomaly } from '../model/anomaly.ts';
 import type { Band, EndpointBaseline } from '../model/baseline.ts';
@@ -8,7 +8,7 @@ import { countAbove, emptySketch, mergeSketches, quantileOf } from '../tally/ske
 import { anomalyIdOf } from './anomaly-id.ts';
 
 /** Likelihood ratio that counts for a single endpoint; the number of endpoints is paid for on top. */
-const LLR_MIN = 3;
+const LLR_MIN = 4;
 /** Requests in the range below which latency and errors say nothing. */
 const REQUESTS_MIN = 5;
 /** Slower by less than this nobody notices. */
@@ -127,8 +127,11 @@ function failing(
   const expected = baseline.errorRatio;
   const value = errors / Math.max(requests, 1);
   if (requests < REQUESTS_MIN || errors < 2 || value <= expected.high) return undefined;
-  // "Never failed in n requests" is known to about 1 / n only.
-  const ratio = Math.max(expected.expected, 1 / (baseline.requests + 2));
+  // The expected ratio is itself only as sure as the requests it was learned from; at least half a failure.
+  const learned = {
+    hits: Math.max(expected.expected * baseline.requests, 0.5),
+    total: baseline.requests + 1,
+  };
   const name = nameOf(baseline.endpoint);
   const [now, usual] = [percent(value), percent(expected.expected)];
   return {
@@ -136,7 +139,7 @@ function failing(
     direction: 'up',
     value,
     expected,
-    score: shareLlr({ hits: errors, total: requests }, ratio),
+    score: twoShareLlr({ hits: errors, total: requests }, learned),
     statement: {
       zh: `${name} 的错误率 ${now}，平时 ${usual}`,
       en: `${now} of the requests of ${name} fail, usually ${usual}`,
