@@ -1,0 +1,24 @@
+/** Opens a store by its contract. The only file that knows which engine there is. */
+import type { StateStore } from './api/state.ts';
+import type { TelemetryReader, TelemetryWriter } from './api/telemetry.ts';
+import { openSqliteReader } from './sqlite/reader.ts';
+import { openSqliteState } from './sqlite/state.ts';
+import { openSqliteWriter } from './sqlite/writer.ts';
+
+/** One per data directory: throws `store.unavailable` while another one is open. */
+export function openTelemetryWriter(options: {
+  readonly dataDir: string;
+  /** disk: written data survives power loss. process: it survives the end of the process. */
+  readonly durability: 'disk' | 'process';
+}): TelemetryWriter {
+  return openSqliteWriter(options);
+}
+
+/** Sees what is committed, also while a writer in another thread or process goes on. */
+export function openTelemetryReader(options: { readonly dataDir: string }): TelemetryReader {
+  return openSqliteReader(options);
+}
+
+export function openStateStore(options: { readonly dataDir: string }): StateStore {
+  return openSqliteState(options);
+}

@@ -1,0 +1,74 @@
+/** What a block is: rows of one signal as sections, each a unit of reading. docs/storage.md is its manual. */
+import { AppError, isAppError, messageOf } from '../../base/errors.ts';
+import { ByteReader, type ByteWriter } from './byte-stream.ts';
+
+/** Stored in files: append only. */
+export const SIGNAL = { spans: 0, logs: 1, points: 2 } as const;
+export type SignalNumber = (typeof SIGNAL)[keyof typeof SIGNAL];
+
+/** Kinds of sections; a section's key is block_id × 16 + kind. Append only. */
+export const SECTION = {
+  /** Strings, resources and scopes of `core`. */
+  dictionary: 0,
+  ids: 1,
+  core: 2,
+  attributeTexts: 3,
+  attributes: 4,
+  events: 5,
+  links: 6,
+  bodyTexts: 7,
+  bodies: 8,
+  series: 9,
+  buckets: 10,
+  exemplars: 11,
+} as const;
+export type SectionNumber = (typeof SECTION)[keyof typeof SECTION];
+export const SECTIONS_PER_BLOCK = 16;
+
+export interface RawSection {
+  readonly kind: SectionNumber;
+  readonly bytes: Uint8Array;
+  readonly isCompressible: boolean;
+}
+
+export interface EncodedBlock {
+  readonly signal: SignalNumber;
+  readonly rowCount: number;
+  readonly minUs: number;
+  readonly maxUs: number;
+  readonly services: readonly string[];
+  /** Operations of spans, names of metrics; empty for logs. */
+  readonly names: readonly string[];
+  /** Ascending, 44 bits each; see trace-order.ts. */
+  readonly traceHashes: Float64Array;
+  readonly sections: readonly RawSection[];
+}
+
+/** Unpacked bytes of a section, or undefined when the block has no such section. */
+export type SectionSource = (kind: SectionNumber) => Uint8Array | undefined;
+
+export function openSection(source: SectionSource, kind: SectionNumber): ByteReader {
+  const bytes = source(kind);
+  if (!bytes) throw new AppError('store.corrupt', `section ${kind} is missing`);
+  return new ByteReader(bytes);
+}
+
+export function rawSection(
+  kind: SectionNumber,
+  writer: ByteWriter,
+  options: { readonly isCompressible: boolean } = { isCompressible: true },
+): RawSection {
+  return { kind, bytes: writer.bytes(), ...options };
+}
+
+/** Runs a decoder; what it stumbles over becomes `store.corrupt` that names the place. */
+export function decodeAt<T>(place: string, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (isAppError(error) && error.code !== 'store.corrupt') throw error;
+    throw new AppError('store.corrupt', `Cannot read ${place}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}

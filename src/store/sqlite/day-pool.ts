@@ -1,0 +1,117 @@
+/** Open day files of one reader: opened on demand, the least recently used closed, replaced files noticed. */
+import fs from 'node:fs';
+import { type TimeRange, US_PER_HOUR } from '../../base/time.ts';
+import type { SignalNumber } from './block.ts';
+import { type Day, dayRange, listDays } from './day-file.ts';
+import { type BlockHeader, DayReader } from './day-reader.ts';
+import { attempt } from './sqlite.ts';
+
+const OPEN_DAYS_MAX = 16;
+/** A trace, and the logs of it, may begin before and end after the time that leads to it. */
+const NEAR_US = US_PER_HOUR;
+
+interface OpenDay {
+  readonly reader: DayReader;
+  /** Calls of use() that have not returned; such a day is never closed. */
+  useCount: number;
+}
+
+export class DayPool {
+  readonly #dataDir: string;
+  /** In order of last use. */
+  readonly #open = new Map<Day, OpenDay>();
+
+  constructor(dataDir: string) {
+    this.#dataDir = dataDir;
+  }
+
+  /** Days with a file that overlap the range, ascending; all without a range. */
+  days(range?: TimeRange): readonly Day[] {
+    const days = attempt(`list days of ${this.#dataDir}`, () => listDays(this.#dataDir));
+    if (!range) return days;
+    return days.filter((day) => {
+      const { fromUs, toUs } = dayRange(day);
+      return fromUs < range.toUs && toUs > range.fromUs;
+    });
+  }
+
+  /** As days(), with some slack on both sides. */
+  daysNear(near?: TimeRange): readonly Day[] {
+    return this.days(near && { fromUs: near.fromUs - NEAR_US, toUs: near.toUs + NEAR_US });
+  }
+
+  /** Runs `body` on one state of the day; undefined when the file is not there (yet, or any more). */
+  use<T>(day: Day, body: (reader: DayReader) => T): T | undefined {
+    const entry = this.#tryOpen(day);
+    if (!entry) return undefined;
+    entry.useCount++;
+    try {
+      return entry.reader.snapshot(() => body(entry.reader));
+    } finally {
+      entry.useCount--;
+    }
+  }
+
+  /**
+   * Visits blocks that overlap the range by last row's time, newest first, until `visit` returns false.
+   * No row of a later block is younger than `restMaxUs`. Returns false when it was stopped.
+   */
+  visitNewestFirst(
+    wanted: { readonly signal: SignalNumber; readonly range: TimeRange },
+    visit: (block: { reader: DayReader; header: BlockHeader; restMaxUs: number }) => boolean,
+  ): boolean {
+    const days = [...this.days(wanted.range)].reverse();
+    for (let index = 0; index < days.length; index++) {
+      const nextDay = days[index + 1];
+      const dayRestUs =
+        nextDay === undefined ? Number.NEGATIVE_INFINITY : dayRange(nextDay).toUs - 1;
+      const isDone = this.use(days[index]!, (reader) => {
+        const headers = [...reader.blocksIn(wanted.signal, wanted.range)].sort(
+          (a, b) => b.maxUs - a.maxUs || a.blockId - b.blockId,
+        );
+        return headers.every((header, at) =>
+          visit({ reader, header, restMaxUs: headers[at + 1]?.maxUs ?? dayRestUs }),
+        );
+      });
+      if (isDone === false) return false;
+    }
+    return true;
+  }
+
+  close(): void {
+    for (const { reader } of this.#open.values()) reader.close();
+    this.#open.clear();
+  }
+
+  #tryOpen(day: Day): OpenDay | undefined {
+    const known = this.#open.get(day);
+    if (known) {
+      if (known.useCount > 0 || isSameFile(known.reader)) {
+        this.#open.delete(day);
+        this.#open.set(day, known);
+        return known;
+      }
+      known.reader.close();
+      this.#open.delete(day);
+    }
+    this.#closeOldest();
+    const reader = DayReader.tryOpen(this.#dataDir, day);
+    if (!reader) return undefined;
+    const entry = { reader, useCount: 0 };
+    this.#open.set(day, entry);
+    return entry;
+  }
+
+  #closeOldest(): void {
+    for (const [day, { reader, useCount }] of this.#open) {
+      if (this.#open.size < OPEN_DAYS_MAX) return;
+      if (useCount > 0) continue;
+      reader.close();
+      this.#open.delete(day);
+    }
+  }
+}
+
+function isSameFile(reader: DayReader): boolean {
+  return fs.statSync(reader.file, { throwIfNoEntry: false })?.ino === reader.inode;
+}

@@ -1,0 +1,152 @@
+/** Reads one day's file: headers, sections, trace look-ups. Its own read-only connection; any thread. */
+import fs from 'node:fs';
+import zlib from 'node:zlib';
+import { AppError, messageOf } from '../../base/errors.ts';
+import type { TimeRange } from '../../base/time.ts';
+import { SECTION, SECTIONS_PER_BLOCK, type SectionSource, type SignalNumber } from './block.ts';
+import { unpackSection } from './codec.ts';
+import { type Day, dayFormat, dayPath } from './day-file.ts';
+import { attempt, type Connection, type Statement, tryOpenForReading } from './sqlite.ts';
+import { TRACE_BUCKET_DIVISOR } from './trace-order.ts';
+import { ALL_BUCKETS, findInSegment } from './trace-segment.ts';
+
+export interface BlockHeader {
+  readonly blockId: number;
+  readonly signal: SignalNumber;
+  readonly rowCount: number;
+  readonly minUs: number;
+  /** Last row's time, inclusive. */
+  readonly maxUs: number;
+  /** JSON arrays, parsed only by queries that filter. */
+  readonly services: string;
+  readonly names: string;
+}
+
+const SECTION_NAMES = Object.keys(SECTION);
+const HEADER_COLUMNS =
+  'block_id AS blockId, signal, row_count AS rowCount, min_us AS minUs, max_us AS maxUs, services, names';
+
+interface SectionRow {
+  readonly codec: number;
+  readonly raw_bytes: number;
+  readonly checksum: number;
+  readonly bytes: Uint8Array;
+}
+
+interface BlobRow {
+  readonly id: number;
+  readonly checksum: number;
+  readonly bytes: Uint8Array;
+}
+
+export class DayReader {
+  readonly day: Day;
+  readonly file: string;
+  /** Tells a file from one that took its place. */
+  readonly inode: number;
+  readonly connection: Connection;
+  readonly #selectBlocks: Statement;
+  readonly #selectBlock: Statement;
+  readonly #selectSection: Statement;
+  readonly #selectSegments: Statement;
+
+  /** Undefined while the writer has not finished making the file. */
+  static tryOpen(dataDir: string, day: Day): DayReader | undefined {
+    const file = dayPath(dataDir, day);
+    const inode = attempt(`open ${file}`, () => fs.statSync(file).ino);
+    const connection = tryOpenForReading(file, dayFormat(day));
+    return connection && new DayReader({ day, file, inode, connection });
+  }
+
+  private constructor(opened: { day: Day; file: string; inode: number; connection: Connection }) {
+    this.day = opened.day;
+    this.file = opened.file;
+    this.inode = opened.inode;
+    this.connection = opened.connection;
+    const prepare = (sql: string) => this.connection.prepare(sql);
+    this.#selectBlocks = prepare(
+      `SELECT ${HEADER_COLUMNS} FROM blocks WHERE signal = ? AND max_us >= ? AND min_us < ?`,
+    );
+    this.#selectBlock = prepare(`SELECT ${HEADER_COLUMNS} FROM blocks WHERE block_id = ?`);
+    this.#selectSection = prepare(
+      'SELECT codec, raw_bytes, checksum, bytes FROM sections WHERE section_id = ?',
+    );
+    this.#selectSegments = prepare(
+      'SELECT segment_id AS id, checksum, bytes FROM trace_segments WHERE bucket IN (?, ?)',
+    );
+  }
+
+  /** Runs `body` on one state of the file, whatever the writer does meanwhile. May be nested. */
+  snapshot<T>(body: () => T): T {
+    return attempt(`read ${this.file}`, () => this.connection.transaction(body).deferred());
+  }
+
+  /** Headers of blocks that overlap the range, by first row's time. */
+  blocksIn(signal: SignalNumber, range: TimeRange): readonly BlockHeader[] {
+    // the columns of the statement are those of BlockHeader
+    const rows = this.#selectBlocks.all(signal, range.fromUs, range.toUs) as BlockHeader[];
+    return rows.sort((a, b) => a.minUs - b.minUs || a.blockId - b.blockId);
+  }
+
+  findBlock(blockId: number): BlockHeader | undefined {
+    return this.#selectBlock.get(blockId) as BlockHeader | undefined; // columns as above
+  }
+
+  /** Where a block stands, for messages. */
+  placeOf(header: BlockHeader): string {
+    return `block ${header.blockId} of ${this.file}`;
+  }
+
+  /** Unpacks sections of a block on demand; a damaged one throws `store.corrupt`. */
+  sectionsOf(header: BlockHeader): SectionSource {
+    return (kind) => {
+      const row = this.#selectSection.get(header.blockId * SECTIONS_PER_BLOCK + kind) as
+        | SectionRow
+        | undefined; // columns of the statement
+      if (!row) return undefined;
+      try {
+        return unpackSection({ ...row, rawBytes: row.raw_bytes });
+      } catch (error) {
+        throw new AppError(
+          'store.corrupt',
+          `section ${SECTION_NAMES[kind] ?? kind}: ${messageOf(error)}`,
+          { cause: error },
+        );
+      }
+    };
+  }
+
+  /** Blocks that may hold rows of a trace with this hash; newest last. */
+  blocksOfTrace(hash: number): readonly BlockHeader[] {
+    const bucket = Math.floor(hash / TRACE_BUCKET_DIVISOR);
+    const rows = this.#selectSegments.all(ALL_BUCKETS, bucket) as BlobRow[]; // columns as above
+    const blockIds = new Set<number>();
+    for (const row of rows) {
+      const bytes = this.checkedBytes(row, 'trace segment');
+      for (const blockId of findInSegment(bytes, hash)) blockIds.add(blockId);
+    }
+    // Merged blocks leave entries behind until the index is merged, too.
+    return [...blockIds]
+      .sort((a, b) => a - b)
+      .map((blockId) => this.findBlock(blockId))
+      .filter((header) => header !== undefined);
+  }
+
+  checkedBytes(row: BlobRow, title: string): Uint8Array {
+    if (zlib.crc32(row.bytes) === row.checksum) return row.bytes;
+    throw new AppError(
+      'store.corrupt',
+      `Cannot read ${title} ${row.id} of ${this.file}: the checksum differs`,
+    );
+  }
+
+  close(): void {
+    this.connection.close();
+  }
+}
+
+/** Does a header's JSON list hold the text? */
+export function listHolds(json: string, text: string): boolean {
+  // JSON.parse of what JSON.stringify of a string list wrote
+  return (JSON.parse(json) as readonly string[]).includes(text);
+}

@@ -1,0 +1,270 @@
+/** Writes to one day's file: prepared statements, keys of endpoints and templates, one transaction per commit. */
+import zlib from 'node:zlib';
+import type { Endpoint, Tally, TemplateTally } from '../../model/tally.ts';
+import { STAGES } from '../../model/vocabulary.ts';
+import { type EncodedBlock, SECTIONS_PER_BLOCK } from './block.ts';
+import { type PackedSection, packSection } from './codec.ts';
+import { type Day, dayFormat, dayPath } from './day-file.ts';
+import type { DayPart } from './group-plan.ts';
+import { decodeRequests, encodeRequests, type StoredRequest } from './request-log.ts';
+import {
+  attempt,
+  type Connection,
+  inTransaction,
+  openForWriting,
+  type Statement,
+} from './sqlite.ts';
+import { encodeTallies, encodeTemplateTallies } from './tally-blob.ts';
+import { ALL_BUCKETS, encodeSegment, type SegmentEntry } from './trace-segment.ts';
+
+/** A block ready for the file: compressed outside the transaction. */
+export interface PackedBlock {
+  readonly block: Omit<EncodedBlock, 'sections'>;
+  readonly sections: readonly (PackedSection & { readonly kind: number })[];
+}
+
+export function packBlock(encoded: EncodedBlock): PackedBlock {
+  const { sections, ...block } = encoded;
+  return {
+    block,
+    sections: sections.map((section) => ({
+      kind: section.kind,
+      ...packSection(section.bytes, section),
+    })),
+  };
+}
+
+/** What a commit added, so that it can be taken back when another day's commit fails. */
+export interface CommitReceipt {
+  readonly commitId: number;
+  readonly blockIds: readonly number[];
+  readonly segmentIds: readonly number[];
+  readonly tallyIds: readonly number[];
+  readonly templateTallyIds: readonly number[];
+}
+
+export class DayWriter {
+  readonly day: Day;
+  readonly connection: Connection;
+  readonly #title: string;
+  readonly #insertBlock: Statement;
+  readonly #insertSection: Statement;
+  readonly #insertSegment: Statement;
+  readonly #insertTallies: Statement;
+  readonly #insertTemplateTallies: Statement;
+  readonly #insertTemplate: Statement;
+  readonly #insertCommit: Statement;
+  readonly #insertEndpoint: Statement;
+  readonly #insertTemplateKey: Statement;
+  /** Keys in the file; emptied when a transaction fails, since it may have taken some back. */
+  readonly #endpointKeys = new Map<string, number>();
+  readonly #templateKeys = new Map<string, number>();
+
+  constructor(options: {
+    readonly dataDir: string;
+    readonly day: Day;
+    readonly durability: 'disk' | 'process';
+    readonly pagesMax?: number;
+  }) {
+    const { dataDir, day, ...rest } = options;
+    const format = dayFormat(day);
+    this.day = day;
+    this.#title = format.title;
+    this.connection = openForWriting(dayPath(dataDir, day), { format, ...rest });
+    const prepare = (sql: string) => this.connection.prepare(sql);
+    this.#insertBlock = prepare(
+      'INSERT INTO blocks (signal, row_count, min_us, max_us, services, names) VALUES (?, ?, ?, ?, ?, ?)',
+    );
+    this.#insertSection = prepare(
+      'INSERT INTO sections (section_id, codec, raw_bytes, checksum, bytes) VALUES (?, ?, ?, ?, ?)',
+    );
+    this.#insertSegment = prepare(
+      'INSERT INTO trace_segments (bucket, entry_count, checksum, bytes) VALUES (?, ?, ?, ?)',
+    );
+    this.#insertTallies = prepare(
+      'INSERT INTO tallies (minute_us, checksum, bytes) VALUES (?, ?, ?)',
+    );
+    this.#insertTemplateTallies = prepare(
+      'INSERT INTO template_tallies (minute_us, checksum, bytes) VALUES (?, ?, ?)',
+    );
+    this.#insertTemplate = prepare(
+      'INSERT OR IGNORE INTO templates (template_id, service, text, first_seen_us) VALUES (?, ?, ?, ?)',
+    );
+    this.#insertCommit = prepare('INSERT INTO commits (written_us, requests) VALUES (?, ?)');
+    this.#insertEndpoint = prepare(
+      `INSERT INTO endpoints (endpoint_id, service, operation, stage) VALUES (?, ?, ?, ?)
+       ON CONFLICT (endpoint_id) DO UPDATE SET stage = excluded.stage RETURNING endpoint_key`,
+    ).pluck();
+    this.#insertTemplateKey = prepare(
+      `INSERT INTO template_keys (template_id, service) VALUES (?, ?)
+       ON CONFLICT (template_id, service) DO UPDATE SET service = excluded.service RETURNING template_key`,
+    ).pluck();
+  }
+
+  /** Durable (as far as `durability` goes) on return. */
+  commit(part: DayPart, blocks: readonly PackedBlock[], nowUs: number): CommitReceipt {
+    try {
+      return inTransaction(this.connection, `write ${this.#title}`, () => {
+        const entries: SegmentEntry[] = [];
+        const blockIds = blocks.map((block) => this.insertBlock(block, entries));
+        for (const template of part.templates) {
+          const { templateId, service, text, firstSeenUs } = template;
+          this.#insertTemplate.run(templateId, service, text, firstSeenUs);
+        }
+        return {
+          blockIds,
+          segmentIds: entries.length > 0 ? [this.insertSegment(ALL_BUCKETS, entries)] : [],
+          tallyIds: this.#writeTallies(part.tallies),
+          templateTallyIds: this.#writeTemplateTallies(part.templateTallies),
+          commitId: rowIdOf(this.#insertCommit.run(nowUs, encodeRequests(part.requests))),
+        };
+      });
+    } catch (error) {
+      this.#endpointKeys.clear();
+      this.#templateKeys.clear();
+      throw error;
+    }
+  }
+
+  /** Takes a commit back. Templates and keys stay: they say nothing by themselves. */
+  undo(receipt: CommitReceipt): void {
+    inTransaction(this.connection, `take back a part of ${this.#title}`, () => {
+      for (const blockId of receipt.blockIds) this.deleteBlock(blockId);
+      this.#deleteRows('trace_segments WHERE segment_id', receipt.segmentIds);
+      this.#deleteRows('tallies WHERE tally_id', receipt.tallyIds);
+      this.#deleteRows('template_tallies WHERE tally_id', receipt.templateTallyIds);
+      this.#deleteRows('commits WHERE commit_id', [receipt.commitId]);
+    });
+  }
+
+  /** Inside a transaction. Adds the block's traces to `entries`. */
+  insertBlock({ block, sections }: PackedBlock, entries: SegmentEntry[]): number {
+    const blockId = rowIdOf(
+      this.#insertBlock.run(
+        block.signal,
+        block.rowCount,
+        block.minUs,
+        block.maxUs,
+        JSON.stringify(block.services),
+        JSON.stringify(block.names),
+      ),
+    );
+    for (const { kind, codec, rawBytes, checksum, bytes } of sections) {
+      const sectionId = blockId * SECTIONS_PER_BLOCK + kind;
+      this.#insertSection.run(sectionId, codec, rawBytes, checksum, bytes);
+    }
+    let previous = -1;
+    for (const hash of block.traceHashes) {
+      if (hash !== previous) entries.push({ hash, blockId });
+      previous = hash;
+    }
+    return blockId;
+  }
+
+  /** Inside a transaction. */
+  deleteBlock(blockId: number): void {
+    const from = blockId * SECTIONS_PER_BLOCK;
+    this.connection
+      .prepare('DELETE FROM sections WHERE section_id >= ? AND section_id < ?')
+      .run(from, from + SECTIONS_PER_BLOCK);
+    this.connection.prepare('DELETE FROM blocks WHERE block_id = ?').run(blockId);
+  }
+
+  /** Inside a transaction; sorts `entries`. */
+  insertSegment(bucket: number, entries: SegmentEntry[]): number {
+    entries.sort((a, b) => a.hash - b.hash || a.blockId - b.blockId);
+    const bytes = encodeSegment(entries);
+    return rowIdOf(this.#insertSegment.run(bucket, entries.length, zlib.crc32(bytes), bytes));
+  }
+
+  /** Inside a transaction. */
+  insertTallyBlob(
+    table: 'tallies' | 'template_tallies',
+    minuteUs: number,
+    bytes: Uint8Array,
+  ): number {
+    const insert = table === 'tallies' ? this.#insertTallies : this.#insertTemplateTallies;
+    return rowIdOf(insert.run(minuteUs, zlib.crc32(bytes), bytes));
+  }
+
+  /** Requests of commits since then. */
+  loadRequests(sinceUs: number): readonly StoredRequest[] {
+    return attempt(`read requests of ${this.#title}`, () =>
+      this.connection
+        .prepare('SELECT requests FROM commits WHERE written_us >= ? ORDER BY commit_id')
+        .pluck()
+        .all(sinceUs)
+        // the column is a BLOB NOT NULL
+        .flatMap((bytes) => decodeRequests(bytes as Uint8Array)),
+    );
+  }
+
+  close(): void {
+    this.connection.close();
+  }
+
+  #writeTallies(tallies: readonly Tally[]): readonly number[] {
+    return byMinute(tallies).map(([minuteUs, group]) => {
+      const keyed = group.map(({ endpoint, count, errorCount, sketch }) => ({
+        endpointKey: this.#endpointKey(endpoint),
+        count,
+        errorCount,
+        ...sketch,
+      }));
+      return this.insertTallyBlob('tallies', minuteUs, encodeTallies(keyed));
+    });
+  }
+
+  #writeTemplateTallies(tallies: readonly TemplateTally[]): readonly number[] {
+    return byMinute(tallies).map(([minuteUs, group]) => {
+      const keyed = group.map(({ templateId, service, count, severityMax }) => ({
+        templateKey: this.#templateKey(templateId, service),
+        count,
+        severityMax,
+      }));
+      return this.insertTallyBlob('template_tallies', minuteUs, encodeTemplateTallies(keyed));
+    });
+  }
+
+  #endpointKey(endpoint: Endpoint): number {
+    const { endpointId, service, operation, stage } = endpoint;
+    let key = this.#endpointKeys.get(endpointId);
+    if (key === undefined) {
+      key = Number(this.#insertEndpoint.get(endpointId, service, operation, STAGES.indexOf(stage)));
+      this.#endpointKeys.set(endpointId, key);
+    }
+    return key;
+  }
+
+  #templateKey(templateId: string, service: string): number {
+    const name = `${templateId}\0${service}`;
+    let key = this.#templateKeys.get(name);
+    if (key === undefined) {
+      key = Number(this.#insertTemplateKey.get(templateId, service));
+      this.#templateKeys.set(name, key);
+    }
+    return key;
+  }
+
+  /** `place` is a table and its key column, from this file only. */
+  #deleteRows(place: string, ids: readonly number[]): void {
+    const remove = this.connection.prepare(`DELETE FROM ${place} = ?`);
+    for (const id of ids) remove.run(id);
+  }
+}
+
+function rowIdOf(result: { readonly lastInsertRowid: number | bigint }): number {
+  return Number(result.lastInsertRowid);
+}
+
+function byMinute<T extends { readonly minuteUs: number }>(
+  items: readonly T[],
+): readonly (readonly [number, readonly T[]])[] {
+  const groups = new Map<number, T[]>();
+  for (const item of items) {
+    const group = groups.get(item.minuteUs);
+    if (group) group.push(item);
+    else groups.set(item.minuteUs, [item]);
+  }
+  return [...groups];
+}

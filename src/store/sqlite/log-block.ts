@@ -1,0 +1,220 @@
+/** Log rows ↔ the sections of a block; bodies have their own texts so that a search can skip the block. */
+import { AttributeColumns, type LogColumns } from '../../model/columns.ts';
+import { readAttributes, stringIdAt, writeAttributes } from './attribute-codec.ts';
+import {
+  type EncodedBlock,
+  openSection,
+  type RawSection,
+  rawSection,
+  SECTION,
+  type SectionSource,
+  SIGNAL,
+} from './block.ts';
+import { ByteWriter } from './byte-stream.ts';
+import { readNumbers, readUints, writeNumbers, writeUints } from './column-codec.ts';
+import {
+  LocalEntries,
+  readResources,
+  readScopes,
+  writeResources,
+  writeScopes,
+} from './entry-codec.ts';
+import {
+  findRuns,
+  readReferences,
+  readTraceIds,
+  traceHashes,
+  writeReferences,
+  writeTraceIds,
+} from './id-codec.ts';
+import { LocalDictionary, SectionTexts } from './local-dictionary.ts';
+import { distinctTexts, entryAt, fillEnds, pickNumbers, pickUints, timeBounds } from './rows.ts';
+import { readVariants, scatterVariants, type VariantField, writeVariants } from './variants.ts';
+
+export type LogSection = 'bodies' | 'attributes';
+
+export function encodeLogBlock(columns: LogColumns, rows: Uint32Array): EncodedBlock {
+  const runs = findRuns(columns.traceId, rows);
+  return {
+    signal: SIGNAL.logs,
+    rowCount: rows.length,
+    ...timeBounds(columns.timeUs, rows),
+    services: distinctTexts(columns.service, rows, (id) => columns.strings.text(id)),
+    names: [],
+    traceHashes: traceHashes(columns.traceId, rows, runs),
+    sections: [
+      ...encodeCore(columns, rows, runs),
+      ...encodeBodies(columns, rows),
+      ...encodeAttributes(columns, rows),
+    ],
+  };
+}
+
+/** Appends the block's rows to `columns`; sections that are not named stay empty. */
+export function decodeLogBlock(
+  columns: LogColumns,
+  options: {
+    readonly rowCount: number;
+    readonly source: SectionSource;
+    readonly sections: readonly LogSection[];
+  },
+): void {
+  const { rowCount, source, sections } = options;
+  const base = columns.count;
+  columns.reserve(base + rowCount);
+  columns.count = base + rowCount;
+  decodeCore(columns, { base, rowCount, source });
+  if (sections.includes('bodies')) decodeBodies(columns, { base, rowCount, source });
+  if (sections.includes('attributes')) {
+    decodeAttributes(columns, { base, rowCount, source });
+  } else {
+    fillEnds(columns.attributesEnd, columns.attributes.count, base, rowCount);
+    fillEnds(columns.derivedEnd, columns.derived.count, base, rowCount);
+  }
+}
+
+/** Fields of a log record's variant in file order. Append only. */
+function variantFields(
+  columns: LogColumns,
+  local: {
+    readonly text: (id: number) => number;
+    readonly resource: (index: number) => number;
+    readonly scope: (index: number) => number;
+  },
+): readonly VariantField[] {
+  return [
+    { values: columns.severity },
+    { values: columns.severityText, localOf: local.text },
+    { values: columns.flags },
+    { values: columns.eventName, localOf: local.text },
+    { values: columns.resource, localOf: local.resource },
+    { values: columns.scope, localOf: local.scope },
+    { values: columns.droppedAttributesCount },
+    { values: columns.service, localOf: local.text },
+    { values: columns.template, localOf: local.text },
+  ];
+}
+
+function encodeCore(
+  columns: LogColumns,
+  rows: Uint32Array,
+  runs: Uint32Array,
+): readonly RawSection[] {
+  const dictionary = new LocalDictionary(columns.strings);
+  const resources = new LocalEntries(columns.resources);
+  const scopes = new LocalEntries(columns.scopes);
+  const core = new ByteWriter(16 * rows.length + 256);
+  const ids = new ByteWriter(16 * rows.length + 256);
+  const { traceId, spanId } = columns;
+  writeTraceIds({ core, ids }, { traceId, rows, runs });
+  writeReferences({ core, ids }, { refId: spanId, spanId, rows, runs });
+  const fields = variantFields(columns, {
+    text: (id) => dictionary.idOf(id),
+    resource: resources.indexOf,
+    scope: scopes.indexOf,
+  });
+  writeVariants(core, { fields, rows });
+  const timeUs = pickNumbers(columns.timeUs, rows);
+  writeNumbers(core, timeUs);
+  writeUints(core, pickUints(columns.timeNs, rows));
+  const delays = pickNumbers(columns.observedUs, rows);
+  for (let row = 0; row < delays.length; row++) delays[row]! -= timeUs[row]!;
+  writeNumbers(core, delays);
+  writeUints(core, pickUints(columns.observedNs, rows));
+
+  const entries = new ByteWriter();
+  writeResources(entries, resources.used, dictionary);
+  writeScopes(entries, scopes.used, dictionary);
+  const head = new ByteWriter();
+  dictionary.write(head);
+  head.raw(entries.bytes());
+  return [
+    rawSection(SECTION.dictionary, head),
+    rawSection(SECTION.ids, ids, { isCompressible: false }),
+    rawSection(SECTION.core, core),
+  ];
+}
+
+interface Target {
+  readonly base: number;
+  readonly rowCount: number;
+  readonly source: SectionSource;
+}
+
+function decodeCore(columns: LogColumns, { base, rowCount, source }: Target): void {
+  const head = openSection(source, SECTION.dictionary);
+  const stringIds = new SectionTexts(head).internInto(columns.strings);
+  const resourceBase = columns.resources.length;
+  const scopeBase = columns.scopes.length;
+  columns.resources.push(...readResources(head, stringIds));
+  columns.scopes.push(...readScopes(head, stringIds));
+
+  const core = openSection(source, SECTION.core);
+  const ids = openSection(source, SECTION.ids);
+  const { traceId, spanId, timeUs } = columns;
+  const runs = readTraceIds({ core, ids }, { traceId, base, rowCount });
+  readReferences({ core, ids }, { refId: spanId, spanId, base, runs });
+  const fields = variantFields(columns, {
+    text: (local) => stringIdAt(stringIds, local),
+    resource: (local) => entryAt(columns.resources.length, resourceBase + local),
+    scope: (local) => entryAt(columns.scopes.length, scopeBase + local),
+  });
+  scatterVariants(fields, {
+    ...readVariants(core, { fieldCount: fields.length, rowCount }),
+    base,
+  });
+  timeUs.set(readNumbers(core, rowCount), base);
+  columns.timeNs.set(readUints(core, rowCount), base);
+  const delays = readNumbers(core, rowCount);
+  for (let row = 0; row < rowCount; row++) {
+    columns.observedUs[base + row] = timeUs[base + row]! + delays[row]!;
+  }
+  columns.observedNs.set(readUints(core, rowCount), base);
+}
+
+/** A body is an attribute without a key. */
+function encodeBodies(columns: LogColumns, rows: Uint32Array): readonly RawSection[] {
+  const dictionary = new LocalDictionary(columns.strings);
+  const body = new ByteWriter(4 * rows.length + 256);
+  const ends = new Uint32Array(columns.count);
+  for (let row = 0; row < ends.length; row++) ends[row] = row + 1;
+  const list = {
+    keys: new Uint32Array(columns.count),
+    types: columns.bodyType,
+    values: columns.bodyValue,
+  };
+  writeAttributes(body, { list, ends }, { rows, dictionary });
+  const texts = new ByteWriter();
+  dictionary.write(texts);
+  return [rawSection(SECTION.bodyTexts, texts), rawSection(SECTION.bodies, body)];
+}
+
+function decodeBodies(columns: LogColumns, { base, rowCount, source }: Target): void {
+  const texts = new SectionTexts(openSection(source, SECTION.bodyTexts));
+  const stringIds = texts.internInto(columns.strings);
+  const list = new AttributeColumns();
+  readAttributes(openSection(source, SECTION.bodies), list, { rowCount, stringIds });
+  if (list.count !== rowCount) throw new RangeError('there is not one body for each row');
+  columns.bodyType.set(list.types.subarray(0, rowCount), base);
+  columns.bodyValue.set(list.values.subarray(0, rowCount), base);
+}
+
+function encodeAttributes(columns: LogColumns, rows: Uint32Array): readonly RawSection[] {
+  const dictionary = new LocalDictionary(columns.strings);
+  const body = new ByteWriter(16 * rows.length + 256);
+  const { attributes, attributesEnd, derived, derivedEnd } = columns;
+  writeAttributes(body, { list: attributes, ends: attributesEnd }, { rows, dictionary });
+  writeAttributes(body, { list: derived, ends: derivedEnd }, { rows, dictionary });
+  const texts = new ByteWriter();
+  dictionary.write(texts);
+  return [rawSection(SECTION.attributeTexts, texts), rawSection(SECTION.attributes, body)];
+}
+
+function decodeAttributes(columns: LogColumns, { base, rowCount, source }: Target): void {
+  const texts = new SectionTexts(openSection(source, SECTION.attributeTexts));
+  const stringIds = texts.internInto(columns.strings);
+  const reader = openSection(source, SECTION.attributes);
+  const options = { rowCount, stringIds };
+  columns.attributesEnd.set(readAttributes(reader, columns.attributes, options), base);
+  columns.derivedEnd.set(readAttributes(reader, columns.derived, options), base);
+}

@@ -1,0 +1,188 @@
+/** Log search, newest first: by trace, service, template, severity and text of the body. */
+import { LIMITS } from '../../base/limits.ts';
+import { type LogColumns, VALUE_TYPE } from '../../model/columns.ts';
+import type { LogRecord } from '../../model/span.ts';
+import type { LogQuery, Page } from '../api/telemetry.ts';
+import { decodeAt, openSection, SECTION, SIGNAL } from './block.ts';
+import { formatCursor, parseCursor } from './cursor.ts';
+import type { Day } from './day-file.ts';
+import type { DayPool } from './day-pool.ts';
+import { type BlockHeader, type DayReader, listHolds } from './day-reader.ts';
+import { SectionTexts } from './local-dictionary.ts';
+import { logOf, textOfValue } from './objects.ts';
+import { ALL_LOG_SECTIONS, readLogBlock } from './scan.ts';
+import { traceHash } from './trace-order.ts';
+import { parseTraceId, rowsOfTrace } from './traces.ts';
+
+export function searchLogs(pool: DayPool, query: LogQuery): Page<LogRecord> {
+  return new LogSearch(pool, query).run();
+}
+
+interface Hit {
+  readonly timeUs: number;
+  readonly timeNs: number;
+  readonly blockId: number;
+  readonly row: number;
+  readonly record: LogRecord;
+}
+
+class LogSearch {
+  readonly #pool: DayPool;
+  readonly #query: LogQuery;
+  readonly #limit: number;
+  /** Items of the cursor's time that earlier pages gave out already. */
+  readonly #skipCount: number;
+  readonly #toUs: number;
+  readonly #cursorUs: number;
+  readonly #traceId: Uint8Array | undefined;
+  readonly #blocksOfTrace = new Map<Day, ReadonlySet<number>>();
+  #hits: Hit[] = [];
+  #rowsScanned = 0;
+
+  constructor(pool: DayPool, query: LogQuery) {
+    const cursor = parseCursor(query.cursor);
+    this.#pool = pool;
+    this.#query = query;
+    this.#limit = Math.min(query.limit, LIMITS.queryRowsMax);
+    this.#skipCount = Math.min(Number(cursor?.tie ?? 0) || 0, LIMITS.searchRowsMax);
+    this.#cursorUs = cursor?.timeUs ?? Number.POSITIVE_INFINITY;
+    this.#toUs = Math.min(query.range.toUs, this.#cursorUs + 1);
+    this.#traceId = query.traceId === undefined ? undefined : parseTraceId(query.traceId);
+  }
+
+  run(): Page<LogRecord> {
+    const range = { fromUs: this.#query.range.fromUs, toUs: this.#toUs };
+    let cutUs: number | undefined;
+    this.#pool.visitNewestFirst({ signal: SIGNAL.logs, range }, ({ reader, header, restMaxUs }) => {
+      if (this.#mayHold(reader, header)) {
+        this.#rowsScanned += header.rowCount;
+        this.#collect(reader, header);
+      }
+      const oldest = this.#hits.at(-1);
+      const isFull = this.#hits.length >= this.#wantedCount();
+      if (isFull && oldest && oldest.timeUs > restMaxUs) return false;
+      if (this.#rowsScanned < LIMITS.searchRowsMax || restMaxUs < range.fromUs) return true;
+      cutUs = restMaxUs;
+      return false;
+    });
+    return this.#page(cutUs);
+  }
+
+  /** Those to skip, those to give, and one more to know whether there is more. */
+  #wantedCount(): number {
+    return this.#skipCount + this.#limit + 1;
+  }
+
+  #page(cutUs: number | undefined): Page<LogRecord> {
+    // What lies at or before the cut may miss newer neighbours that were not looked at.
+    const settled =
+      cutUs === undefined ? this.#hits : this.#hits.filter((hit) => hit.timeUs > cutUs);
+    const rest = settled.slice(this.#skipCount);
+    const page = rest.slice(0, this.#limit);
+    const items = page.map((hit) => hit.record);
+    const last = page.at(-1);
+    if (rest.length > this.#limit && last) {
+      const sameTime = page.filter((hit) => hit.timeUs === last.timeUs).length;
+      const before = last.timeUs === this.#cursorUs ? this.#skipCount : 0;
+      const nextCursor = formatCursor({ timeUs: last.timeUs, tie: String(before + sameTime) });
+      return { items, nextCursor, wasCut: false };
+    }
+    if (cutUs === undefined) return { items, wasCut: false };
+    return { items, nextCursor: formatCursor({ timeUs: cutUs, tie: '0' }), wasCut: true };
+  }
+
+  #mayHold(reader: DayReader, header: BlockHeader): boolean {
+    const { service } = this.#query;
+    if (service !== undefined && !listHolds(header.services, service)) return false;
+    if (!this.#traceId) return true;
+    let blockIds = this.#blocksOfTrace.get(reader.day);
+    if (!blockIds) {
+      const headers = reader.blocksOfTrace(traceHash(this.#traceId));
+      blockIds = new Set(headers.map((found) => found.blockId));
+      this.#blocksOfTrace.set(reader.day, blockIds);
+    }
+    return blockIds.has(header.blockId);
+  }
+
+  #collect(reader: DayReader, header: BlockHeader): void {
+    const core = readLogBlock(reader, header, []);
+    const candidates = this.#coreMatches(core);
+    if (candidates.length === 0 || !this.#mayHoldText(reader, header)) return;
+    const columns = readLogBlock(reader, header, ALL_LOG_SECTIONS);
+    const holdsText = compileText(columns, this.#query.text);
+    const { timeUs, timeNs } = columns;
+    const rows = candidates
+      .filter(holdsText)
+      .sort((a, b) => timeUs[b]! - timeUs[a]! || timeNs[b]! - timeNs[a]! || a - b)
+      .slice(0, this.#wantedCount());
+    const isFull = this.#hits.length >= this.#wantedCount();
+    const oldestUs = isFull ? this.#hits.at(-1)!.timeUs : Number.NEGATIVE_INFINITY;
+    for (const row of rows) {
+      if (timeUs[row]! < oldestUs) break;
+      this.#hits.push({
+        timeUs: timeUs[row]!,
+        timeNs: timeNs[row]!,
+        blockId: header.blockId,
+        row,
+        record: logOf(columns, row),
+      });
+    }
+    this.#hits.sort(compareHits);
+    this.#hits.length = Math.min(this.#hits.length, this.#wantedCount());
+  }
+
+  #coreMatches(columns: LogColumns): readonly number[] {
+    const { timeUs, severity, service, template, strings } = columns;
+    const { fromUs } = this.#query.range;
+    const { service: serviceName, templateId, severityMin = 0 } = this.#query;
+    const serviceId = serviceName === undefined ? undefined : (strings.find(serviceName) ?? -1);
+    const template_ = templateId === undefined ? undefined : (strings.find(templateId) ?? -1);
+    const rows = this.#traceId
+      ? rowsOfTrace(columns, this.#traceId)
+      : Array.from({ length: columns.count }, (_, row) => row);
+    return rows.filter(
+      (row) =>
+        timeUs[row]! >= fromUs &&
+        timeUs[row]! < this.#toUs &&
+        severity[row]! >= severityMin &&
+        (serviceId === undefined || service[row] === serviceId) &&
+        (template_ === undefined || template[row] === template_),
+    );
+  }
+
+  /** False when all bodies are text and none holds what is looked for. */
+  #mayHoldText(reader: DayReader, header: BlockHeader): boolean {
+    const { text } = this.#query;
+    if (text === undefined || text === '') return true;
+    return decodeAt(reader.placeOf(header), () => {
+      const source = reader.sectionsOf(header);
+      const { joined } = new SectionTexts(openSection(source, SECTION.bodyTexts));
+      if (joined.toLowerCase().includes(text.toLowerCase())) return true;
+      return holdsOtherThanText(openSection(source, SECTION.bodies));
+    });
+  }
+}
+
+/** Slots of a bodies section (see attribute-codec.ts): key and type each; any type but string needs a look. */
+function holdsOtherThanText(reader: { varint(): number; u8(): number; count(): number }): boolean {
+  for (let left = reader.count(); left > 0; left--) {
+    reader.varint();
+    const type = reader.u8();
+    if (type !== VALUE_TYPE.string && type !== VALUE_TYPE.empty) return true;
+  }
+  return false;
+}
+
+function compileText(columns: LogColumns, text: string | undefined): (row: number) => boolean {
+  if (text === undefined || text === '') return () => true;
+  const needle = text.toLowerCase();
+  return (row) =>
+    textOfValue(columns.bodyType[row]!, columns.bodyValue[row]!, columns.strings)
+      .toLowerCase()
+      .includes(needle);
+}
+
+/** Newest first; ties in the order of the file. */
+function compareHits(a: Hit, b: Hit): number {
+  return b.timeUs - a.timeUs || b.timeNs - a.timeNs || a.blockId - b.blockId || a.row - b.row;
+}

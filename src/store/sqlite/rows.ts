@@ -1,0 +1,50 @@
+/** Small loops over chosen rows of columns. */
+
+export function pickNumbers(values: Float64Array, rows: Uint32Array): Float64Array {
+  const picked = new Float64Array(rows.length);
+  for (let index = 0; index < rows.length; index++) picked[index] = values[rows[index]!]!;
+  return picked;
+}
+
+export function pickUints(
+  values: Uint8Array | Uint16Array | Uint32Array,
+  rows: Uint32Array,
+): Uint32Array {
+  const picked = new Uint32Array(rows.length);
+  for (let index = 0; index < rows.length; index++) picked[index] = values[rows[index]!]!;
+  return picked;
+}
+
+export function fillEnds(ends: Uint32Array, value: number, base: number, rowCount: number): void {
+  ends.fill(value, base, base + rowCount);
+}
+
+export function entryAt(count: number, index: number): number {
+  if (index >= count) throw new RangeError(`there is no resource or scope ${index}`);
+  return index;
+}
+
+/** Texts of ids, each once. */
+export function distinctTexts(
+  ids: Uint32Array,
+  rows: Uint32Array,
+  textOf: (id: number) => string,
+): readonly string[] {
+  const distinct = new Set<number>();
+  for (const row of rows) distinct.add(ids[row]!);
+  return [...distinct].map(textOf).sort();
+}
+
+export function timeBounds(
+  timeUs: Float64Array,
+  rows: Uint32Array,
+): { readonly minUs: number; readonly maxUs: number } {
+  let minUs = Number.POSITIVE_INFINITY;
+  let maxUs = Number.NEGATIVE_INFINITY;
+  for (const row of rows) {
+    const value = timeUs[row]!;
+    if (value < minUs) minUs = value;
+    if (value > maxUs) maxUs = value;
+  }
+  return { minUs, maxUs };
+}

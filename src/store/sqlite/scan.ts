@@ -1,0 +1,113 @@
+/** Passes over all rows of a range, block by block: what the analysis reads. */
+import type { TimeRange } from '../../base/time.ts';
+import { LogColumns, SpanColumns } from '../../model/columns.ts';
+import { StringDictionary } from '../../model/dictionary.ts';
+import type { SpanScan, SpanSection } from '../api/telemetry.ts';
+import { decodeAt, SIGNAL, type SignalNumber } from './block.ts';
+import type { DayPool } from './day-pool.ts';
+import type { BlockHeader, DayReader } from './day-reader.ts';
+import { decodeLogBlock, type LogSection } from './log-block.ts';
+import { decodeSpanBlock } from './span-block.ts';
+
+export const ALL_LOG_SECTIONS: readonly LogSection[] = ['bodies', 'attributes'];
+
+export function scanSpans(
+  pool: DayPool,
+  scan: SpanScan,
+  visit: (columns: SpanColumns, rows: Uint32Array) => boolean | undefined,
+): void {
+  visitBlocks(pool, { ...scan, signal: SIGNAL.spans }, (reader, header) => {
+    const columns = readSpanBlock(reader, header, scan.sections);
+    const { startUs: timeUs, service, strings, count } = columns;
+    const rows = matchingRows({ timeUs, service, strings, count }, scan);
+    return rows.length === 0 || visit(columns, rows) !== false;
+  });
+}
+
+export function scanLogs(
+  pool: DayPool,
+  scan: { readonly range: TimeRange; readonly services?: readonly string[] },
+  visit: (columns: LogColumns, rows: Uint32Array) => boolean | undefined,
+): void {
+  visitBlocks(pool, { ...scan, signal: SIGNAL.logs }, (reader, header) => {
+    const columns = readLogBlock(reader, header, ALL_LOG_SECTIONS);
+    const rows = matchingRows(columns, scan);
+    return rows.length === 0 || visit(columns, rows) !== false;
+  });
+}
+
+export function readSpanBlock(
+  reader: DayReader,
+  header: BlockHeader,
+  sections: readonly SpanSection[],
+): SpanColumns {
+  return decodeAt(reader.placeOf(header), () => {
+    const columns = new SpanColumns(new StringDictionary());
+    const source = reader.sectionsOf(header);
+    decodeSpanBlock(columns, { rowCount: header.rowCount, source, sections });
+    return columns;
+  });
+}
+
+export function readLogBlock(
+  reader: DayReader,
+  header: BlockHeader,
+  sections: readonly LogSection[],
+): LogColumns {
+  return decodeAt(reader.placeOf(header), () => {
+    const columns = new LogColumns(new StringDictionary());
+    const source = reader.sectionsOf(header);
+    decodeLogBlock(columns, { rowCount: header.rowCount, source, sections });
+    return columns;
+  });
+}
+
+/** Blocks of the range that may hold rows of the services, by day, then first row's time. */
+export function visitBlocks(
+  pool: DayPool,
+  wanted: {
+    readonly signal: SignalNumber;
+    readonly range: TimeRange;
+    readonly services?: readonly string[];
+  },
+  visit: (reader: DayReader, header: BlockHeader) => boolean,
+): void {
+  const { signal, range, services } = wanted;
+  for (const day of pool.days(range)) {
+    const goesOn = pool.use(day, (reader) =>
+      reader.blocksIn(signal, range).every((header) => {
+        if (services) {
+          // JSON.parse of what JSON.stringify of a string list wrote
+          const held = JSON.parse(header.services) as readonly string[];
+          if (!held.some((service) => services.includes(service))) return true;
+        }
+        return visit(reader, header);
+      }),
+    );
+    if (goesOn === false) return;
+  }
+}
+
+function matchingRows(
+  columns: {
+    readonly timeUs: Float64Array;
+    readonly service: Uint32Array;
+    readonly strings: StringDictionary;
+    readonly count: number;
+  },
+  scan: { readonly range: TimeRange; readonly services?: readonly string[] },
+): Uint32Array {
+  const { timeUs, service, strings, count } = columns;
+  const { fromUs, toUs } = scan.range;
+  const serviceIds =
+    scan.services && new Set(scan.services.map((name) => strings.find(name) ?? -1));
+  const rows = new Uint32Array(count);
+  let size = 0;
+  for (let row = 0; row < count; row++) {
+    const time = timeUs[row]!;
+    if (time < fromUs || time >= toUs) continue;
+    if (serviceIds && !serviceIds.has(service[row]!)) continue;
+    rows[size++] = row;
+  }
+  return rows.subarray(0, size);
+}

@@ -1,0 +1,153 @@
+/**
+ * Opening SQLite files the one way this store does it, and what SQLite's errors mean. better-sqlite3 is used
+ * only in this folder.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { AppError, isAppError, messageOf } from '../../base/errors.ts';
+
+export type Connection = Database.Database;
+export type Statement = Database.Statement;
+
+/** Waits this long for another process's short lock (a checkpoint at close, a recovery). */
+const BUSY_TIMEOUT_MS = 2000;
+/** Bigger pages make long chains of a section's pages shorter; 8 KiB wastes little on tiny commits. */
+const PAGE_BYTES = 8192;
+const CACHE_KIB = 16 * 1024;
+/**
+ * Checkpoints run off the reply path (TelemetryWriter.checkpoint); should nobody call it, SQLite does it by
+ * itself at 256 MiB of log.
+ */
+const WAL_PAGES_MAX = (256 * 1024 * 1024) / PAGE_BYTES;
+const WAL_BYTES_KEPT = 64 * 1024 * 1024;
+
+export interface FileFormat {
+  /** What stands in the file, for messages: "telemetry of 2026-01-02". */
+  readonly title: string;
+  readonly version: number;
+  /** Statements that make an empty file. */
+  readonly schema: string;
+}
+
+/** Opens for writing, creating file and schema when absent. Throws store.unavailable, .corrupt or .rejected. */
+export function openForWriting(
+  file: string,
+  options: {
+    readonly format: FileFormat;
+    readonly durability: 'disk' | 'process';
+    /** SQLite answers "full" beyond; absent: no bound but the disk. */
+    readonly pagesMax?: number;
+  },
+): Connection {
+  const { format } = options;
+  return attempt(`open ${file}`, () => {
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    const connection = new Database(file, { timeout: BUSY_TIMEOUT_MS });
+    try {
+      connection.pragma(`page_size = ${PAGE_BYTES}`);
+      connection.pragma('journal_mode = WAL');
+      connection.pragma(`synchronous = ${options.durability === 'disk' ? 'FULL' : 'NORMAL'}`);
+      connection.pragma(`cache_size = -${CACHE_KIB}`);
+      connection.pragma(`wal_autocheckpoint = ${WAL_PAGES_MAX}`);
+      connection.pragma(`journal_size_limit = ${WAL_BYTES_KEPT}`);
+      if (options.pagesMax) connection.pragma(`max_page_count = ${options.pagesMax}`);
+      const version = readVersion(connection);
+      if (version === undefined) createSchema(connection, format);
+      else assertVersion(version, file, format);
+      return connection;
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  });
+}
+
+/** Opens for reading; undefined while the writer has not finished making the file. */
+export function tryOpenForReading(file: string, format: FileFormat): Connection | undefined {
+  return attempt(`open ${file}`, () => {
+    const connection = new Database(file, {
+      timeout: BUSY_TIMEOUT_MS,
+      readonly: true,
+      fileMustExist: true,
+    });
+    try {
+      connection.pragma(`cache_size = -${CACHE_KIB}`);
+      const version = readVersion(connection);
+      if (version === undefined) {
+        connection.close();
+        return undefined;
+      }
+      assertVersion(version, file, format);
+      return connection;
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  });
+}
+
+/** Runs `body` in one transaction; any error undoes it and comes out as an AppError. */
+export function inTransaction<T>(connection: Connection, action: string, body: () => T): T {
+  return attempt(action, () => connection.transaction(body).immediate());
+}
+
+/** Runs `body`; errors of SQLite come out as AppErrors that name the action. */
+export function attempt<T>(action: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw storeError(action, error);
+  }
+}
+
+const UNAVAILABLE = /^SQLITE_(FULL|IOERR|BUSY|READONLY|CANTOPEN|LOCKED|PROTOCOL|NOMEM)/;
+const CORRUPT = /^SQLITE_(CORRUPT|NOTADB)/;
+const UNAVAILABLE_FILE = new Set(['ENOSPC', 'EROFS', 'EACCES', 'EPERM', 'EIO', 'EMFILE', 'ENFILE']);
+
+function storeError(action: string, error: unknown): AppError {
+  if (isAppError(error)) return error;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const message = `Cannot ${action}: ${messageOf(error)}${code ? ` (${code})` : ''}`;
+  if (UNAVAILABLE.test(code) || UNAVAILABLE_FILE.has(code)) {
+    return new AppError('store.unavailable', message, { cause: error });
+  }
+  if (CORRUPT.test(code)) return new AppError('store.corrupt', message, { cause: error });
+  return new AppError('store.rejected', message, { cause: error });
+}
+
+function createSchema(connection: Connection, format: FileFormat): void {
+  connection
+    .transaction(() => {
+      connection.exec(
+        'CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;',
+      );
+      connection.exec(format.schema);
+      const insert = connection.prepare('INSERT INTO meta (key, value) VALUES (?, ?)');
+      insert.run('format_version', String(format.version));
+    })
+    .immediate();
+}
+
+/** Version of the file's format, or undefined for a file without a schema. */
+function readVersion(connection: Connection): number | undefined {
+  const isReady = connection
+    .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'")
+    .get();
+  if (!isReady) return undefined;
+  const text = connection
+    .prepare("SELECT value FROM meta WHERE key = 'format_version'")
+    .pluck()
+    .get();
+  return Number(text);
+}
+
+function assertVersion(version: number, file: string, format: FileFormat): void {
+  if (version === format.version) return;
+  throw new AppError(
+    'store.rejected',
+    `Cannot read ${format.title} in ${file}: its format version is ${version}, and this Taproot ` +
+      `knows ${format.version}; use the version of Taproot that wrote it, or a later one`,
+    { offendingValue: String(version) },
+  );
+}

@@ -1,0 +1,175 @@
+/** Tallies, templates and endpoints as they are asked for: merged over commits and days. */
+import { type TimeRange, US_PER_MINUTE } from '../../base/time.ts';
+import type { Endpoint, LogTemplate, Tally, TemplateTally } from '../../model/tally.ts';
+import { STAGES } from '../../model/vocabulary.ts';
+import type { TallyQuery } from '../api/telemetry.ts';
+import { decodeAt } from './block.ts';
+import type { DayPool } from './day-pool.ts';
+import type { DayReader } from './day-reader.ts';
+import { decodeTallies, decodeTemplateTallies, mergeSketches } from './tally-blob.ts';
+
+interface BlobRow {
+  readonly id: number;
+  readonly minute_us: number;
+  readonly checksum: number;
+  readonly bytes: Uint8Array;
+}
+
+interface EndpointRow {
+  readonly endpoint_key: number;
+  readonly endpoint_id: string;
+  readonly service: string;
+  readonly operation: string;
+  readonly stage: number;
+}
+
+interface TemplateKeyRow {
+  readonly template_key: number;
+  readonly template_id: string;
+  readonly service: string;
+}
+
+/** Minutes that begin in the range, by minute, then endpoint id. */
+export function readTallies(pool: DayPool, query: TallyQuery): readonly Tally[] {
+  const merged = new Map<string, Tally>();
+  for (const day of pool.days(query.range)) {
+    pool.use(day, (reader) => {
+      const endpoints = endpointsOf(reader);
+      visitBlobs(reader, { table: 'tallies', range: query.range }, (minuteUs, bytes) => {
+        for (const { endpointKey, count, errorCount, ...sketch } of decodeTallies(bytes)) {
+          const endpoint = endpoints.get(endpointKey);
+          if (!endpoint) throw new RangeError(`there is no endpoint ${endpointKey}`);
+          if (query.service !== undefined && endpoint.service !== query.service) continue;
+          if (query.endpointId !== undefined && endpoint.endpointId !== query.endpointId) continue;
+          const key = `${minuteUs}/${endpoint.endpointId}`;
+          const known = merged.get(key);
+          merged.set(key, {
+            endpoint,
+            minuteUs,
+            count: count + (known?.count ?? 0),
+            errorCount: errorCount + (known?.errorCount ?? 0),
+            sketch: known ? mergeSketches(known.sketch, sketch) : sketch,
+          });
+        }
+      });
+    });
+  }
+  return [...merged.values()].sort(
+    (a, b) => a.minuteUs - b.minuteUs || compareTexts(a.endpoint.endpointId, b.endpoint.endpointId),
+  );
+}
+
+/** Minutes that begin in the range, by minute, then template id. */
+export function readTemplateTallies(
+  pool: DayPool,
+  query: { readonly range: TimeRange; readonly service?: string },
+): readonly TemplateTally[] {
+  const merged = new Map<string, TemplateTally>();
+  for (const day of pool.days(query.range)) {
+    pool.use(day, (reader) => {
+      const keys = templateKeysOf(reader);
+      visitBlobs(reader, { table: 'template_tallies', range: query.range }, (minuteUs, bytes) => {
+        for (const { templateKey, count, severityMax } of decodeTemplateTallies(bytes)) {
+          const template = keys.get(templateKey);
+          if (!template) throw new RangeError(`there is no template ${templateKey}`);
+          if (query.service !== undefined && template.service !== query.service) continue;
+          const key = `${minuteUs}/${template.templateId}/${template.service}`;
+          const known = merged.get(key);
+          merged.set(key, {
+            ...template,
+            minuteUs,
+            count: count + (known?.count ?? 0),
+            severityMax: Math.max(severityMax, known?.severityMax ?? 0),
+          });
+        }
+      });
+    });
+  }
+  return [...merged.values()].sort(
+    (a, b) => a.minuteUs - b.minuteUs || compareTexts(a.templateId, b.templateId),
+  );
+}
+
+/** Endpoints with traffic in minutes that overlap the range, by service, then operation. */
+export function listEndpoints(pool: DayPool, range: TimeRange): readonly Endpoint[] {
+  const wide = { fromUs: range.fromUs - US_PER_MINUTE + 1, toUs: range.toUs };
+  const found = new Map<string, Endpoint>();
+  for (const { endpoint } of readTallies(pool, { range: wide })) {
+    found.set(endpoint.endpointId, endpoint);
+  }
+  return [...found.values()].sort(
+    (a, b) => compareTexts(a.service, b.service) || compareTexts(a.operation, b.operation),
+  );
+}
+
+/** By first sight. */
+export function listTemplates(
+  pool: DayPool,
+  query: { readonly service?: string },
+): readonly LogTemplate[] {
+  const found = new Map<string, LogTemplate>();
+  for (const day of pool.days()) {
+    pool.use(day, (reader) => {
+      const rows = reader.connection
+        .prepare(
+          `SELECT template_id AS templateId, service, text, first_seen_us AS firstSeenUs
+           FROM templates ORDER BY first_seen_us, template_id`,
+        )
+        .all() as readonly LogTemplate[]; // the columns of the statement
+      for (const template of rows) {
+        if (query.service !== undefined && template.service !== query.service) continue;
+        if (!found.has(template.templateId)) found.set(template.templateId, template);
+      }
+    });
+  }
+  return [...found.values()];
+}
+
+function visitBlobs(
+  reader: DayReader,
+  wanted: { readonly table: 'tallies' | 'template_tallies'; readonly range: TimeRange },
+  visit: (minuteUs: number, bytes: Uint8Array) => void,
+): void {
+  const rows = reader.connection
+    .prepare(
+      `SELECT tally_id AS id, minute_us, checksum, bytes FROM ${wanted.table}
+       WHERE minute_us >= ? AND minute_us < ? ORDER BY minute_us, tally_id`,
+    )
+    .iterate(wanted.range.fromUs, wanted.range.toUs);
+  for (const row of rows as IterableIterator<BlobRow>) {
+    const bytes = reader.checkedBytes(row, wanted.table);
+    decodeAt(`${wanted.table} ${row.id} of ${reader.file}`, () => visit(row.minute_us, bytes));
+  }
+}
+
+function endpointsOf(reader: DayReader): ReadonlyMap<number, Endpoint> {
+  const rows = reader.connection
+    .prepare('SELECT endpoint_key, endpoint_id, service, operation, stage FROM endpoints')
+    .all() as readonly EndpointRow[]; // the columns of the statement
+  return new Map(
+    rows.map((row) => [
+      row.endpoint_key,
+      {
+        endpointId: row.endpoint_id,
+        service: row.service,
+        operation: row.operation,
+        stage: STAGES[row.stage] ?? 'other',
+      },
+    ]),
+  );
+}
+
+function templateKeysOf(
+  reader: DayReader,
+): ReadonlyMap<number, { readonly templateId: string; readonly service: string }> {
+  const rows = reader.connection
+    .prepare('SELECT template_key, template_id, service FROM template_keys')
+    .all() as readonly TemplateKeyRow[]; // the columns of the statement
+  return new Map(
+    rows.map((row) => [row.template_key, { templateId: row.template_id, service: row.service }]),
+  );
+}
+
+function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

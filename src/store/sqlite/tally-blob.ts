@@ -1,0 +1,95 @@
+/** Tallies of one minute as bytes; endpoints and templates stand in tables of the file and go by their keys. */
+import { ByteReader, ByteWriter } from './byte-stream.ts';
+
+export interface KeyedTally {
+  readonly endpointKey: number;
+  readonly count: number;
+  readonly errorCount: number;
+  readonly buckets: readonly number[];
+  readonly counts: readonly number[];
+}
+
+export interface KeyedTemplateTally {
+  readonly templateKey: number;
+  readonly count: number;
+  readonly severityMax: number;
+}
+
+export function encodeTallies(tallies: readonly KeyedTally[]): Uint8Array {
+  const writer = new ByteWriter(32 * tallies.length + 16);
+  writer.varint(tallies.length);
+  for (const { endpointKey, count, errorCount, buckets, counts } of tallies) {
+    writer.varint(endpointKey);
+    writer.varint(count);
+    writer.varint(errorCount);
+    writer.varint(buckets.length);
+    let previous = 0;
+    for (let index = 0; index < buckets.length; index++) {
+      writer.zigzag(buckets[index]! - previous);
+      writer.varint(counts[index] ?? 0);
+      previous = buckets[index]!;
+    }
+  }
+  return writer.bytes();
+}
+
+export function decodeTallies(bytes: Uint8Array): readonly KeyedTally[] {
+  const reader = new ByteReader(bytes);
+  return Array.from({ length: reader.count() }, () => {
+    const endpointKey = reader.varint();
+    const count = reader.varint();
+    const errorCount = reader.varint();
+    const size = reader.count();
+    const buckets: number[] = [];
+    const counts: number[] = [];
+    let bucket = 0;
+    for (let index = 0; index < size; index++) {
+      bucket += reader.zigzag();
+      buckets.push(bucket);
+      counts.push(reader.varint());
+    }
+    return { endpointKey, count, errorCount, buckets, counts };
+  });
+}
+
+export function encodeTemplateTallies(tallies: readonly KeyedTemplateTally[]): Uint8Array {
+  const writer = new ByteWriter(6 * tallies.length + 16);
+  writer.varint(tallies.length);
+  for (const { templateKey, count, severityMax } of tallies) {
+    writer.varint(templateKey);
+    writer.varint(count);
+    writer.varint(severityMax);
+  }
+  return writer.bytes();
+}
+
+export function decodeTemplateTallies(bytes: Uint8Array): readonly KeyedTemplateTally[] {
+  const reader = new ByteReader(bytes);
+  return Array.from({ length: reader.count() }, () => ({
+    templateKey: reader.varint(),
+    count: reader.varint(),
+    severityMax: reader.varint(),
+  }));
+}
+
+/** Sum of two tallies of one endpoint and minute: bucket by bucket. */
+export function mergeSketches(
+  a: { readonly buckets: readonly number[]; readonly counts: readonly number[] },
+  b: { readonly buckets: readonly number[]; readonly counts: readonly number[] },
+): { readonly buckets: readonly number[]; readonly counts: readonly number[] } {
+  const buckets: number[] = [];
+  const counts: number[] = [];
+  let left = 0;
+  let right = 0;
+  while (left < a.buckets.length || right < b.buckets.length) {
+    const leftBucket = a.buckets[left] ?? Number.POSITIVE_INFINITY;
+    const rightBucket = b.buckets[right] ?? Number.POSITIVE_INFINITY;
+    const bucket = Math.min(leftBucket, rightBucket);
+    let count = 0;
+    if (leftBucket === bucket) count += a.counts[left++] ?? 0;
+    if (rightBucket === bucket) count += b.counts[right++] ?? 0;
+    buckets.push(bucket);
+    counts.push(count);
+  }
+  return { buckets, counts };
+}

@@ -1,0 +1,198 @@
+/**
+ * The writing side of the SQLite engine: group in, one transaction per day out. Owns the directory's lock and
+ * a few open day files. Runs in the store thread; nothing here may run on another.
+ */
+import fs from 'node:fs';
+import { AppError, isAppError, messageOf } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
+import { type Clock, systemClock, US_PER_MS } from '../../base/time.ts';
+import type { LogTemplate } from '../../model/tally.ts';
+import type { IngestGroup, TelemetryWriter } from '../api/telemetry.ts';
+import { type Day, dayPath, listDays } from './day-file.ts';
+import { type CommitReceipt, DayWriter, type PackedBlock, packBlock } from './day-writer.ts';
+import { type DayPart, planGroup } from './group-plan.ts';
+import { lockDirectory } from './lock.ts';
+import { encodeLogBlock } from './log-block.ts';
+import { encodePointBlock, orderBySeries } from './point-block.ts';
+import { RETRY_HORIZON_US, RequestLog } from './request-log.ts';
+import { encodeSpanBlock } from './span-block.ts';
+import { attempt } from './sqlite.ts';
+import { orderByTrace } from './trace-order.ts';
+
+/** Late data and senders in the future: today, yesterday and a few more. */
+const OPEN_DAYS_MAX = 8;
+
+export interface SqliteWriterOptions {
+  readonly dataDir: string;
+  readonly durability: 'disk' | 'process';
+  readonly clock?: Clock;
+  /** Pages of 8 KiB that a day's file may have; absent: no bound but the disk. */
+  readonly pagesMax?: number;
+}
+
+export function openSqliteWriter(options: SqliteWriterOptions): TelemetryWriter {
+  const lock = lockDirectory(options.dataDir);
+  try {
+    return new SqliteWriter(options, lock.release);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+class SqliteWriter implements TelemetryWriter {
+  readonly #options: SqliteWriterOptions;
+  readonly #clock: Clock;
+  readonly #release: () => void;
+  readonly #requestLog: RequestLog;
+  /** In order of last use. */
+  readonly #days = new Map<Day, DayWriter>();
+
+  constructor(options: SqliteWriterOptions, release: () => void) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#release = release;
+    this.#requestLog = new RequestLog(this.#clock.nowUs());
+    this.#loadRequests();
+  }
+
+  write(group: IngestGroup): void {
+    const plan = planGroup(group, this.#requestLog);
+    const parts = plan.parts.map((part) => ({ part, blocks: encodePart(group, part) }));
+    const nowUs = this.#clock.nowUs();
+    const done: { readonly day: Day; readonly receipt: CommitReceipt }[] = [];
+    for (const { part, blocks } of parts) {
+      try {
+        done.push({ day: part.day, receipt: this.#open(part.day).commit(part, blocks, nowUs) });
+      } catch (error) {
+        this.#undo(done, error);
+        throw error;
+      }
+    }
+    for (const request of plan.requests) this.#requestLog.remember(request, request.days, nowUs);
+  }
+
+  hasRequest(hash: Uint8Array): boolean {
+    return this.#requestLog.isStored(hash);
+  }
+
+  loadTemplates(): readonly LogTemplate[] {
+    const templates = new Map<string, LogTemplate>();
+    for (const day of listDays(this.#options.dataDir)) {
+      const rows = attempt('read log templates', () =>
+        this.#open(day)
+          .connection.prepare('SELECT template_id, service, text, first_seen_us FROM templates')
+          .all(),
+      );
+      // the columns are TEXT, TEXT, TEXT, INTEGER, all NOT NULL
+      for (const row of rows as readonly TemplateRow[]) {
+        if (templates.has(row.template_id)) continue;
+        templates.set(row.template_id, {
+          templateId: row.template_id,
+          service: row.service,
+          text: row.text,
+          firstSeenUs: row.first_seen_us,
+        });
+      }
+    }
+    return [...templates.values()];
+  }
+
+  checkpoint(): void {
+    for (const { connection } of this.#days.values()) {
+      attempt('checkpoint', () => connection.pragma('wal_checkpoint(PASSIVE)'));
+    }
+  }
+
+  close(): void {
+    for (const day of this.#days.values()) day.close();
+    this.#days.clear();
+    this.#release();
+  }
+
+  /** Days of this group that are committed already, taken back: the caller is told that nothing is visible. */
+  #undo(
+    done: readonly { readonly day: Day; readonly receipt: CommitReceipt }[],
+    cause: unknown,
+  ): void {
+    for (const { day, receipt } of done) {
+      try {
+        this.#open(day).undo(receipt);
+      } catch (error) {
+        throw new AppError(
+          'store.unavailable',
+          `Cannot take back a part of a group: ${messageOf(error)}; before that: ${messageOf(cause)}`,
+          { cause: error },
+        );
+      }
+    }
+  }
+
+  #open(day: Day): DayWriter {
+    const known = this.#days.get(day);
+    if (known) {
+      this.#days.delete(day);
+      this.#days.set(day, known);
+      return known;
+    }
+    for (const [oldest, writer] of this.#days) {
+      if (this.#days.size < OPEN_DAYS_MAX) break;
+      writer.close();
+      this.#days.delete(oldest);
+    }
+    const opened = new DayWriter({ ...this.#options, day });
+    this.#days.set(day, opened);
+    return opened;
+  }
+
+  /** Requests of the last minutes, from the files that changed since then. */
+  #loadRequests(): void {
+    const nowUs = this.#clock.nowUs();
+    const sinceUs = nowUs - RETRY_HORIZON_US;
+    for (const day of listDays(this.#options.dataDir)) {
+      const file = dayPath(this.#options.dataDir, day);
+      if (modifiedUs(file) < sinceUs && modifiedUs(`${file}-wal`) < sinceUs) continue;
+      for (const request of this.#open(day).loadRequests(sinceUs)) {
+        this.#requestLog.remember(request, [day], nowUs);
+      }
+    }
+  }
+}
+
+interface TemplateRow {
+  readonly template_id: string;
+  readonly service: string;
+  readonly text: string;
+  readonly first_seen_us: number;
+}
+
+function encodePart(group: IngestGroup, part: DayPart): readonly PackedBlock[] {
+  try {
+    const { spans, logs, points } = group;
+    const spanRows = orderByTrace({ traceId: spans.traceId, timeUs: spans.startUs }, part.spanRows);
+    const logRows = orderByTrace({ traceId: logs.traceId, timeUs: logs.timeUs }, part.logRows);
+    const pointRows = orderBySeries(points, part.pointRows);
+    return [
+      ...chunksOf(spanRows).map((rows) => packBlock(encodeSpanBlock(spans, rows))),
+      ...chunksOf(logRows).map((rows) => packBlock(encodeLogBlock(logs, rows))),
+      ...chunksOf(pointRows).map((rows) => packBlock(encodePointBlock(points, rows))),
+    ];
+  } catch (error) {
+    if (isAppError(error)) throw error;
+    throw new AppError('store.rejected', `Cannot encode a group: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function chunksOf(rows: Uint32Array): readonly Uint32Array[] {
+  const chunks: Uint32Array[] = [];
+  for (let start = 0; start < rows.length; start += LIMITS.blockRowsMax) {
+    chunks.push(rows.subarray(start, start + LIMITS.blockRowsMax));
+  }
+  return chunks;
+}
+
+function modifiedUs(file: string): number {
+  return (fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) * US_PER_MS;
+}
