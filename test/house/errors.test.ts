@@ -20,7 +20,9 @@ test('docs/errors.md has exactly the codes of src/base/errors.ts', () => {
 test.each(Object.entries(ERROR_CATALOGUE))('docs/errors.md describes %s', (code, entry) => {
   const row = documented.get(code) ?? '';
   const retry = entry.isRetryable ? 'yes' : 'no';
-  expect(row).toMatch(new RegExp(`^${entry.http} \\| ${entry.grpc} [A-Z_]+ \\| ${retry} \\| .{10,}`));
+  expect(row).toMatch(
+    new RegExp(`^${entry.http} \\| ${entry.grpc} [A-Z_]+ \\| ${retry} \\| .{10,}`),
+  );
 });
 
 test('what OTLP senders may retry is what OTLP 1.11 lets them retry', () => {
