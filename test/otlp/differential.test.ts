@@ -1,54 +1,14 @@
 /** The decoders against protobufjs and a slow oracle, and protobuf against JSON, on random requests. */
 import { describe, expect, test } from 'vitest';
 import { isAppError } from '../../src/base/errors.ts';
-import { LogColumns, PointColumns, SpanColumns } from '../../src/model/columns.ts';
-import { StringDictionary } from '../../src/model/dictionary.ts';
-import { SIGNALS, type Signal } from '../../src/model/vocabulary.ts';
-import {
-  type DecodeOutcome,
-  decodeLogs,
-  decodeMetrics,
-  decodeTraces,
-  type Encoding,
-} from '../../src/otlp/otlp.ts';
-import { dumpLogs, dumpPoints, dumpSpans } from './dump-columns.ts';
+import { SIGNALS } from '../../src/model/vocabulary.ts';
+import { type Decoded, decodeInto } from './decode-into.ts';
 import { expectedRows } from './expected-rows.ts';
 import { decodeMessage, encodeMessage, messageType, REQUEST_TYPES } from './otlp-schema.ts';
-import { NOW_US, Random, randomRequest } from './random-request.ts';
+import { Random, randomRequest } from './random-request.ts';
 import { otlpJson, scramble } from './wire.ts';
 
 const REQUEST_COUNT = 400;
-
-interface Decoded {
-  readonly outcome: DecodeOutcome;
-  readonly rows: object[];
-}
-
-/** Columns that already hold another request, so that appending is tested on the way. */
-function decodeInto(signal: Signal) {
-  const strings = new StringDictionary();
-  const spans = new SpanColumns(strings);
-  const logs = new LogColumns(strings);
-  const points = new PointColumns(strings);
-  return (body: Uint8Array, encoding: Encoding): Decoded => {
-    const options = { encoding, nowUs: NOW_US };
-    const from = { traces: spans.count, logs: logs.count, metrics: points.count }[signal];
-    switch (signal) {
-      case 'traces': {
-        const outcome = decodeTraces(body, spans, options);
-        return { outcome, rows: dumpSpans(spans, from) };
-      }
-      case 'logs': {
-        const outcome = decodeLogs(body, logs, options);
-        return { outcome, rows: dumpLogs(logs, from) };
-      }
-      default: {
-        const outcome = decodeMetrics(body, points, options);
-        return { outcome, rows: dumpPoints(points, from) };
-      }
-    }
-  };
-}
 
 function tryDecode(decode: () => Decoded): Decoded | undefined {
   try {
@@ -74,6 +34,20 @@ describe.each(SIGNALS)('decoding %s', (signal) => {
       expect(outcome.acceptedCount, `seed ${seed}`).toBe(expected.rows.length);
       expect(outcome.rejectedCount, `seed ${seed}`).toBe(expected.rejectedCount);
       if (outcome.rejectedCount > 0) expect(outcome.message).toMatch(/^Rejected /);
+    }
+  });
+
+  test('reads requests of many kilobytes, whose texts repeat, the same way', () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const random = new Random(seed);
+      // Requests one behind the other are one request.
+      const parts = Array.from({ length: 30 }, () =>
+        encodeMessage(typeName, randomRequest(random, signal)),
+      );
+      const body = new Uint8Array(Buffer.concat(parts));
+      expect(body.length).toBeGreaterThan(8 * 1024);
+      const expected = expectedRows(signal, decodeMessage(typeName, body));
+      expect(decodeInto(signal)(body, 'protobuf').rows, `seed ${seed}`).toEqual(expected.rows);
     }
   });
 
