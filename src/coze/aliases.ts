@@ -102,7 +102,7 @@ function ruleOfStagePrefix(key: string): KeyRule | undefined {
       ...candidate,
       aliasIndex: Math.max(1, candidate.aliasIndex),
     })),
-    explicitStage: STAGES.findIndex((candidate) => candidate === stage),
+    explicitStage: STAGES.indexOf(stage),
     isUserId: false,
   };
 }

@@ -3,6 +3,8 @@
  * in order, and how the value is read. Data only; src/coze/aliases.ts compiles it, src/coze/coerce.ts reads values.
  */
 
+import type { Stage } from '../model/vocabulary.ts';
+
 /** How a value is read. A value that cannot be read so leaves the turn to the next alias. */
 export const COERCIONS = [
   // text
@@ -721,7 +723,7 @@ export const CHANNEL_OF_CONNECTOR: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Stages whose attributes senders prefix with `ai.<stage>.`, and the stage the prefix says. */
-export const AI_PREFIX_STAGES: ReadonlyMap<string, string> = new Map([
+export const AI_PREFIX_STAGES: ReadonlyMap<string, Stage> = new Map<string, Stage>([
   ['intent', 'intent'],
   ['plugin', 'plugin'],
   ['llm_gateway', 'llm'],

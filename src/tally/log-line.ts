@@ -51,7 +51,9 @@ export function piecesOf(line: string): Pieces {
     }
     const quoteEnd = QUOTES.includes(char) ? endOfQuote(text, at) : -1;
     if (quoteEnd > 0) {
-      add(WILDCARD);
+      add(char);
+      if (quoteEnd > at + 2) add(WILDCARD);
+      add(text[quoteEnd - 1]!);
       at = quoteEnd;
     } else if (QUOTES.includes(char) || BREAKS.includes(char)) {
       add(char);

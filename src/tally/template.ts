@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { LIMITS } from '../base/limits.ts';
-import type { LogColumns } from '../model/columns.ts';
+import { type LogColumns, VALUE_TYPE } from '../model/columns.ts';
 import type { StringDictionary } from '../model/dictionary.ts';
 import type { LogTemplate } from '../model/tally.ts';
 import { lineOfBody } from './log-body-line.ts';
@@ -18,6 +18,8 @@ const SERVICES_MAX = 1000;
 const REMEMBERED_LINES_MAX = 10_000;
 /** Leading words told apart per length; beyond it they share one branch. */
 const BRANCHES_MAX = 128;
+/** Lines of so few words share a template only when all are equal. */
+const EXACT_WORDS_MAX = 3;
 /** Share of equal words that makes two lines one template: 0.7 lets one word in four differ. */
 const SIMILARITY_MIN = 0.7;
 
@@ -37,6 +39,8 @@ const OUTCOME_WORDS: ReadonlySet<string> = new Set(
 interface Template {
   readonly templateId: string;
   pieces: Pieces;
+  /** Pieces that are not punctuation; never changes. */
+  readonly wordCount: number;
   readonly firstSeenUs: number;
 }
 
@@ -64,7 +68,7 @@ export class TemplateMiner {
     for (const { templateId, service, text, firstSeenUs } of known) {
       const templates = this.#templatesOf(service);
       if (templates.byId.has(templateId)) continue;
-      addTemplate(templates, { templateId, pieces: piecesOf(text), firstSeenUs });
+      addTemplate(templates, templateOf({ templateId, pieces: piecesOf(text), firstSeenUs }));
     }
   }
 
@@ -121,7 +125,7 @@ export class TemplateMiner {
     let best: Template | undefined;
     let bestScore = 0;
     for (const template of branch) {
-      const score = similarity(template.pieces.texts, pieces.texts);
+      const score = similarity(template, pieces.texts);
       if (score > bestScore) {
         best = template;
         bestScore = score;
@@ -146,7 +150,7 @@ export class TemplateMiner {
     const known = templates.byId.get(templateId);
     if (known !== undefined) return known;
     const pieces = hasRoom ? line.pieces : OVERFLOW_PIECES;
-    const template = { templateId, pieces, firstSeenUs: line.timeUs };
+    const template = templateOf({ templateId, pieces, firstSeenUs: line.timeUs });
     addTemplate(templates, template);
     this.#announce(templates.service, template);
     return template;
@@ -186,7 +190,7 @@ export function templateIdOf(service: string, text: string): string {
 /** Key of an exact body in a service, or -1 when the body is not one interned text. */
 function bodyKey(columns: LogColumns, row: number): number {
   const type = columns.bodyType[row]!;
-  if (type !== 1 && type !== 5) return -1;
+  if (type !== VALUE_TYPE.string && type !== VALUE_TYPE.json) return -1;
   const body = columns.bodyValue[row]!;
   const service = columns.service[row]!;
   return body < 2 ** 27 && service < 2 ** 26 ? body * 2 ** 26 + service : -1;
@@ -205,47 +209,64 @@ function addTemplate(templates: ServiceTemplates, template: Template): void {
     list.push(template);
     return;
   }
-  const length = template.pieces.texts.length;
   templates.branches.set(branch, [template]);
+  if (template.wordCount <= EXACT_WORDS_MAX) return;
+  const length = template.pieces.texts.length;
   templates.branchCounts.set(length, (templates.branchCounts.get(length) ?? 0) + 1);
 }
 
-/** Length and leading word: the first piece that is neither punctuation nor masked. */
+function templateOf(item: Omit<Template, 'wordCount'>): Template {
+  return { ...item, wordCount: wordCountOf(item.pieces.texts) };
+}
+
+function wordCountOf(texts: readonly string[]): number {
+  let count = 0;
+  for (const text of texts) if (!isPunctuation(text)) count++;
+  return count;
+}
+
+/**
+ * Length and leading word: the first piece that is neither punctuation nor masked; the second such word
+ * when too many lines of a length lead with words of their own. Short lines must be equal in all.
+ */
 function branchOf(templates: ServiceTemplates, pieces: Pieces): string {
   const { texts } = pieces;
-  const lead = texts.find((piece) => !isPunctuation(piece) && !piece.includes(WILDCARD)) ?? '';
-  const branch = `${texts.length} ${lead}`;
+  if (wordCountOf(texts) <= EXACT_WORDS_MAX) return `= ${textOfPieces(pieces)}`;
+  const leads = texts.filter((piece) => !isPunctuation(piece) && !piece.includes(WILDCARD));
+  const branch = `${texts.length} ${leads[0] ?? ''}`;
   const isCrowded = (templates.branchCounts.get(texts.length) ?? 0) >= BRANCHES_MAX;
-  return isCrowded && !templates.branches.has(branch) ? `${texts.length} ${WILDCARD}` : branch;
+  if (!isCrowded || templates.branches.has(branch)) return branch;
+  return `${texts.length} ${WILDCARD} ${leads[1] ?? ''}`;
 }
 
 /**
  * Share of words that are equal, a wildcard counting as equal; 0 below the bound or when an outcome word or
- * punctuation differs. Lines of up to three words must be equal in all.
+ * punctuation differs.
  */
-function similarity(template: readonly string[], line: readonly string[]): number {
-  if (template.length !== line.length) return 0;
-  let words = 0;
-  let equal = 0;
-  let exact = 0;
-  for (let index = 0; index < template.length; index++) {
-    const left = template[index]!;
-    const right = line[index]!;
-    if (left !== right && !canDiffer(left, right)) return 0;
-    if (isPunctuation(left)) continue;
-    words++;
-    if (left === right) exact++;
-    if (left === right || left === WILDCARD) equal++;
-  }
+function similarity(template: Template, line: readonly string[]): number {
+  const { texts } = template.pieces;
+  if (texts.length !== line.length) return 0;
+  const words = template.wordCount;
   if (words === 0) return 1;
-  if (equal < words && (words <= 3 || equal / words < SIMILARITY_MIN)) return 0;
-  // of two that fit, the one with more words in common
-  return equal / words + exact / (words * 1000);
+  const differingMax = words <= EXACT_WORDS_MAX ? 0 : words * (1 - SIMILARITY_MIN);
+  let differing = 0;
+  let covered = 0;
+  for (let index = 0; index < texts.length; index++) {
+    const left = texts[index]!;
+    const right = line[index]!;
+    if (left === right) continue;
+    if (!canDiffer(left, right)) return 0;
+    if (left === WILDCARD) covered++;
+    else if (++differing > differingMax) return 0;
+  }
+  // of two that fit equally, the one with more words in common
+  return 1 - differing / words - covered / (words * 1000);
 }
 
 function canDiffer(left: string, right: string): boolean {
-  if (left === WILDCARD) return !isPunctuation(right);
-  if (isPunctuation(left) || isPunctuation(right)) return false;
+  if (isPunctuation(right)) return false;
+  if (left === WILDCARD) return true;
+  if (isPunctuation(left)) return false;
   return !OUTCOME_WORDS.has(left.toLowerCase()) && !OUTCOME_WORDS.has(right.toLowerCase());
 }
 
