@@ -1,6 +1,13 @@
 /** Floors: imports go down only, packages and parts of Node stay in their rooms, nothing is circular or dead. */
 import { describe, expect, test } from 'vitest';
-import { CONFINED_MODULES, ENTRIES, ENVIRONMENT_ROOM, ROOMS, TEST_ONLY_FOLDERS } from './floors.ts';
+import {
+  CONFINED_MODULES,
+  ENTRIES,
+  ENVIRONMENT_ROOM,
+  ROOMS,
+  ROOMS_OF_TYPES,
+  TEST_ONLY_FOLDERS,
+} from './floors.ts';
 import { exists, importsOf, listFiles, packageOf, readText, roomOf } from './tree.ts';
 
 const files = listFiles('src', ['.ts']);
