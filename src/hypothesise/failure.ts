@@ -160,41 +160,46 @@ function failuresBefore({ fact, errorType }: FailureGroup, facts: Facts): Share 
   return { hits, total: fact.referenceRows.length };
 }
 
-/** For each parent operation and child operation: the share of parents that made the call at least once. */
+/**
+ * For each operation in its context (who called it) and each call it makes: the share of its runs with that
+ * call, averaged over traces, because the runs of one trace are no independent witnesses.
+ */
 function suspectMissingCalls(facts: Facts): Suspicion[] {
   const reference = facts.clustered.reference?.spans;
   if (reference === undefined) return [];
   const now = countCalls(facts.table);
-  const suspicions: Suspicion[] = [];
-  for (const [id, before] of countCalls(reference)) {
-    const fact = facts.operationByKey.get(before.parentKey);
-    if (fact === undefined || fact.referenceRows.length < PARENTS_MIN) continue;
-    const wasShare = { hits: before.parents, total: fact.referenceRows.length };
-    const isShare = { hits: now.get(id)?.parents ?? 0, total: fact.group.rows.length };
-    if (isShare.total < PARENTS_MIN || wasShare.hits / wasShare.total < USUAL_CALL_SHARE) continue;
-    const drop = 1 - isShare.hits / isShare.total / (wasShare.hits / wasShare.total);
-    const llr = twoShareLlr(isShare, wasShare);
+  const found: MissingCall[] = [];
+  const before = countCalls(reference);
+  for (const [id, calls] of before.calls) {
+    const fact = facts.operationByKey.get(calls.parentKey);
+    const runsBefore = before.runs.get(calls.context)?.size ?? 0;
+    const runsNow = now.runs.get(calls.context)?.size ?? 0;
+    if (fact === undefined || runsBefore < PARENTS_MIN || runsNow < PARENTS_MIN) continue;
+    const was = { hits: calls.traceShares, total: runsBefore };
+    const is = { hits: now.calls.get(id)?.traceShares ?? 0, total: runsNow };
+    if (was.hits / was.total < USUAL_CALL_SHARE) continue;
+    const drop = 1 - is.hits / is.total / (was.hits / was.total);
+    const llr = twoShareLlr(is, was) - Math.log(before.calls.size) / 2;
     if (drop <= 0 || llr < MISSING_LLR_MIN) continue;
-    const strings = reference.strings;
-    const child = `${strings.text(before.childService)} ${strings.text(before.childOperation)}`;
-    suspicions.push(missingCall({ fact, child, drop, llr, isShare, wasShare }, facts));
+    const { strings } = reference;
+    const child = `${strings.text(calls.childService)} ${strings.text(calls.childOperation)}`;
+    found.push({ fact, child, drop, llr, isShare: is, wasShare: was });
   }
-  return suspicions.sort((a, b) =>
-    compareText(a.evidence[0]?.statement.en ?? '', b.evidence[0]?.statement.en ?? ''),
-  );
+  return found
+    .sort((a, b) => b.llr - a.llr || compareText(a.child, b.child))
+    .map((missing) => missingCall(missing, facts));
 }
 
-function missingCall(
-  found: {
-    readonly fact: OperationFact;
-    readonly child: string;
-    readonly drop: number;
-    readonly llr: number;
-    readonly isShare: Share;
-    readonly wasShare: Share;
-  },
-  facts: Facts,
-): Suspicion {
+interface MissingCall {
+  readonly fact: OperationFact;
+  readonly child: string;
+  readonly drop: number;
+  readonly llr: number;
+  readonly isShare: Share;
+  readonly wasShare: Share;
+}
+
+function missingCall(found: MissingCall, facts: Facts): Suspicion {
   const { fact, child, isShare, wasShare } = found;
   const [is, was] = [isShare.hits / isShare.total, wasShare.hits / wasShare.total];
   const name = `${fact.service} ${fact.operation}`;
@@ -226,36 +231,55 @@ function missingCall(
 }
 
 interface CallCount {
+  readonly context: string;
   readonly parentKey: number;
   readonly childService: number;
   readonly childOperation: number;
-  /** Parent spans with at least one such child. */
-  parents: number;
+  /** Sum over traces of the share of runs that made the call. */
+  traceShares: number;
 }
 
-/** By parent operation and child operation. */
-function countCalls(table: SpanTable): Map<string, CallCount> {
-  const counts = new Map<string, CallCount>();
+interface CallCounts {
+  /** By context, then trace: runs of the operation. */
+  readonly runs: ReadonlyMap<string, ReadonlyMap<number, number>>;
+  /** By context and called operation. */
+  readonly calls: ReadonlyMap<string, CallCount>;
+}
+
+function countCalls(table: SpanTable): CallCounts {
+  const keyOf = (row: number): number => pairKey(table.service[row]!, table.operation[row]!);
+  const contexts: string[] = [];
+  const runs = new Map<string, Map<number, number>>();
+  for (let row = 0; row < table.count; row++) {
+    const parent = table.parent[row]!;
+    const context = `${parent === NO_ROW ? '' : keyOf(parent)} ${keyOf(row)}`;
+    contexts.push(context);
+    const byTrace = runs.get(context) ?? new Map<number, number>();
+    byTrace.set(table.trace[row]!, (byTrace.get(table.trace[row]!) ?? 0) + 1);
+    runs.set(context, byTrace);
+  }
+  const calls = new Map<string, CallCount>();
   const counted = new Set<string>();
   for (let row = 0; row < table.count; row++) {
     const parent = table.parent[row]!;
     if (parent === NO_ROW) continue;
-    const parentKey = pairKey(table.service[parent]!, table.operation[parent]!);
-    const childKey = pairKey(table.service[row]!, table.operation[row]!);
-    const id = `${parentKey} ${childKey}`;
-    const once = `${parent} ${childKey}`;
+    const context = contexts[parent]!;
+    const once = `${parent} ${keyOf(row)}`;
     if (counted.has(once)) continue;
     counted.add(once);
-    const known = counts.get(id);
-    if (known) known.parents++;
-    else {
-      counts.set(id, {
-        parentKey,
+    const id = `${context} ${keyOf(row)}`;
+    let call = calls.get(id);
+    if (call === undefined) {
+      call = {
+        context,
+        parentKey: keyOf(parent),
         childService: table.service[row]!,
         childOperation: table.operation[row]!,
-        parents: 1,
-      });
+        traceShares: 0,
+      };
+      calls.set(id, call);
     }
+    call.traceShares += 1 / (runs.get(context)?.get(table.trace[row]!) ?? 1);
   }
-  return counts;
+  return { runs, calls };
 }

@@ -40,6 +40,7 @@ interface Draft {
   readonly kind: CauseKind;
   readonly evidence: Map<string, EvidenceDraft>;
   isOwn: boolean;
+  readonly isSupport: boolean;
   /** Weight before anything was pooled into it. */
   readonly ownWeight: number;
   readonly pattern: SuspectPattern | undefined;
@@ -69,7 +70,7 @@ export function mergeSuspicions(suspicions: readonly Suspicion[]): Suspect[] {
     if (isReplaced(giver, taker)) absorbed.add(giver);
   }
   return drafts
-    .filter((draft) => !absorbed.has(draft))
+    .filter((draft) => !absorbed.has(draft) && !draft.isSupport)
     .map(toSuspect)
     .filter((suspect) => suspect.score > 0)
     .sort((a, b) => b.score - a.score || compareText(a.key, b.key));
@@ -99,6 +100,7 @@ function draftOf(first: Suspicion, rest: readonly Suspicion[]): Draft {
     kind: first.kind,
     evidence,
     isOwn: all.some((suspicion) => suspicion.isOwn),
+    isSupport: all.every((suspicion) => suspicion.isSupport === true),
     ownWeight: [...evidence.values()].reduce((sum, item) => sum + item.weight, 0),
     pattern: all.find((suspicion) => suspicion.pattern !== undefined)?.pattern,
     detail: Object.assign({}, ...all.map((suspicion) => suspicion.detail ?? {})),
@@ -121,6 +123,8 @@ function keyOf({ culprit, kind, rule }: Suspicion): string {
 }
 
 const SYMPTOMS: ReadonlySet<CauseKind> = new Set(['latency', 'error']);
+/** More requests slow a service down by its queue, which other evidence would show: it takes no symptoms. */
+const ALONE: ReadonlySet<CauseKind> = new Set(['traffic', 'telemetry']);
 const OUTSIDE: ReadonlySet<CauseKind> = new Set([
   'dependency',
   'database',
@@ -131,7 +135,8 @@ const OUTSIDE: ReadonlySet<CauseKind> = new Set([
 
 /** Whether what speaks for the giver speaks for the taker too. */
 function supports(giver: Draft, taker: Draft): boolean {
-  if (giver === taker || giver.rule !== undefined) return false;
+  if (giver === taker || giver.rule !== undefined || taker.isSupport) return false;
+  if (taker.rule === undefined && ALONE.has(taker.kind)) return false;
   if (!sharesService(giver, taker) || !agrees(giver.culprit.version, taker.culprit.version)) {
     return false;
   }

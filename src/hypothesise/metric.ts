@@ -39,8 +39,8 @@ const MEANINGS: readonly (readonly [RegExp, Meaning])[] = [
 ];
 
 const LLR_MIN = 3;
-/** Tails of real metrics are heavy: Student's t with few degrees of freedom. */
-const DEGREES_OF_FREEDOM = 4;
+/** Tails of real metrics are heavy: Student's t with few degrees of freedom; fewer for borrowed noise. */
+const FREEDOM = { own: 4, borrowed: 2 };
 /** Reference points from which a series knows its own noise, and peers from which they tell it. */
 const OWN_POINTS_MIN = 8;
 const PEERS_MIN = 5;
@@ -142,11 +142,14 @@ function suspectMoves(moves: readonly Move[], facts: Facts): Suspicion[] {
   const peerSigma = hasPeers ? robustSigmaOf(ratios, common) : UNKNOWN_SIGMA;
   const suspicions: Suspicion[] = [];
   for (const move of moves) {
-    const known = Number.isNaN(move.ownSigma) ? peerSigma : move.ownSigma;
-    const sigma = Math.max(known, SIGMA_MIN);
+    const hasOwn = !Number.isNaN(move.ownSigma);
+    // A count of few requests in one sample says nothing about load.
+    if (!hasOwn && move.meaning.kind === 'traffic') continue;
+    const sigma = Math.max(hasOwn ? move.ownSigma : peerSigma, SIGMA_MIN);
+    const freedom = hasOwn ? FREEDOM.own : FREEDOM.borrowed;
     const excess = Math.min(move.logRatio, move.logRatio - common);
     if (excess < LOG_RATIO_MIN || move.series.service === '') continue;
-    const llr = deviationLlr(excess / sigma, DEGREES_OF_FREEDOM) - Math.log(moves.length) / 2;
+    const llr = deviationLlr(excess / sigma, freedom) - Math.log(moves.length) / 2;
     if (llr >= LLR_MIN) suspicions.push(suspicionOf(move, llr, facts));
   }
   return suspicions;
@@ -157,10 +160,13 @@ function suspicionOf(move: Move, llr: number, facts: Facts): Suspicion {
   const { service, name } = series;
   const unit = series.unit === '' || series.unit === '1' ? '' : ` ${series.unit}`;
   const [now, before] = [`${threeDigits(move.now)}${unit}`, `${threeDigits(move.before)}${unit}`];
+  // Spans tell how slow a service is, how often it fails and is called, first-hand.
+  const isSupport = !meaning.isOwn && facts.servicesWithSpans.has(service);
   return {
     culprit: { service },
     kind: meaning.kind,
     isOwn: meaning.isOwn,
+    isSupport,
     detail: { metric: name },
     evidence: [
       {

@@ -26,6 +26,11 @@ export interface Suspicion {
    * may as well be passed on from something the culprit calls: its latency as a whole, its error log.
    */
   readonly isOwn: boolean;
+  /**
+   * True when it only backs what other evidence suspects: a latency gauge where spans tell the latency
+   * first-hand. Alone it makes no hypothesis.
+   */
+  readonly isSupport?: boolean;
   /** Which spans show it; absent: spans of the culprit's service. */
   readonly pattern?: SuspectPattern;
   readonly detail?: Readonly<Record<string, string>>;
