@@ -27,7 +27,8 @@ export class LocalDictionary {
 
   /**
    * Count, lengths, then all texts as one UTF-8 text. Lengths are in UTF-16 code units: one decode and one
-   * slice per string are several times faster than a decode per string, and unpaired surrogates keep their place.
+   * slice per string are several times faster than a decode per string. An unpaired surrogate (JSON can send one,
+   * UTF-8 cannot hold it) becomes U+FFFD, which is as long.
    */
   write(writer: ByteWriter): void {
     const lengths = Uint32Array.from(this.#texts, (text) => text.length);
