@@ -30,7 +30,8 @@ export function suspicionOf(
   const callees = rule.subject.blame === 'callee' ? calleeRows(own, scope.now) : [];
   const rows = callees.length > 0 ? callees : own;
   const { table } = scope.now.fields;
-  const main = dominantGroup(rows, table);
+  // The spans of a version lie inside each other: there, only own time tells which one it is.
+  const main = dominantGroup(rows, table, scope.variant ? table.selfUs : table.durationUs);
   const service = callees.length > 0 ? table.strings.text(table.service[main[0]!]!) : scope.service;
   const isOwn = service === scope.service;
   const reference = isOwn ? scope.reference : context.data.serviceScope(service).reference;
@@ -90,19 +91,23 @@ function calleeRows(rows: readonly number[], side: Side): readonly number[] {
   return service === 0 ? [] : callees.filter((row) => fields.table.service[row] === service);
 }
 
-/** Rows of the operation and target with most time of their own. Never empty: rows is not. */
-function dominantGroup(rows: readonly number[], table: SpanTable): readonly number[] {
-  const groups = new Map<string, { readonly rows: number[]; selfUs: number }>();
+/** Rows of the operation and target that hold most of the time. Never empty: rows is not. */
+function dominantGroup(
+  rows: readonly number[],
+  table: SpanTable,
+  timeUs = table.durationUs,
+): readonly number[] {
+  const groups = new Map<string, { readonly rows: number[]; timeUs: number }>();
   for (const row of rows) {
     const key = `${table.operation[row]} ${table.target[row]}`;
-    const group = groups.get(key) ?? { rows: [], selfUs: 0 };
+    const group = groups.get(key) ?? { rows: [], timeUs: 0 };
     groups.set(key, group);
     group.rows.push(row);
-    group.selfUs += table.selfUs[row]!;
+    group.timeUs += timeUs[row]!;
   }
-  let best: { readonly rows: number[]; selfUs: number } | undefined;
+  let best: { readonly rows: number[]; timeUs: number } | undefined;
   for (const group of groups.values()) {
-    if (best === undefined || group.selfUs > best.selfUs) best = group;
+    if (best === undefined || group.timeUs > best.timeUs) best = group;
   }
   return best?.rows ?? rows;
 }

@@ -47,19 +47,26 @@ function traceOf(fault: Fault, index: number): Call {
     around(4, index) + (fault === 'canary_slow' && isCanary ? around(700, index) : 0);
   const isTemplateError = fault === 'canary_slow' && isCanary && index % 3 === 0;
   const isLimited = chats.every(({ error }) => error !== undefined);
+  const render: Call = {
+    name: 'render.card',
+    service: BOT,
+    stage: 'render',
+    ms: renderMs,
+    anomalous: fault === 'canary_slow' && isCanary,
+    ...(isTemplateError && { error: 'TemplateError' }),
+  };
+  const send: Call = {
+    name: 'channel.send',
+    service: BOT,
+    kind: 'client',
+    stage: 'channel',
+    ms: around(20, index),
+  };
   const sequence: Call[] = [
     { name: 'intent.route', service: BOT, stage: 'intent', ms: around(12, index) },
     ...fact.calls,
-    ...(fact.giveUpMs === undefined ? chats : []),
-    {
-      name: 'render.card',
-      service: BOT,
-      stage: 'render',
-      ms: renderMs,
-      anomalous: fault === 'canary_slow' && isCanary,
-      ...(isTemplateError && { error: 'TemplateError' }),
-    },
-    { name: 'channel.send', service: BOT, kind: 'client', stage: 'channel', ms: around(20, index) },
+    // Nothing follows once the request was given up.
+    ...(fact.giveUpMs === undefined ? [...chats, render, send] : []),
   ];
   let at = 1;
   const calls = sequence.map((call) => {

@@ -55,7 +55,10 @@ async function runPlan(
       case 'http':
         return onlyWhileFresh(await runHttpProbe(spec, options), options);
       case 'prom':
-        return await runPromProbe(spec, { ...options, atUs: options.clustered.window.range.toUs });
+        return await runPromProbe(spec, {
+          ...options,
+          atUs: Math.min(options.atUs, options.clustered.window.range.toUs),
+        });
       case 'store':
         return runStoreProbe(spec.query, options.clustered);
     }
