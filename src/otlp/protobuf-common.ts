@@ -203,7 +203,7 @@ function readScope(reader: ProtobufReader, { ownerPosition, schemaUrl }: Envelop
   };
 }
 
-/** Reads a KeyValue into a column whose item began at `firstIndex`. Hot: scripts/fuzz-otlp.mjs --speed. */
+/** Reads a KeyValue into a column whose item began at `firstIndex`. Hot: `scripts/fuzz-otlp.mjs --speed`. */
 export function readAttribute(
   reader: ProtobufReader,
   into: AttributeColumns,

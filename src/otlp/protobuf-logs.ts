@@ -26,7 +26,7 @@ export function readProtobufLogs(reader: ProtobufReader, into: LogColumns): void
   readEnvelopes(reader, { signal: 'logs', readItem: () => readLogRecord(reader, into, draft) });
 }
 
-/** Hot: scripts/fuzz-otlp.mjs --speed. */
+/** Hot: `scripts/fuzz-otlp.mjs --speed`. */
 function readLogRecord(reader: ProtobufReader, into: LogColumns, draft: LogDraft): void {
   const { context } = reader;
   const outerEnd = reader.enter();

@@ -47,7 +47,7 @@ export function readProtobufTraces(reader: ProtobufReader, into: SpanColumns): v
   readEnvelopes(reader, { signal: 'traces', readItem: () => readSpan(reader, into, draft) });
 }
 
-/** Hot: scripts/fuzz-otlp.mjs --speed. */
+/** Hot: `scripts/fuzz-otlp.mjs --speed`. */
 function readSpan(reader: ProtobufReader, into: SpanColumns, draft: SpanDraft): void {
   const { context } = reader;
   const outerEnd = reader.enter();

@@ -1,7 +1,7 @@
 /**
  * Remembers where in a body a text stood and which id it got, so that the keys and values which every span
- * repeats cost one comparison of words instead of a hash over each byte. Measured on 512-span requests of
- * 379 B a span: see test/otlp/speed note in docs; the dictionary alone takes twice the time.
+ * repeats cost one comparison of words instead of a hash over each byte. Measured with
+ * `scripts/fuzz-otlp.mjs --speed`: 30 % more spans a second than the dictionary alone.
  */
 const SLOT_COUNT = 2048;
 
