@@ -407,6 +407,7 @@ export const ANSWERS = {
   rule: rule.extend({
     source: z.array(z.object({ title: z.string(), section: z.string().optional() })),
     appliesWhen: z.record(z.string(), z.unknown()),
+    subject: z.record(z.string(), z.unknown()),
     evidence: z.array(z.unknown()),
     contradictions: z.array(z.unknown()),
     effectOf: z.array(z.string()),

@@ -71,11 +71,13 @@ export function ruleSummaryJson(rule: Rule) {
 }
 
 export function ruleJson(rule: Rule) {
-  const { source, appliesWhen, evidence, contradictions, effectOf, probes, thresholds } = rule;
+  const { source, appliesWhen, subject, evidence, contradictions } = rule;
+  const { effectOf, probes, thresholds } = rule;
   return {
     ...ruleSummaryJson(rule),
     source,
     appliesWhen,
+    subject,
     evidence,
     contradictions,
     effectOf,

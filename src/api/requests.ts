@@ -113,9 +113,11 @@ export const QUERIES = {
 
 export const PARAMS = {
   none: z.strictObject({}),
-  /** A report id; in GET /reports/:id it may carry .json, .md, .html or .txt. */
+  /** A report id; in GET /reports/:id it may carry .json, .md, .html or .txt (.text). */
   report: z.strictObject({
-    id: z.string().regex(/^[A-Za-z0-9_-]{1,64}(\.(json|md|html|txt))?$/, 'must be a report id'),
+    id: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}(\.(json|md|html|txt|text))?$/, 'must be a report id'),
   }),
   trace: z.strictObject({ traceId: traceIdText }),
   endpoint: z.strictObject({ id: hexId(16).transform((text) => text.toLowerCase()) }),

@@ -212,10 +212,10 @@ export function languageOf(
   context: ApiContext,
 ): Language {
   if (asked !== undefined) return asked;
-  const preferred = http.request.headers['accept-language'];
-  if (preferred === undefined) return context.config.language;
-  const best = http.request.acceptsLanguages('zh', 'en');
-  return best === 'zh' || best === 'en' ? best : context.config.language;
+  // `*` accepts the first that is offered.
+  const { language } = context.config;
+  const best = http.request.acceptsLanguages(language, language === 'zh' ? 'en' : 'zh');
+  return best === 'zh' || best === 'en' ? best : language;
 }
 
 /** Where a report is shown. */

@@ -87,6 +87,8 @@ export const LIMITS = {
   analysisTimeoutMs: 180_000,
   /** Alerts of one webhook payload. */
   alertsPerWebhookMax: 1000,
+  /** Investigations that one alert may start: a repeated alert tries again when the run before failed. */
+  alertAttemptsMax: 3,
   /** Labels or annotations of one alert. */
   alertLabelsMax: 256,
   /** Characters of one label, annotation or URL of an alert. */

@@ -5,21 +5,23 @@ import type { Band } from './baseline.ts';
 import type { Cluster } from './cluster.ts';
 import type { Language } from './text.ts';
 
-/** A finite number, else null: JSON knows neither NaN nor infinity. */
-export function jsonNumber(value: number | undefined): number | null {
-  return value === undefined || !Number.isFinite(value) ? null : value;
+/**
+ * A finite number, divided by `perUnit` to turn µs into ms, else null: JSON knows neither NaN nor infinity. A
+ * stored report has null already where a number was not finite.
+ */
+export function jsonNumber(value: number | undefined | null, perUnit = 1): number | null {
+  return value === undefined || value === null || !Number.isFinite(value) ? null : value / perUnit;
 }
 
 export function rangeJson(range: TimeRange) {
   return { from: formatTime(range.fromUs), to: formatTime(range.toUs) };
 }
 
-/** `perUnit`: divides the numbers, to turn µs into ms. */
 export function bandJson(band: Band, perUnit = 1) {
   return {
-    expected: jsonNumber(band.expected / perUnit),
-    low: jsonNumber(band.low / perUnit),
-    high: jsonNumber(band.high / perUnit),
+    expected: jsonNumber(band.expected, perUnit),
+    low: jsonNumber(band.low, perUnit),
+    high: jsonNumber(band.high, perUnit),
   };
 }
 
@@ -52,8 +54,8 @@ export function clusterJson(cluster: Cluster) {
     })),
     exemplars: cluster.exemplars,
     firstSeen: formatTime(cluster.firstSeenUs),
-    selfMsP50: jsonNumber(cluster.selfUsP50 / US_PER_MS),
-    referenceSelfMsP50: jsonNumber(cluster.referenceSelfUsP50 / US_PER_MS),
+    selfMsP50: jsonNumber(cluster.selfUsP50, US_PER_MS),
+    referenceSelfMsP50: jsonNumber(cluster.referenceSelfUsP50, US_PER_MS),
   };
 }
 

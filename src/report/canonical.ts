@@ -1,4 +1,4 @@
-/** One text for equal values: keys sorted, no spaces. NaN and infinities, which JSON lacks, keep their names. */
+/** One text for equal values: keys sorted, no spaces. What JSON lacks (NaN, infinities) is null, as it is after storing. */
 
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
@@ -9,6 +9,5 @@ export function canonicalJson(value: unknown): string {
       .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`);
     return `{${members.join(',')}}`;
   }
-  if (typeof value === 'number' && !Number.isFinite(value)) return `"${value}"`;
   return JSON.stringify(value) ?? 'null';
 }

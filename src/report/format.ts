@@ -17,7 +17,7 @@ export function shortNumber(value: number | undefined): string {
   return String(rounded);
 }
 
-/** 850 µs · 12.3 ms · 8.2 s · 2 min 17 s. */
+/** 850 µs · 12.3 ms · 8.2 s · 2 min 17 s; a dash for what is not known. */
 export function duration(us: number): string {
   if (!Number.isFinite(us)) return '–';
   if (us < US_PER_MS) return `${Math.round(us)} µs`;

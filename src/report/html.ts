@@ -5,7 +5,7 @@
 import { html, renderPage, type SafeHtml, safeHref } from '../base/page.ts';
 import type { Report } from '../model/report.ts';
 import type { Language } from '../model/text.ts';
-import { dateTime, durationOfMs, percent, timeOfDay } from './format.ts';
+import { dateTime, duration, durationOfMs, percent, timeOfDay } from './format.ts';
 import type { PageContext } from './html-context.ts';
 import { hypothesisHtml } from './html-hypothesis.ts';
 import { propagationSvg, shareBar } from './html-svg.ts';
@@ -176,21 +176,20 @@ function clusterRow(
     (contrast) =>
       html`<li><code>${Object.entries(contrast.attributes)
         .map(([key, value]) => `${key}=${value}`)
-        .join(' ')}</code> ×${contrast.lift.toFixed(1)} · ${percent(contrast.coverage)}</li>`,
+        .join(
+          ' ',
+        )}</code> ×${Number.isFinite(contrast.lift) ? contrast.lift.toFixed(1) : '∞'} · ${percent(contrast.coverage)}</li>`,
   );
   const exemplars = cluster.exemplars.map(
     (traceId) =>
       html` ${linkTo(`/api/v1/traces/${encodeURIComponent(traceId)}?${around}`, html`<code>${traceId.slice(0, 8)}</code>`)}`,
   );
-  const reference = Number.isNaN(cluster.referenceSelfUsP50)
-    ? '–'
-    : durationOfMs(cluster.referenceSelfUsP50 / 1000);
   return html`<tr id="${cluster.clusterId}"><td class="nowrap">${cluster.clusterId}</td><td class="nowrap">${shareBar(cluster.share)} ${percent(cluster.share)}</td>
 <td class="number">${cluster.count}</td>
 <td class="statement"><span class="badge">${words.clusterKinds[cluster.kind]}</span> <code>${clusterLabel(cluster)}</code>
 ${contrasts.length > 0 ? html`<h4>${labels.contrast}</h4><ul class="small">${contrasts}</ul>` : undefined}
 ${exemplars.length > 0 ? html`<p class="small soft">${labels.exemplars}${exemplars}</p>` : undefined}</td>
-<td class="nowrap">${timeOfDay(cluster.firstSeenUs)}</td><td class="nowrap">${durationOfMs(cluster.selfUsP50 / 1000)} (${reference})</td></tr>`;
+<td class="nowrap">${timeOfDay(cluster.firstSeenUs)}</td><td class="nowrap">${duration(cluster.selfUsP50)} (${duration(cluster.referenceSelfUsP50)})</td></tr>`;
 }
 
 function verifyHtml(report: Report, context: PageContext): SafeHtml {

@@ -99,29 +99,49 @@ function acceptAlerts(batch: AlertBatch, context: ApiContext): readonly ReportRe
   };
   const fresh: { readonly alert: Alert; readonly key: string }[] = [];
   for (const alert of batch.alerts) {
-    const key = alertKeyOf(batch.groupKey, alert);
-    const known = backend.state.findAlert(key);
-    if (known) {
-      refer(known.reportId, statusOf(known.reportId, context));
-      if (alert.status === 'resolved' && !known.isResolved) backend.state.resolveAlert(key, nowUs);
+    const claim = findClaim(alertKeyOf(batch.groupKey, alert), context);
+    if (claim.reportId !== undefined) {
+      refer(claim.reportId, statusOf(claim.reportId, context));
+      if (alert.status === 'resolved') backend.state.resolveAlert(claim.key, nowUs);
     } else if (alert.status === 'firing') {
-      fresh.push({ alert, key });
+      fresh.push({ alert, key: claim.key });
     }
   }
   if (fresh.length > 0) {
     const alerts = fresh.map(({ alert }) => alert);
+    const keys = fresh.map(({ key }) => key);
     const { reportId } = backend.startInvestigation(
       {
         trigger: { kind: 'alertmanager', alerts },
         ...windowOfAlerts(alerts, { nowUs, windowMinutes: config.windowMinutes }),
         scope: scopeOfAlerts(alerts),
       },
-      fresh.map(({ key }) => key),
+      keys,
     );
-    for (const { key } of fresh) backend.state.claimAlert(key, reportId, nowUs);
+    for (const key of keys) backend.state.claimAlert(key, reportId, nowUs);
     refer(reportId, 'running');
   }
   return [...references.values()];
+}
+
+/**
+ * The claim of an alert, or the key under which to claim it. A claim whose run failed (or died with the process)
+ * leaves room for another attempt, so that a repeated alert is not lost; the attempts are bounded.
+ */
+function findClaim(
+  alertKey: string,
+  context: ApiContext,
+): { readonly key: string; readonly reportId?: string } {
+  let key = alertKey;
+  for (let attempt = 1; ; attempt++) {
+    const known = context.backend.state.findAlert(key);
+    if (!known) return { key };
+    const isOver = known.isResolved || attempt === LIMITS.alertAttemptsMax;
+    if (isOver || statusOf(known.reportId, context) !== 'failed') {
+      return { key, reportId: known.reportId };
+    }
+    key = `${alertKey}.${attempt}`;
+  }
 }
 
 function statusOf(reportId: string, { backend }: ApiContext): string {

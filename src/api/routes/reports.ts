@@ -177,6 +177,7 @@ const FORMATS: Readonly<Record<string, ReportFormat>> = {
   md: 'md',
   html: 'html',
   txt: 'text',
+  text: 'text',
 };
 
 function splitId(id: string): { readonly reportId: string; readonly suffix: string } {
