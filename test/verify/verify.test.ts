@@ -1,0 +1,326 @@
+import { describe, expect, it } from 'vitest';
+import { LIMITS } from '../../src/base/limits.ts';
+import type {
+  Evidence,
+  EvidenceSource,
+  Hypothesis,
+  ProbeKind,
+  ProbeOutcome,
+  ProbePlan,
+  ProbeSpec,
+} from '../../src/model/hypothesis.ts';
+import type { ProbeRunner } from '../../src/plugin/probes/probes.ts';
+import { type Verified, verify } from '../../src/verify/verify.ts';
+import { sceneOf } from '../rulebook/scene.ts';
+
+type Outcomes = readonly (readonly [kind: ProbeKind, outcome: ProbeOutcome])[];
+
+interface Suspect {
+  readonly sources?: readonly EvidenceSource[];
+  readonly weight?: number;
+  readonly posterior?: number;
+  readonly effectOf?: string;
+  readonly probes?: Outcomes;
+}
+
+const TEXT = { zh: '', en: '' };
+
+/** The outcome that the fake runner gives stands in the plan's target. */
+function planOf(probeId: string, kind: ProbeKind, outcome: ProbeOutcome): ProbePlan {
+  const specs: Record<ProbeKind, ProbeSpec> = {
+    http: { kind: 'http', service: 'bot', path: `/${probeId}`, confirm: '$.a' },
+    prom: { kind: 'prom', query: probeId, confirm: 'value > 0' },
+    store: { kind: 'store', query: { kind: 'cohort', suspect: { service: probeId } } },
+  };
+  return { probeId, kind, target: outcome, expectation: TEXT, spec: specs[kind], rerun: '' };
+}
+
+function hypothesesOf(suspects: readonly Suspect[]): readonly Hypothesis[] {
+  return suspects.map((suspect, index) => {
+    const id = `h${index + 1}`;
+    const { sources = ['trace', 'log', 'metric'], weight = 2, effectOf } = suspect;
+    const evidence = sources.map(
+      (source): Evidence => ({
+        evidenceId: `${id}.${source}`,
+        source,
+        direction: 'for',
+        statement: TEXT,
+        n: 10,
+        weight,
+      }),
+    );
+    return {
+      hypothesisId: id,
+      culprit: { service: 'bot' },
+      kind: 'pool',
+      statement: TEXT,
+      score: weight * sources.length,
+      posterior: suspect.posterior ?? 0.8 / suspects.length,
+      evidence,
+      predictions: [],
+      probePlans: (suspect.probes ?? []).map(([kind, outcome], at) =>
+        planOf(`${id}p${at}`, kind, outcome),
+      ),
+      ...(effectOf && { effectOf }),
+    };
+  });
+}
+
+const runner: ProbeRunner = {
+  run: async (plan) => ({
+    plan,
+    outcome: plan.target as ProbeOutcome,
+    observed: TEXT,
+    ranAtUs: 1,
+    durationMs: 1,
+  }),
+};
+
+function check(
+  hypotheses: readonly Hypothesis[],
+  more: Partial<Parameters<typeof verify>[1]> = {},
+): Promise<Verified> {
+  return verify(hypotheses, {
+    clustered: sceneOf({ window: { traces: [] } }),
+    runner,
+    clock: { nowUs: () => 1 },
+    signal: new AbortController().signal,
+    ...more,
+  });
+}
+
+describe('verdict of a hypothesis', () => {
+  const three: readonly EvidenceSource[] = ['trace', 'log', 'metric'];
+  const two: readonly EvidenceSource[] = ['trace', 'log'];
+  it.each<
+    readonly [
+      caption: string,
+      sources: readonly EvidenceSource[],
+      probes: Outcomes,
+      verdict: string,
+    ]
+  >([
+    ['live confirms', ['trace'], [['http', 'confirm']], 'confirmed'],
+    ['Prometheus confirms', ['trace'], [['prom', 'confirm']], 'confirmed'],
+    [
+      'live confirms, cohort is inconclusive',
+      two,
+      [
+        ['http', 'confirm'],
+        ['store', 'inconclusive'],
+      ],
+      'confirmed',
+    ],
+    ['cohort confirms, three kinds', three, [['store', 'confirm']], 'confirmed'],
+    ['cohort confirms, two kinds', two, [['store', 'confirm']], 'likely'],
+    [
+      'all inconclusive, three kinds',
+      three,
+      [
+        ['http', 'inconclusive'],
+        ['store', 'inconclusive'],
+      ],
+      'likely',
+    ],
+    ['no probe, one kind', ['trace'], [], 'unverified'],
+    ['inconclusive, one kind', ['trace'], [['http', 'inconclusive']], 'unverified'],
+    ['live refutes', three, [['http', 'refute']], 'refuted'],
+    [
+      'live refutes, cohort confirms',
+      three,
+      [
+        ['http', 'refute'],
+        ['store', 'confirm'],
+      ],
+      'refuted',
+    ],
+    ['cohort refutes', three, [['store', 'refute']], 'refuted'],
+    [
+      'live probes contradict each other',
+      three,
+      [
+        ['http', 'confirm'],
+        ['prom', 'refute'],
+      ],
+      'unverified',
+    ],
+    [
+      'live confirms, cohort refutes',
+      three,
+      [
+        ['http', 'confirm'],
+        ['store', 'refute'],
+      ],
+      'unverified',
+    ],
+  ])('%s', async (_caption, sources, probes, verdict) => {
+    const { hypotheses } = await check(hypothesesOf([{ sources, probes }]));
+    expect(hypotheses[0]?.verdict).toBe(verdict);
+  });
+});
+
+describe('verify()', () => {
+  it('a confirming live probe adds a kind of evidence', async () => {
+    const { hypotheses, consensus, verdict, rootCause } = await check(
+      hypothesesOf([{ sources: ['trace', 'log'], probes: [['http', 'confirm']] }]),
+    );
+    expect(consensus).toEqual({ sources: ['trace', 'log', 'state'], decision: 'automatic' });
+    expect(hypotheses[0]?.evidence.at(-1)).toMatchObject({
+      source: 'state',
+      direction: 'for',
+      weight: 3,
+    });
+    expect(hypotheses[0]?.score).toBe(7);
+    expect({ verdict, rootCause }).toEqual({ verdict: 'confirmed', rootCause: 'h1' });
+  });
+
+  it.each<readonly [sources: readonly EvidenceSource[], decision: string]>([
+    [['trace', 'log', 'metric'], 'automatic'],
+    [['trace', 'log'], 'probable'],
+    [['trace'], 'human review'],
+    [['trace', 'trace', 'trace'], 'human review'],
+  ])('%j → %s', async (sources, decision) => {
+    expect((await check(hypothesesOf([{ sources }]))).consensus.decision).toBe(decision);
+  });
+
+  it('refuted hypotheses sink and stay listed', async () => {
+    const { hypotheses, rootCause } = await check(
+      hypothesesOf([
+        { posterior: 0.7, probes: [['http', 'refute']] },
+        { posterior: 0.2, probes: [['http', 'confirm']] },
+      ]),
+    );
+    expect(hypotheses.map(({ hypothesisId, verdict }) => `${hypothesisId} ${verdict}`)).toEqual([
+      'h2 confirmed',
+      'h1 refuted',
+    ]);
+    expect(rootCause).toBe('h2');
+  });
+
+  it('an effect is no root cause, even when a live probe confirms it', async () => {
+    const { hypotheses, rootCause } = await check(
+      hypothesesOf([
+        { posterior: 0.6, effectOf: 'h2', probes: [['http', 'confirm']] },
+        { posterior: 0.3, probes: [['store', 'confirm']] },
+      ]),
+    );
+    expect(hypotheses.map(({ hypothesisId }) => hypothesisId)).toEqual(['h2', 'h1']);
+    expect(rootCause).toBe('h2');
+  });
+
+  it('an effect whose cause was refuted is a suspect again', async () => {
+    const { rootCause } = await check(
+      hypothesesOf([
+        { posterior: 0.5, probes: [['http', 'refute']] },
+        { posterior: 0.3, effectOf: 'h1', probes: [['http', 'confirm']] },
+      ]),
+    );
+    expect(rootCause).toBe('h2');
+  });
+
+  it.each<readonly [caption: string, suspects: readonly Suspect[]]>([
+    ['nothing suspected', []],
+    ['all refuted', [{ probes: [['http', 'refute']] }]],
+    ['nothing decisive', [{ sources: ['trace'], weight: 0.5 }]],
+    ['two alike', [{ posterior: 0.42 }, { posterior: 0.4 }]],
+    [
+      'two alike, both confirmed by cohort',
+      [
+        { posterior: 0.42, probes: [['store', 'confirm']] },
+        { posterior: 0.4, probes: [['store', 'confirm']] },
+      ],
+    ],
+  ])('abstains: %s', async (_caption, suspects) => {
+    const { verdict, rootCause, confidence, hypotheses } = await check(hypothesesOf(suspects));
+    expect({ verdict, rootCause }).toEqual({ verdict: 'abstained', rootCause: undefined });
+    expect(confidence).toBeLessThanOrEqual(0.1);
+    expect(hypotheses).toHaveLength(suspects.length);
+  });
+
+  it('two alike are told apart by the better check', async () => {
+    const { rootCause, verdict } = await check(
+      hypothesesOf([
+        { posterior: 0.42, probes: [['store', 'confirm']] },
+        { posterior: 0.38, probes: [['http', 'confirm']] },
+      ]),
+    );
+    expect({ rootCause, verdict }).toEqual({ rootCause: 'h2', verdict: 'confirmed' });
+  });
+
+  it('confidence is bounded by the strongest check and by the kinds of evidence', async () => {
+    const most = async (probes: Outcomes, sources?: readonly EvidenceSource[]) =>
+      (await check(hypothesesOf([{ posterior: 0.9999, probes, ...(sources && { sources }) }])))
+        .confidence;
+    const all: readonly EvidenceSource[] = ['trace', 'log', 'metric', 'change'];
+    expect(await most([], all)).toBe(0.5);
+    expect(await most([['http', 'inconclusive']], all)).toBe(0.5);
+    expect(await most([['store', 'confirm']], all)).toBe(0.85);
+    expect(await most([['http', 'confirm']], all)).toBeCloseTo(0.909, 2); // 5 kinds: 5 / 5.5
+    expect(await most([], ['trace'])).toBe(0.4);
+  });
+
+  it('belief is Bayes with the weight of the probes', async () => {
+    const { hypotheses } = await check(
+      hypothesesOf([{ posterior: 0.5, probes: [['http', 'confirm']] }, { posterior: 0.3 }]),
+    );
+    const share = 0.5 * Math.exp(3);
+    expect(hypotheses[0]?.posterior).toBeCloseTo(share / (share + 0.3 + 0.2), 10);
+    expect(hypotheses[1]?.posterior).toBeCloseTo(0.3 / (share + 0.3 + 0.2), 10);
+  });
+
+  it('verifying again replaces what the first run found', async () => {
+    const first = await check(
+      hypothesesOf([{ posterior: 0.5, probes: [['http', 'confirm']] }, { posterior: 0.3 }]),
+    );
+    const again = await check(first.hypotheses);
+    expect(again.hypotheses.map(({ evidence }) => evidence)).toEqual(
+      first.hypotheses.map(({ evidence }) => evidence),
+    );
+    expect(again.hypotheses[0]?.score).toBe(first.hypotheses[0]?.score);
+    expect(again.hypotheses[0]?.posterior).toBeCloseTo(first.hypotheses[0]?.posterior ?? 0, 10);
+    expect(again.confidence).toBe(first.confidence);
+  });
+
+  it('asks each question once, a bounded number of them, a few at a time, and tells as it goes', async () => {
+    let running = 0;
+    let mostRunning = 0;
+    const asked: string[] = [];
+    const counting: ProbeRunner = {
+      run: async (plan, context) => {
+        mostRunning = Math.max(mostRunning, ++running);
+        asked.push(plan.probeId);
+        await new Promise(setImmediate);
+        running--;
+        return runner.run(plan, context);
+      },
+    };
+    const probes = Array.from({ length: 5 }, () => ['http', 'confirm'] as const);
+    const hypotheses = hypothesesOf(Array.from({ length: 12 }, () => ({ probes })));
+    const shared = planOf('shared', 'http', 'confirm');
+    const withShared = hypotheses.map((one) => ({
+      ...one,
+      probePlans: [shared, shared, ...one.probePlans],
+    }));
+    const told: string[] = [];
+    const { hypotheses: verified } = await check(withShared, {
+      runner: counting,
+      onProgress: ({ hypothesisId, probeRun }) =>
+        told.push(`${hypothesisId} ${probeRun.plan.probeId}`),
+    });
+    expect(asked.filter((id) => id === 'shared')).toHaveLength(1);
+    expect(told).toHaveLength(LIMITS.probesPerReportMax);
+    expect(mostRunning).toBeLessThanOrEqual(LIMITS.probesConcurrentMax);
+    for (const { probes: runs } of verified) {
+      expect(runs.filter(({ plan }) => plan.probeId === 'shared')).toHaveLength(1);
+    }
+  });
+
+  it('is deterministic for equal input', async () => {
+    const suspects: readonly Suspect[] = [
+      { probes: [['http', 'confirm']] },
+      { probes: [['store', 'confirm']] },
+      {},
+    ];
+    expect(await check(hypothesesOf(suspects))).toEqual(await check(hypothesesOf(suspects)));
+  });
+});
