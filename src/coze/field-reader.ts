@@ -87,11 +87,11 @@ export class FieldReader {
     for (let index = 0; index < candidates.length; index++) {
       const candidate = candidates[index]!;
       if ((candidate.places & place) === 0) continue;
-      const from = candidate.isHeader && source === SOURCE.span ? SOURCE.header : source;
-      if (candidate.condition !== undefined) {
-        this.#deferred.push({ candidate, source: from, type, value });
+      if (candidate.isHeader) this.#offerHeader(candidate, type, value);
+      else if (candidate.condition !== undefined) {
+        this.#deferred.push({ candidate, source, type, value });
       } else {
-        this.#offerOne(candidate, from, type, value);
+        this.#offerOne(candidate, source, type, value);
       }
     }
   }
@@ -157,6 +157,12 @@ export class FieldReader {
       this.#canonicalKeys[field] = key;
     }
     return key;
+  }
+
+  /** A captured header is a list of text, of which the first counts. */
+  #offerHeader(candidate: Candidate, type: number, value: number): void {
+    if (!this.reader.read('text', type, value)) return;
+    this.#offerOne(candidate, SOURCE.header, VALUE_TYPE.string, this.reader.value);
   }
 
   #offerOne(candidate: Candidate, source: Source, type: number, value: number): void {
