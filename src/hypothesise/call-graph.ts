@@ -1,7 +1,7 @@
 /**
- * Channel "where the time goes": own time above the reference, for each operation of a service, for each
- * thing that services call without seeing inside it, and for the way between two services. Time a span
- * spends waiting for a child is the child's, so callers of a slow service are not suspected here.
+ * Channel "where the time goes": own time above the reference, for each operation of a service and for each
+ * thing that services call without seeing inside it. Time a span spends waiting for a child is the child's,
+ * so callers of a slow service are not suspected here. The way to another service is src/hypothesise/network.ts.
  */
 import type { SuspectPattern } from '../model/hypothesis.ts';
 import type { Facts, OperationFact } from './facts.ts';
@@ -35,7 +35,6 @@ export function suspectOwnTime(facts: Facts): Suspicion[] {
       facts,
     ),
     ...suspectDependencies(grown.filter(isOutside), facts),
-    ...suspectNetwork(grown.filter(isPath), facts),
   ];
 }
 
@@ -58,7 +57,7 @@ function suspectServices(grown: readonly OperationFact[], facts: Facts): Suspici
         culprit: { service },
         kind: 'latency',
         isOwn: true,
-        evidence: [ownTimeEvidence(operations, { facts, place: { zh: service, en: service } })],
+        evidence: [ownTimeEvidence(operations, { facts, place: service })],
         pattern: { service, ...durationBound(top) },
       });
       continue;
@@ -69,7 +68,7 @@ function suspectServices(grown: readonly OperationFact[], facts: Facts): Suspici
         culprit: { service, operation: fact.operation },
         kind: 'latency',
         isOwn: true,
-        evidence: [ownTimeEvidence([fact], { facts, place: { zh: name, en: name } })],
+        evidence: [ownTimeEvidence([fact], { facts, place: name })],
         pattern: { service, operation: fact.operation, ...durationBound(fact) },
       });
     }
@@ -94,7 +93,7 @@ function suspectDependencies(grown: readonly OperationFact[], facts: Facts): Sus
       kind: top.infra === 'db' ? 'database' : 'dependency',
       isOwn: true,
       services,
-      evidence: [ownTimeEvidence(operations, { facts, place: { zh: target, en: target } })],
+      evidence: [ownTimeEvidence(operations, { facts, place: target })],
       pattern,
       ...(services.length > 1 ? { detail: { callers: services.join(', ') } } : {}),
     });
@@ -102,47 +101,9 @@ function suspectDependencies(grown: readonly OperationFact[], facts: Facts): Sus
   return suspicions;
 }
 
-/**
- * Time between a client span and the server span it holds. A bad edge belongs to the end more of whose
- * edges are bad: a service with a slow link is slow to reach for all its callers and to all its callees.
- */
-function suspectNetwork(grown: readonly OperationFact[], facts: Facts): Suspicion[] {
-  const paths = facts.operations.filter((fact) => fact.isClient && fact.callee !== undefined);
-  const badShare = (service: string): number => {
-    const touching = (fact: OperationFact) => fact.service === service || fact.callee === service;
-    const all = new Set(paths.filter(touching).map(edgeOf));
-    return all.size === 0 ? 0 : new Set(grown.filter(touching).map(edgeOf)).size / all.size;
-  };
-  const blamed = (fact: OperationFact): string => {
-    const callee = fact.callee ?? fact.service;
-    return badShare(fact.service) > badShare(callee) ? fact.service : callee;
-  };
-  const suspicions: Suspicion[] = [];
-  for (const [service, operations] of groupBy(grown, blamed)) {
-    const top = operations.reduce((a, b) => (b.excessUs > a.excessUs ? b : a));
-    const place = {
-      zh: `${top.service} 到 ${top.callee ?? ''} 的路上`,
-      en: `the way from ${top.service} to ${top.callee ?? ''}`,
-    };
-    suspicions.push({
-      culprit: { service },
-      kind: 'network',
-      isOwn: true,
-      evidence: [ownTimeEvidence(operations, { facts, place })],
-      pattern: { service: top.service, operation: top.operation, ...durationBound(top) },
-      detail: { from: top.service, to: top.callee ?? '' },
-    });
-  }
-  return suspicions;
-}
-
-function edgeOf(fact: OperationFact): string {
-  return `${fact.service}\0${fact.callee ?? ''}`;
-}
-
 function ownTimeEvidence(
   operations: readonly OperationFact[],
-  context: { readonly facts: Facts; readonly place: { readonly zh: string; readonly en: string } },
+  context: { readonly facts: Facts; readonly place: string },
 ): EvidenceDraft {
   const { facts, place } = context;
   const top = operations.reduce((a, b) => (b.excessUs > a.excessUs ? b : a));
@@ -159,8 +120,8 @@ function ownTimeEvidence(
     source: 'trace',
     direction: 'for',
     statement: text(
-      `${place.zh} 占异常请求多出时间的 ${formatPercent(explained)}：平均每个多 ${formatUs(meanUs)}（正常时自身耗时中位数 ${normal}）`,
-      `${place.en} holds ${formatPercent(explained)} of the extra time of bad requests: ${formatUs(meanUs)} more each on average (own time is ${normal} normally)`,
+      `${place} 占异常请求多出时间的 ${formatPercent(explained)}：平均每个多 ${formatUs(meanUs)}（正常时自身耗时中位数 ${normal}）`,
+      `${place} holds ${formatPercent(explained)} of the extra time of bad requests: ${formatUs(meanUs)} more each on average (own time is ${normal} normally)`,
     ),
     value: top.selfUsP50Reference + meanUs,
     expected: top.selfUsP50Reference,

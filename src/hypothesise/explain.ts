@@ -9,6 +9,8 @@ import { compareText, type EvidenceDraft, text } from './suspicion.ts';
 /** A cause must itself be credible: at least this score, and this share of its effect's. */
 const CAUSE_SCORE_MIN = 2;
 const CAUSE_SHARE_MIN = 0.3;
+/** What it costs a suspect to have no connection with the service that was asked about. */
+const ASIDE_SHARE = 0.8;
 /** What an explanation leaves of an effect's score. */
 const LEFT_SHARE = 0.1;
 
@@ -27,7 +29,7 @@ export function explainAway(suspects: readonly Suspect[], facts: Facts): RankedS
   }
   const ranked = suspects.map((suspect): RankedSuspect => {
     const cause = rootCauseOf(suspect, causeOf);
-    if (cause === undefined) return suspect;
+    if (cause === undefined) return asideOf(suspect, { facts, reach });
     const evidence = [...suspect.evidence, explanation(suspect, cause)];
     const score = evidence.reduce((sum, item) => sum + item.weight, 0);
     return { ...suspect, evidence, score, effectOf: cause.key };
@@ -38,6 +40,35 @@ export function explainAway(suspects: readonly Suspect[], facts: Facts): RankedS
       b.score - a.score ||
       compareText(a.key, b.key),
   );
+}
+
+/** A suspect that no chain of calls joins with the service that was asked about, its calls being known. */
+function asideOf(
+  suspect: Suspect,
+  { facts, reach }: { readonly facts: Facts; readonly reach: Reach },
+): Suspect {
+  const { service: asked } = facts.clustered.request.scope;
+  if (asked === undefined || !facts.calleesOf.has(asked)) return suspect;
+  const isJoined = [...suspect.services].some(
+    (service) => service === asked || reach.leads(asked, service) || reach.leads(service, asked),
+  );
+  return isJoined ? suspect : setAside(suspect, asked);
+}
+
+function setAside(suspect: Suspect, asked: string): Suspect {
+  const { service } = suspect.culprit;
+  const against: EvidenceDraft = {
+    source: 'trace',
+    direction: 'against',
+    statement: text(
+      `${asked} 与 ${service} 之间没有调用关系`,
+      `No calls lead from ${asked} to ${service} or back`,
+    ),
+    n: 1,
+    weight: -ASIDE_SHARE * suspect.score,
+  };
+  const evidence = [...suspect.evidence, against];
+  return { ...suspect, evidence, score: suspect.score + against.weight };
 }
 
 interface Reach {

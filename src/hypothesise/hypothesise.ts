@@ -19,6 +19,7 @@ import { suspectFailures } from './failure.ts';
 import { suspectLogs } from './log.ts';
 import { mergeSuspicions } from './merge.ts';
 import { suspectMetrics } from './metric.ts';
+import { suspectNetwork } from './network.ts';
 import { planProbes, predict } from './plan.ts';
 import { suspectByRules } from './rule.ts';
 import { type Suspicion, text } from './suspicion.ts';
@@ -37,6 +38,7 @@ export function hypothesise(
   const facts = gatherFacts(clustered);
   const suspicions = [
     ...suspectOwnTime(facts),
+    ...suspectNetwork(facts),
     ...suspectFailures(facts),
     ...suspectContrasts(facts),
     ...suspectLogs(facts),

@@ -22,7 +22,7 @@ const SEVERITY_ERROR = 17;
 const LLR_MIN = 3;
 /** Templates of one service that may speak; the strongest. */
 const TEMPLATES_PER_SERVICE = 3;
-const WEIGHT_MAX = { error: 6, warn: 4, other: 2 };
+const WEIGHT_MAX = { error: 6, warn: 4, other: 1 };
 
 interface TemplateCount {
   readonly service: string;

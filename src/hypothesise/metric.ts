@@ -33,14 +33,14 @@ const MEANINGS: readonly (readonly [RegExp, Meaning])[] = [
   [/throttl.*cpu|cpu|event_?loop/, { kind: 'cpu', isOwn: true, weightMax: 6 }],
   [/pool|pending|connections?([._]|$)|wait_time/, { kind: 'pool', isOwn: true, weightMax: 5 }],
   [/memory|heap|rss|(^|[._])gc([._]|$)/, { kind: 'memory', isOwn: true, weightMax: 5 }],
-  [/latency|duration|response_?time/, { kind: 'latency', isOwn: false, weightMax: 5 }],
+  [/latency|duration|response_?time/, { kind: 'latency', isOwn: false, weightMax: 4 }],
   [/queue|backlog|lag([._]|$)/, { kind: 'latency', isOwn: false, weightMax: 3 }],
   [/requests?([._]|$)|throughput|workload/, { kind: 'traffic', isOwn: false, weightMax: 4 }],
 ];
 
 const LLR_MIN = 3;
-/** Tails of real metrics are heavy: Student's t with few degrees of freedom; fewer for borrowed noise. */
-const FREEDOM = { own: 4, borrowed: 2 };
+/** Tails of real metrics are heavy: Student's t with few degrees of freedom; fewer when the noise is a guess. */
+const FREEDOM = { known: 4, guessed: 2 };
 /** Reference points from which a series knows its own noise, and peers from which they tell it. */
 const OWN_POINTS_MIN = 8;
 const PEERS_MIN = 5;
@@ -86,19 +86,20 @@ function meaningOf(name: string): Meaning | undefined {
 /** Added to both sides of a ratio so that growth from nearly nothing to little stays little. */
 function softZeroByName(series: readonly SeriesWindow[]): Map<string, number> {
   const levels = new Map<string, number[]>();
-  for (const { name, values } of series) {
+  for (const one of series) {
+    const { name, values } = one;
     const meaning = meaningOf(name);
     if (values.length === 0 || meaning === undefined) continue;
-    const level = medianOf(values.map((value) => badness(value, meaning, values)));
+    const level = medianOf(values.map((value) => badness(value, one, meaning)));
     if (level !== 0) levels.set(name, [...(levels.get(name) ?? []), Math.abs(level)]);
   }
   return new Map([...levels].map(([name, list]) => [name, 0.05 * medianOf(list)]));
 }
 
-/** A success ratio is turned round, so that up is bad for every metric; full is 1 or 100. */
-function badness(value: number, meaning: Meaning, all: Float64Array): number {
+/** A success ratio is turned round, so that up is bad for every metric. */
+function badness(value: number, series: SeriesWindow, meaning: Meaning): number {
   if (meaning.isSuccess !== true) return value;
-  const full = all.some((other) => other > 1) ? 100 : 1;
+  const full = series.unit === '%' ? 100 : 1;
   // One hundredth of full is the least that counts: from 0 to 0.1 % failures is no explosion.
   return Math.max(0, full - value) + full / 100;
 }
@@ -113,8 +114,9 @@ function moveOf(
   const values = finite(series.values);
   const earlierValues = finite(earlier.values);
   if (values.length === 0 || earlierValues.length === 0) return undefined;
-  const isBadScale = (list: Float64Array) => list.map((value) => badness(value, meaning, list));
-  const [now, before] = [isBadScale(values), isBadScale(earlierValues)];
+  const toBadness = (list: Float64Array) => list.map((value) => badness(value, series, meaning));
+  const now = toBadness(values);
+  const before = toBadness(earlierValues);
   if (now.some((value) => value < 0) || before.some((value) => value < 0)) return undefined;
   const center = medianOf(before);
   const soft = Math.max(softZero, 1e-9);
@@ -146,7 +148,8 @@ function suspectMoves(moves: readonly Move[], facts: Facts): Suspicion[] {
     // A count of few requests in one sample says nothing about load.
     if (!hasOwn && move.meaning.kind === 'traffic') continue;
     const sigma = Math.max(hasOwn ? move.ownSigma : peerSigma, SIGMA_MIN);
-    const freedom = hasOwn ? FREEDOM.own : FREEDOM.borrowed;
+    // How busy a process is, its peers tell well; how slow, they tell badly: a few slow calls are enough.
+    const freedom = hasOwn || move.meaning.isOwn ? FREEDOM.known : FREEDOM.guessed;
     const excess = Math.min(move.logRatio, move.logRatio - common);
     if (excess < LOG_RATIO_MIN || move.series.service === '') continue;
     const llr = deviationLlr(excess / sigma, freedom) - Math.log(moves.length) / 2;
