@@ -97,38 +97,42 @@ function pushAttributes(list: AttributeColumns, strings: StringDictionary, rando
   }
 }
 
-/** Every type of value, edges included. */
 function pushValue(
   list: AttributeColumns,
   key: number,
   strings: StringDictionary,
   random: Random,
 ): void {
+  const [type, value] = randomValue(strings, random);
+  list.push(key, type, value);
+}
+
+/** Every type of value, edges included. */
+function randomValue(strings: StringDictionary, random: Random): readonly [number, number] {
+  const text = (choice: string) => strings.idOfString(choice);
   switch (random.below(9)) {
     case 0:
-      return list.push(key, VALUE_TYPE.empty, 0);
+      return [VALUE_TYPE.empty, 0];
     case 1:
-      return list.push(key, VALUE_TYPE.bool, random.below(2));
+      return [VALUE_TYPE.bool, random.below(2)];
     case 2:
-      return list.push(
-        key,
+      return [
         VALUE_TYPE.int,
         random.pick([0, -1, 7, 2 ** 53, -(2 ** 53), 2 ** 51, 1_767_312_000_000_000]),
-      );
+      ];
     case 3:
-      return list.push(
-        key,
+      return [
         VALUE_TYPE.double,
         random.pick([0.1, -0, Number.NaN, Number.POSITIVE_INFINITY, 5e-324, -1.5, 3]),
-      );
+      ];
     case 4:
-      return list.push(key, VALUE_TYPE.json, strings.idOfString(random.pick(JSON_VALUES)));
+      return [VALUE_TYPE.json, text(random.pick(JSON_VALUES))];
     case 5:
-      return list.push(key, VALUE_TYPE.wideInt, strings.idOfString('-9223372036854775808'));
+      return [VALUE_TYPE.wideInt, text('-9223372036854775808')];
     case 6:
-      return list.push(key, VALUE_TYPE.string, strings.idOfString(`unique ${random.next()}`));
+      return [VALUE_TYPE.string, text(`unique ${random.next()}`)];
     default:
-      return list.push(key, VALUE_TYPE.string, strings.idOfString(random.pick(TEXTS)));
+      return [VALUE_TYPE.string, text(random.pick(TEXTS))];
   }
 }
 

@@ -12,7 +12,7 @@ import type { StringDictionary } from '../../src/model/dictionary.ts';
 
 const TEXT_TYPES: readonly number[] = [VALUE_TYPE.string, VALUE_TYPE.json, VALUE_TYPE.wideInt];
 
-function valueOf(type: number, value: number, strings: StringDictionary): unknown {
+function valueIn(type: number, value: number, strings: StringDictionary): unknown {
   return [type, TEXT_TYPES.includes(type) ? strings.text(value) : value];
 }
 
@@ -24,7 +24,7 @@ function listOf(
 ): unknown {
   const items: unknown[] = [];
   for (let at = row === 0 ? 0 : ends[row - 1]!; at < ends[row]!; at++) {
-    items.push([strings.text(list.keys[at]!), valueOf(list.types[at]!, list.values[at]!, strings)]);
+    items.push([strings.text(list.keys[at]!), valueIn(list.types[at]!, list.values[at]!, strings)]);
   }
   return items;
 }
@@ -41,7 +41,7 @@ function entryOf(entry: ResourceEntry | undefined, strings: StringDictionary): u
 }
 
 function entriesOf(entries: readonly AttributeEntry[], strings: StringDictionary): unknown {
-  return entries.map(({ key, type, value }) => [strings.text(key), valueOf(type, value, strings)]);
+  return entries.map(({ key, type, value }) => [strings.text(key), valueIn(type, value, strings)]);
 }
 
 function hex(bytes: Uint8Array, size: number, row: number): string {
@@ -108,7 +108,7 @@ export function describeLog(columns: LogColumns, row: number): Record<string, un
     observedNs: columns.observedNs[row],
     severity: columns.severity[row],
     severityText: strings.text(columns.severityText[row]!),
-    body: valueOf(columns.bodyType[row]!, columns.bodyValue[row]!, strings),
+    body: valueIn(columns.bodyType[row]!, columns.bodyValue[row]!, strings),
     traceId: hex(columns.traceId, 16, row),
     spanId: hex(columns.spanId, 8, row),
     flags: columns.flags[row],

@@ -33,7 +33,9 @@ interface SectionRow {
   readonly bytes: Uint8Array;
 }
 
-interface BlobRow {
+export type TallyTable = 'tallies' | 'template_tallies';
+
+export interface BlobRow {
   readonly id: number;
   readonly checksum: number;
   readonly bytes: Uint8Array;
@@ -56,6 +58,11 @@ export class DayReader {
     const inode = attempt(`open ${file}`, () => fs.statSync(file).ino);
     const connection = tryOpenForReading(file, dayFormat(day));
     return connection && new DayReader({ day, file, inode, connection });
+  }
+
+  /** Reads through the writer's own connection, for compaction; closing it is the writer's. */
+  static over(connection: Connection, day: Day, file: string): DayReader {
+    return new DayReader({ day, file, inode: 0, connection });
   }
 
   private constructor(opened: { day: Day; file: string; inode: number; connection: Connection }) {
@@ -130,6 +137,41 @@ export class DayReader {
       .sort((a, b) => a - b)
       .map((blockId) => this.findBlock(blockId))
       .filter((header) => header !== undefined);
+  }
+
+  /** Blocks with fewer rows, in order of writing. */
+  smallBlocks(
+    signal: SignalNumber,
+    bound: { readonly rowsMax: number; readonly limit: number },
+  ): readonly BlockHeader[] {
+    return this.connection
+      .prepare(
+        `SELECT ${HEADER_COLUMNS} FROM blocks WHERE signal = ? AND row_count < ?
+         ORDER BY block_id LIMIT ?`,
+      )
+      .all(signal, bound.rowsMax, bound.limit) as BlockHeader[]; // columns as above
+  }
+
+  segmentsOf(bucket: number): readonly BlobRow[] {
+    const rows = this.#selectSegments.all(bucket, bucket) as BlobRow[]; // columns as above
+    for (const row of rows) this.checkedBytes(row, 'trace segment');
+    return rows;
+  }
+
+  /** Minutes with at least so many blobs. */
+  crowdedMinutes(table: TallyTable, blobsMin: number): readonly number[] {
+    return this.connection
+      .prepare(`SELECT minute_us FROM ${table} GROUP BY minute_us HAVING COUNT(*) >= ?`)
+      .pluck()
+      .all(blobsMin) as number[]; // the column is INTEGER NOT NULL
+  }
+
+  tallyBlobs(table: TallyTable, minuteUs: number): readonly BlobRow[] {
+    const rows = this.connection
+      .prepare(`SELECT tally_id AS id, checksum, bytes FROM ${table} WHERE minute_us = ?`)
+      .all(minuteUs) as BlobRow[]; // columns as above
+    for (const row of rows) this.checkedBytes(row, table);
+    return rows;
   }
 
   checkedBytes(row: BlobRow, title: string): Uint8Array {

@@ -45,6 +45,7 @@ export interface CommitReceipt {
 
 export class DayWriter {
   readonly day: Day;
+  readonly file: string;
   readonly connection: Connection;
   readonly #title: string;
   readonly #insertBlock: Statement;
@@ -69,8 +70,9 @@ export class DayWriter {
     const { dataDir, day, ...rest } = options;
     const format = dayFormat(day);
     this.day = day;
+    this.file = dayPath(dataDir, day);
     this.#title = format.title;
-    this.connection = openForWriting(dayPath(dataDir, day), { format, ...rest });
+    this.connection = openForWriting(this.file, { format, ...rest });
     const prepare = (sql: string) => this.connection.prepare(sql);
     this.#insertBlock = prepare(
       'INSERT INTO blocks (signal, row_count, min_us, max_us, services, names) VALUES (?, ?, ?, ?, ?, ?)',
@@ -130,9 +132,9 @@ export class DayWriter {
   undo(receipt: CommitReceipt): void {
     inTransaction(this.connection, `take back a part of ${this.#title}`, () => {
       for (const blockId of receipt.blockIds) this.deleteBlock(blockId);
-      this.#deleteRows('trace_segments WHERE segment_id', receipt.segmentIds);
-      this.#deleteRows('tallies WHERE tally_id', receipt.tallyIds);
-      this.#deleteRows('template_tallies WHERE tally_id', receipt.templateTallyIds);
+      this.deleteSegments(receipt.segmentIds);
+      this.deleteTallyBlobs('tallies', receipt.tallyIds);
+      this.deleteTallyBlobs('template_tallies', receipt.templateTallyIds);
       this.#deleteRows('commits WHERE commit_id', [receipt.commitId]);
     });
   }
@@ -185,6 +187,16 @@ export class DayWriter {
   ): number {
     const insert = table === 'tallies' ? this.#insertTallies : this.#insertTemplateTallies;
     return rowIdOf(insert.run(minuteUs, zlib.crc32(bytes), bytes));
+  }
+
+  /** Inside a transaction. */
+  deleteSegments(segmentIds: readonly number[]): void {
+    this.#deleteRows('trace_segments WHERE segment_id', segmentIds);
+  }
+
+  /** Inside a transaction. */
+  deleteTallyBlobs(table: 'tallies' | 'template_tallies', tallyIds: readonly number[]): void {
+    this.#deleteRows(`${table} WHERE tally_id`, tallyIds);
   }
 
   /** Requests of commits since then. */

@@ -8,6 +8,7 @@ import { LIMITS } from '../../base/limits.ts';
 import { type Clock, systemClock, US_PER_MS } from '../../base/time.ts';
 import type { LogTemplate } from '../../model/tally.ts';
 import type { IngestGroup, TelemetryWriter } from '../api/telemetry.ts';
+import { tryCompactDay } from './compaction.ts';
 import { type Day, dayPath, listDays } from './day-file.ts';
 import { type CommitReceipt, DayWriter, type PackedBlock, packBlock } from './day-writer.ts';
 import { type DayPart, planGroup } from './group-plan.ts';
@@ -47,6 +48,8 @@ class SqliteWriter implements TelemetryWriter {
   readonly #requestLog: RequestLog;
   /** In order of last use. */
   readonly #days = new Map<Day, DayWriter>();
+  /** Days that compaction leaves alone. */
+  readonly #damagedDays = new Set<Day>();
 
   constructor(options: SqliteWriterOptions, release: () => void) {
     this.#options = options;
@@ -98,9 +101,11 @@ class SqliteWriter implements TelemetryWriter {
     return [...templates.values()];
   }
 
+  /** Also merges what is small, one bounded step per open day. */
   checkpoint(): void {
-    for (const { connection } of this.#days.values()) {
-      attempt('checkpoint', () => connection.pragma('wal_checkpoint(PASSIVE)'));
+    for (const day of this.#days.values()) {
+      attempt(`checkpoint ${day.file}`, () => day.connection.pragma('wal_checkpoint(PASSIVE)'));
+      if (!this.#damagedDays.has(day.day) && !tryCompactDay(day)) this.#damagedDays.add(day.day);
     }
   }
 
