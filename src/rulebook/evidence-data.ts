@@ -8,6 +8,7 @@ import type { ChangeEvent } from '../model/anomaly.ts';
 import type { Clustered } from '../model/investigation.ts';
 import { LogTable, NO_ROW, type SeriesWindow, type WindowData } from '../model/window.ts';
 import type { RegexMemo } from './filter.ts';
+import { metricKeyOf } from './metric-name.ts';
 import { SpanFields } from './span-fields.ts';
 
 /** Attributes that name the version of a bot or service, best first; after them service.version. */
@@ -30,6 +31,8 @@ export interface Side {
   readonly memo: RegexMemo;
   readonly logMemo: RegexMemo;
   readonly templateTextIds: ReadonlyMap<number, number>;
+  /** Equal for names of one metric. */
+  readonly metricKeyOf: (name: string) => string;
 }
 
 /** A place in the system that a rule is tried on. */
@@ -117,8 +120,10 @@ export class EvidenceData {
   readonly #memos = new Map<unknown, RegexMemo>();
   readonly #logRows = new Map<LogTable, Map<string, Uint32Array>>();
   readonly #templateTextIds: ReadonlyMap<number, number>;
+  readonly #metricKeyOf: (name: string) => string;
 
-  constructor(clustered: Clustered) {
+  /** `canonicalMetricName`: what a metric is called by convention, whatever its exporter calls it. */
+  constructor(clustered: Clustered, canonicalMetricName = (name: string) => name) {
     const { window, reference, clustering } = clustered;
     this.clustered = clustered;
     this.window = new SpanIndex(new SpanFields(window.spans, clustering.anomalousRows));
@@ -129,6 +134,7 @@ export class EvidenceData {
     this.#isAnomalousTrace = new Uint8Array(window.spans.traceIds.length);
     for (const trace of clustering.anomalousTraces) this.#isAnomalousTrace[trace] = 1;
     this.#templateTextIds = templateTextIdsOf(clustered);
+    this.#metricKeyOf = (name) => metricKeyOf(canonicalMetricName(name));
   }
 
   /** Rows of a service in traces that hold an anomalous span. */
@@ -235,6 +241,7 @@ export class EvidenceData {
       memo: this.#memoOf(index.fields.table.strings),
       logMemo: this.#memoOf(data.logs.strings),
       templateTextIds: this.#templateTextIds,
+      metricKeyOf: this.#metricKeyOf,
     };
   }
 

@@ -125,6 +125,15 @@ describe('judge()', () => {
     expect(judged('p95(pool.wait) > 0').n).toBe(2);
   });
 
+  it('finds metrics under the names that the caller knows', () => {
+    const canonical = (name: string) =>
+      name === 'pool.used' ? 'db.client.connection.count' : name;
+    const scope = new EvidenceData(scene, canonical).serviceScope('bot');
+    const test = parseTest('max(db.client.connection.count) = 5');
+    expect(judge(test, scope, {}).holds).toBe(true);
+    expect(judge(test, bot, {}).holds).toBeUndefined();
+  });
+
   it('numbers equal calls of one parent as attempts', () => {
     const attempt = (at: number): Call => ({
       name: 'GET',
