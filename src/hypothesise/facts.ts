@@ -53,8 +53,6 @@ export interface Facts {
   readonly excessUs: number;
   /** Caller → callees, from spans of both periods and the topology. */
   readonly calleesOf: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Services with spans in the window, and in the reference where there is one. */
-  readonly servicesWithSpans: ReadonlySet<string>;
   /** Earliest anomalous span, or anomaly, or the window's begin. */
   readonly onsetUs: number;
 }
@@ -76,13 +74,6 @@ export function gatherFacts(clustered: Clustered): Facts {
     isAnomalous,
     excessUs: operations.reduce((sum, fact) => sum + fact.excessUs, 0),
     calleesOf: gatherCallees(clustered),
-    servicesWithSpans: new Set(
-      operations
-        .filter(
-          ({ referenceRows }) => clustered.reference === undefined || referenceRows.length > 0,
-        )
-        .map(({ service }) => service),
-    ),
     onsetUs: onsetOf(clustered),
   };
 }

@@ -206,7 +206,8 @@ function missingCall(found: MissingCall, facts: Facts): Suspicion {
   return {
     culprit: { service: fact.service, operation: fact.operation },
     kind: 'error',
-    isOwn: true,
+    // A caller stops calling as well when what it called before answers otherwise.
+    isOwn: false,
     pattern: { service: fact.service, operation: fact.operation },
     detail: { missingCall: child },
     evidence: [

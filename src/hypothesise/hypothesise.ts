@@ -23,6 +23,7 @@ import { suspectNetwork } from './network.ts';
 import { planProbes, predict } from './plan.ts';
 import { suspectByRules } from './rule.ts';
 import { type Suspicion, text } from './suspicion.ts';
+import { suspectTransitions } from './transition.ts';
 
 /** "None of these" is as likely as a suspect of this score: e³ ≈ 20 : 1 evidence is still a coin toss. */
 const NONE_SCORE = 3;
@@ -42,6 +43,7 @@ export function hypothesise(
     ...suspectFailures(facts),
     ...suspectContrasts(facts),
     ...suspectLogs(facts),
+    ...suspectTransitions(facts),
     ...suspectMetrics(facts),
     ...suspectChanges(facts),
     ...suspectByRules(facts, options),

@@ -163,8 +163,8 @@ function suspicionOf(move: Move, llr: number, facts: Facts): Suspicion {
   const { service, name } = series;
   const unit = series.unit === '' || series.unit === '1' ? '' : ` ${series.unit}`;
   const [now, before] = [`${threeDigits(move.now)}${unit}`, `${threeDigits(move.before)}${unit}`];
-  // Spans tell how slow a service is, how often it fails and is called, first-hand.
-  const isSupport = !meaning.isOwn && facts.servicesWithSpans.has(service);
+  // Where there are spans they tell first-hand how slow a service is, how often it fails and is called.
+  const isSupport = !meaning.isOwn && facts.table.count > 0;
   return {
     culprit: { service },
     kind: meaning.kind,

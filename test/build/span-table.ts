@@ -3,6 +3,7 @@
  * own time computed the slow obvious way; children of one span are taken to run one after the other for the
  * critical path.
  */
+import { tryBytesOfHex } from '../../src/base/bytes.ts';
 import { StringDictionary } from '../../src/model/dictionary.ts';
 import type { Collected } from '../../src/model/investigation.ts';
 import {
@@ -17,6 +18,7 @@ import { LogTable, NO_ROW, type SeriesWindow, SpanTable } from '../../src/model/
 
 export interface SpanLiteral {
   readonly trace: string;
+  /** 16 hex digits where logs refer to it. */
   readonly id: string;
   readonly parent?: string;
   readonly service: string;
@@ -41,6 +43,9 @@ export interface LogLiteral {
   readonly body?: string;
   readonly severity?: number;
   readonly trace?: string;
+  readonly span?: string;
+  /** Place in the code. */
+  readonly source?: string;
 }
 
 export function buildSpanTable(
@@ -67,6 +72,8 @@ export function buildSpanTable(
       table.traceIds.push(span.trace);
     }
     table.trace[row] = traceIndex.get(span.trace)!;
+    const spanId = tryBytesOfHex(span.id, 8);
+    if (spanId) table.spanId.set(spanId, 8 * row);
     const parent =
       span.parent === undefined ? undefined : rowOfId.get(`${span.trace} ${span.parent}`);
     table.parent[row] = parent ?? NO_ROW;
@@ -142,6 +149,8 @@ export function buildLogTable(strings: StringDictionary, logs: readonly LogLiter
     table.template[row] = strings.idOfString(log.template);
     table.body[row] = strings.idOfString(log.body ?? log.template);
     table.traceId[row] = strings.idOfString(log.trace ?? '');
+    table.spanId[row] = strings.idOfString(log.span ?? '');
+    table.source[row] = strings.idOfString(log.source ?? '');
   }
   table.count = logs.length;
   return table;
