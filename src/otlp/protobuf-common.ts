@@ -210,6 +210,12 @@ export function readAttribute(
   firstIndex: number,
 ): void {
   const { context } = reader;
+  if (reader.tryTextAttribute()) {
+    context.valueType = VALUE_TYPE.string;
+    context.value = reader.attributeValue;
+    context.pushAttribute(into, reader.attributeKey, firstIndex);
+    return;
+  }
   const outerEnd = reader.enter();
   let key = 0;
   context.valueType = VALUE_TYPE.empty;
