@@ -1,10 +1,11 @@
 /**
- * Every fault of the demo bot puts its rule first, and no rule's look-alike does. Each fault has a bot of its own; four
- * run at a time against one Taproot, so that two cores keep up.
+ * Every fault of the demo bot puts its rule first, and no rule's look-alike does. Each fault has a bot and a Taproot of
+ * its own; four pairs run at a time, so that two cores keep up.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { freePorts } from './child.ts';
 import {
+  type Bot,
   diagnose,
   type ReportDocument,
   type Service,
@@ -34,36 +35,21 @@ const FAULT_REQUESTS = 200;
 /** The slowest fault's requests take about six seconds: before that, none of them has ended. */
 const FAULT_SETTLE_MS = 8000;
 
-const botService = (fault: Fault): string => `bot-${fault.replaceAll('_', '-')}`;
+const SERVICE = 'coze-demo-bot';
 
 describe('faults of the demo bot', () => {
-  let service: Service;
   const reports = new Map<Fault, ReportDocument>();
 
   beforeAll(async () => {
-    const ports = await freePorts(CASES.length);
-    const portOf = new Map(CASES.map(({ fault }, index) => [fault, ports[index] ?? 0]));
-    const targets = CASES.map(({ fault }) => [
-      botService(fault),
-      { debugUrl: `http://127.0.0.1:${portOf.get(fault)}` },
-    ]);
-    service = await startService({
-      config: { detection: false, probes: { services: Object.fromEntries(targets) } },
-    });
     for (let first = 0; first < CASES.length; first += AT_A_TIME) {
       const group = CASES.slice(first, first + AT_A_TIME);
       await Promise.all(
         group.map(async ({ fault }, index) => {
-          const port = portOf.get(fault) ?? 0;
-          reports.set(fault, await runFault(service, { fault, port, seed: first + index + 1 }));
+          reports.set(fault, await runFault(fault, first + index + 1));
         }),
       );
     }
   }, 400_000);
-
-  afterAll(async () => {
-    await service?.stop();
-  });
 
   test.each(CASES)('$fault puts $rule first', ({ fault, rule }) => {
     const report = reports.get(fault);
@@ -80,36 +66,43 @@ describe('faults of the demo bot', () => {
 });
 
 /** A healthy period, then the fault, then the report that compares the two. */
-async function runFault(
-  service: Service,
-  run: { readonly fault: Fault; readonly port: number; readonly seed: number },
-): Promise<ReportDocument> {
-  const serviceName = botService(run.fault);
-  const bot = await startBot({
-    serviceName,
-    endpoint: service.otlpHttpUrl,
-    ratePerSecond: RATE_PER_SECOND,
-    port: run.port,
-    seed: run.seed,
+async function runFault(fault: Fault, seed: number): Promise<ReportDocument> {
+  const [port = 0] = await freePorts(1);
+  const debugUrl = `http://127.0.0.1:${port}`;
+  const service = await startService({
+    config: { detection: false, probes: { services: { [SERVICE]: { debugUrl } } } },
   });
   try {
-    const referenceFrom = Date.now();
-    await seeRequests(service, { serviceName, since: referenceFrom, count: NORMAL_REQUESTS });
-    const from = Date.now();
-    await bot.setFault(run.fault, true);
-    await seeRequests(service, {
-      serviceName,
-      since: from + FAULT_SETTLE_MS,
-      count: FAULT_REQUESTS,
-    });
-    return await diagnose(service, {
-      window: { from, to: Date.now() },
-      reference: { from: referenceFrom, to: from },
-      scope: { service: serviceName },
-    });
+    const endpoint = service.otlpHttpUrl;
+    const bot = await startBot({ endpoint, ratePerSecond: RATE_PER_SECOND, port, seed });
+    try {
+      return await watchFault({ service, bot, fault });
+    } finally {
+      await bot.stop();
+    }
   } finally {
-    await bot.stop();
+    await service.stop();
   }
+}
+
+async function watchFault(run: {
+  readonly service: Service;
+  readonly bot: Bot;
+  readonly fault: Fault;
+}): Promise<ReportDocument> {
+  const { service, bot } = run;
+  const referenceFrom = Date.now();
+  const normal = { serviceName: SERVICE, since: referenceFrom, count: NORMAL_REQUESTS };
+  await seeRequests(service, normal);
+  const from = Date.now();
+  await bot.setFault(run.fault, true);
+  const bad = { serviceName: SERVICE, since: from + FAULT_SETTLE_MS, count: FAULT_REQUESTS };
+  await seeRequests(service, bad);
+  return diagnose(service, {
+    window: { from, to: Date.now() },
+    reference: { from: referenceFrom, to: from },
+    scope: { service: SERVICE },
+  });
 }
 
 function rulesInOrder(report: ReportDocument | undefined): (string | undefined)[] {
