@@ -108,7 +108,7 @@ function writeConfigs(options: {
     ],
   });
   const slow =
-    'histogram_quantile(0.95, sum by (le) (rate(http_server_request_duration_seconds_bucket[10s]))) > 1';
+    'histogram_quantile(0.95, sum by (le) (rate(http_server_request_duration_bucket[10s]))) > 1';
   write('rules.yml', {
     groups: [
       {

@@ -37,9 +37,10 @@ export function addDemo(program: Command): void {
     .option('--once', 'stop after the report')
     .addOption(languageOption().default('en'))
     .action(async (flags: DemoFlags) => {
+      const interrupted = untilInterrupted();
       const demo = await startDemo();
       try {
-        await runDemo(demo, flags);
+        await Promise.race([runDemo(demo, flags), interrupted]);
       } finally {
         await demo.stop();
       }
@@ -204,7 +205,7 @@ async function runDemo(demo: Demo, flags: DemoFlags): Promise<void> {
   }
   if (flags.once) return;
   process.stdout.write(`All reports: ${base}/\nThe demo goes on until Ctrl-C.\n`);
-  await duringLife(demo, untilInterrupted());
+  await duringLife(demo, forever());
 }
 
 async function setFault(ports: Ports, name: string, enabled: boolean): Promise<void> {
@@ -221,12 +222,6 @@ async function setFault(ports: Ports, name: string, enabled: boolean): Promise<v
   }
 }
 
-interface ReportHead {
-  readonly id: string;
-  readonly trigger?: { readonly kind?: string };
-  readonly triggerKind?: string;
-}
-
 /** Waits for Alertmanager's call, or makes it; returns the report that it started. */
 async function raiseAlert(demo: Demo): Promise<string> {
   const api = `http://127.0.0.1:${demo.ports.api}/api/v1`;
@@ -241,11 +236,9 @@ async function raiseAlert(demo: Demo): Promise<string> {
     children: demo.children,
     check: async () => {
       const list = (await (await fetch(`${api}/reports?limit=20`)).json()) as {
-        readonly items: readonly ReportHead[];
+        readonly items: readonly { readonly id: string; readonly trigger: string }[];
       }; // our own API
-      return list.items.find(
-        ({ trigger, triggerKind }) => (triggerKind ?? trigger?.kind) === 'alertmanager',
-      )?.id;
+      return list.items.find(({ trigger }) => trigger === 'alertmanager')?.id;
     },
   });
 }
@@ -273,11 +266,16 @@ function duringLife<Result>(demo: Demo, awaited: Promise<Result>): Promise<Resul
   return Promise.race([awaited, ...demo.children.map(({ ended }) => ended)]);
 }
 
+/** Resolves at the first signal, so that no process of the demo is left behind; a second one ends at once. */
 function untilInterrupted(): Promise<void> {
   return new Promise((resolve) => {
     process.once('SIGINT', () => resolve());
     process.once('SIGTERM', () => resolve());
   });
+}
+
+function forever(): Promise<never> {
+  return new Promise(() => undefined);
 }
 
 interface Stopwatch {
