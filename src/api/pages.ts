@@ -123,9 +123,9 @@ function listHtml(items: readonly ReportSummary[], lang: Language): SafeHtml {
     ) => html`<tr><td><span class="badge ${item.verdict}">${words.verdicts[item.verdict]}</span>
 <span class="soft small">${Math.round(item.confidence * 100)}%</span>${item.status === 'complete' ? undefined : html` <span class="badge ${item.status}">${words.statuses[item.status]}</span>`}</td>
 <td class="nowrap">${formatTime(item.createdAtUs).slice(0, 19).replace('T', ' ')}</td>
-<td><a href="/reports/${encodeURIComponent(item.reportId)}?lang=${lang}">${item.summary[lang]}</a>
+<td class="statement"><a href="/reports/${encodeURIComponent(item.reportId)}?lang=${lang}">${item.summary[lang]}</a>
 <span class="soft small">${item.services.join(' · ')}</span></td>
-<td>${words.triggers[item.triggerKind]}</td></tr>`,
+<td class="nowrap">${words.triggers[item.triggerKind]}</td></tr>`,
   );
   return html`<div class="scroll"><table class="reports"><thead><tr><th>${words.verdict}</th><th>${words.time}</th><th>${words.summary}</th><th>${words.trigger}</th></tr></thead><tbody>${rows}</tbody></table></div>`;
 }

@@ -113,6 +113,8 @@ footer { margin-top: 48px; padding-top: 12px; border-top: 1px solid var(--line);
   .probe dl { grid-template-columns: 1fr; }
   .probe dt { margin-top: 6px; }
   .hero .cause { font-size: 1.15rem; }
+  .hypothesis > summary { grid-template-columns: auto 1fr; }
+  .hypothesis > summary .badge { grid-column: 2; justify-self: start; }
   h2 .took { float: none; display: block; }
 }
 @media print {

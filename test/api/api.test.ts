@@ -408,7 +408,7 @@ describe('pages', () => {
     expect(page).toContain('Confirmed');
     expect(page).toContain('2025-07-01 10:15:02');
     expect(page).toContain('href="/reports/r-kept?lang=en"');
-    expect(page).toContain('<td>Alert</td>');
+    expect(page).toContain('<td class="nowrap">Alert</td>');
   });
 
   test('a report that is not there is a page of its own, with the id as text', async () => {
