@@ -38,6 +38,11 @@ const MEANINGS: readonly (readonly [RegExp, Meaning])[] = [
   [/requests?([._]|$)|throughput|workload/, { kind: 'traffic', isOwn: false, weightMax: 4 }],
 ];
 
+/** Measured on the machine: every service on it shows the same, so each is blamed less. */
+const SHARED_NAME = /(^|[._])(node|host|system)[._]/;
+const SHARED_SHARE = 0.4;
+/** A gauge of what spans tell as well is half a witness. */
+const SUPPORT_SHARE = 0.5;
 const LLR_MIN = 3;
 /** Tails of real metrics are heavy: Student's t with few degrees of freedom; fewer when the noise is a guess. */
 const FREEDOM = { known: 4, guessed: 2 };
@@ -165,6 +170,8 @@ function suspicionOf(move: Move, llr: number, facts: Facts): Suspicion {
   const [now, before] = [`${threeDigits(move.now)}${unit}`, `${threeDigits(move.before)}${unit}`];
   // Where there are spans they tell first-hand how slow a service is, how often it fails and is called.
   const isSupport = !meaning.isOwn && facts.table.count > 0;
+  const share =
+    (SHARED_NAME.test(name.toLowerCase()) ? SHARED_SHARE : 1) * (isSupport ? SUPPORT_SHARE : 1);
   return {
     culprit: { service },
     kind: meaning.kind,
@@ -182,7 +189,7 @@ function suspicionOf(move: Move, llr: number, facts: Facts): Suspicion {
         value: move.now,
         expected: move.before,
         n: move.points,
-        weight: softCapped(llr, meaning.weightMax),
+        weight: softCapped(llr, meaning.weightMax) * share,
         link: metricLink({ service, name }, facts.clustered.window.range),
       },
     ],
