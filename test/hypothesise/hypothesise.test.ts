@@ -275,6 +275,68 @@ describe('hypothesise() from other signals', () => {
     expect(first?.evidence.map(({ source }) => source).sort()).toEqual(['change', 'trace']);
   });
 
+  it('blames a process before the machine that it shares with others', () => {
+    const cpu = (name: string, service: string, value: number) =>
+      buildSeries({ name, service, values: new Array<number>(9).fill(value) });
+    const services = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const [first] = hypothesesOf(
+      buildCollected({
+        window: {
+          series: services.flatMap((service) => [
+            cpu('k8s.node.cpu.utilization', service, service < 'c' ? 0.9 : 0.2),
+            cpu('process.cpu.utilization', service, service === 'b' ? 0.9 : 0.2),
+          ]),
+        },
+        reference: {
+          series: services.flatMap((service) => [
+            cpu('k8s.node.cpu.utilization', service, 0.2),
+            cpu('process.cpu.utilization', service, 0.2),
+          ]),
+        },
+      }),
+    );
+    expect(first?.culprit.service).toBe('b');
+    expect(first?.detail?.['metric']).toBe('process.cpu.utilization');
+  });
+
+  it('does not take a recovery of availability for a fault', () => {
+    const availability = (values: readonly number[]) =>
+      buildSeries({ name: 'availability.average', service: 'site', unit: '%', values });
+    const perfect = new Array<number>(10).fill(100);
+    const investigateSeries = (now: readonly number[], before: readonly number[]) =>
+      hypothesesOf(
+        buildCollected({
+          window: { series: [availability(now)] },
+          reference: { series: [availability(before)] },
+        }),
+      );
+    expect(investigateSeries(perfect, new Array<number>(10).fill(20))).toEqual([]);
+    expect(investigateSeries([90, 91, 90], perfect)[0]).toMatchObject({
+      kind: 'error',
+      culprit: { service: 'site' },
+    });
+  });
+
+  it('sets a suspect aside that no call joins with the service that was asked about', () => {
+    const cpu = (service: string, value: number) =>
+      buildSeries({
+        name: 'process.cpu.utilization',
+        service,
+        values: new Array<number>(9).fill(value),
+      });
+    const hypotheses = hypothesesOf(
+      buildCollected(
+        {
+          window: { series: [cpu('table', 0.5), cpu('stranger', 0.9)] },
+          reference: { series: [cpu('table', 0.2), cpu('stranger', 0.2)] },
+        },
+        { topology: [['site', 'table']], service: 'site' },
+      ),
+    );
+    expect(hypotheses[0]?.culprit.service).toBe('table');
+    expect(hypotheses[1]?.evidence.at(-1)?.direction).toBe('against');
+  });
+
   it('answers nothing to nothing', () => {
     expect(hypothesesOf(buildCollected({ window: {} }))).toEqual([]);
     expect(hypothesesOf(buildCollected({ window: {}, reference: {} }))).toEqual([]);
