@@ -32,8 +32,8 @@ export function sourcesFor({ evidence }: Pick<Hypothesis, 'evidence'>): readonly
 }
 
 /**
- * refuted: a probe refutes and none that looks at the system confirms. unverified when probes contradict each
- * other. confirmed: a live probe confirms, or the cohorts do and three kinds of evidence agree; none refutes.
+ * refuted: a probe refutes and none confirms. unverified when probes contradict each other: a state that has
+ * passed and traces that show it do not rule each other out. confirmed: a live probe confirms, or the cohorts do and three kinds of evidence agree; none refutes.
  * likely: the cohorts confirm, or two kinds agree and their weights outdo what speaks against.
  */
 export function verdictOf(
@@ -44,8 +44,9 @@ export function verdictOf(
     probes.some((run) => run.outcome === outcome && isLive(run) === live);
   const isLiveConfirmed = has('confirm', true);
   const isCohortConfirmed = has('confirm', false);
-  if (has('refute', true) || has('refute', false))
-    return isLiveConfirmed ? 'unverified' : 'refuted';
+  if (has('refute', true) || has('refute', false)) {
+    return isLiveConfirmed || isCohortConfirmed ? 'unverified' : 'refuted';
+  }
   const kinds = sourcesFor(hypothesis).length;
   if (isLiveConfirmed) return 'confirmed';
   if (isCohortConfirmed) return kinds >= KINDS_FOR_COHORT ? 'confirmed' : 'likely';

@@ -132,7 +132,7 @@ describe('verdict of a hypothesis', () => {
         ['http', 'refute'],
         ['store', 'confirm'],
       ],
-      'refuted',
+      'unverified',
     ],
     ['cohort refutes', three, [['store', 'refute']], 'refuted'],
     [

@@ -2,12 +2,12 @@
  * Runs planned probes: asks a registered service or Prometheus, or compares cohorts of stored traces. Every
  * run ends with confirm, refute or inconclusive and the reason; nothing here throws because of an answer.
  */
-import { messageOf } from '../../base/errors.ts';
+import { isAppError } from '../../base/errors.ts';
 import { type Clock, US_PER_MINUTE, US_PER_MS } from '../../base/time.ts';
 import type { Config } from '../../config/config.ts';
 import type { ProbePlan, ProbeRun } from '../../model/hypothesis.ts';
 import type { Clustered } from '../../model/investigation.ts';
-import { runHttpProbe } from './http-probe.ts';
+import { DEFAULT_SAMPLING, runHttpProbe, type Sampling } from './http-probe.ts';
 import { inconclusive, type ProbeResult } from './outcome.ts';
 import { runPromProbe } from './prom-probe.ts';
 import { runStoreProbe } from './store-probe.ts';
@@ -18,7 +18,7 @@ export interface ProbeContext {
 }
 
 export interface ProbeRunner {
-  /** Never rejects; a failure to ask is an inconclusive run. */
+  /** A failure to ask is an inconclusive run, never a rejection. */
   run(plan: ProbePlan, context: ProbeContext): Promise<ProbeRun>;
 }
 
@@ -26,15 +26,24 @@ export interface ProbeRunnerOptions {
   readonly config: Config['probes'];
   readonly fetch?: typeof fetch;
   readonly clock: Clock;
+  /** How often a live state is looked at; fewer and faster only in tests. */
+  readonly sampling?: Sampling;
 }
 
 export function createProbeRunner(options: ProbeRunnerOptions): ProbeRunner {
   const { config, clock } = options;
   const ask = options.fetch ?? fetch;
+  const sampling = options.sampling ?? DEFAULT_SAMPLING;
   return {
     async run(plan, context) {
       const ranAtUs = clock.nowUs();
-      const { outcome, observed } = await runPlan(plan, { ...context, config, ask, atUs: ranAtUs });
+      const { outcome, observed } = await runPlan(plan, {
+        ...context,
+        config,
+        ask,
+        sampling,
+        atUs: ranAtUs,
+      });
       const durationMs = Math.max(0, (clock.nowUs() - ranAtUs) / US_PER_MS);
       return { plan, outcome, observed, ranAtUs, durationMs };
     },
@@ -46,6 +55,7 @@ async function runPlan(
   options: ProbeContext & {
     readonly config: Config['probes'];
     readonly ask: typeof fetch;
+    readonly sampling: Sampling;
     readonly atUs: number;
   },
 ): Promise<ProbeResult> {
@@ -63,9 +73,11 @@ async function runPlan(
         return runStoreProbe(spec.query, options.clustered);
     }
   } catch (thrown) {
+    // A target that is not allowed, an expectation that does not parse; anything else is a bug of ours.
+    if (!isAppError(thrown)) throw thrown;
     return inconclusive({
-      zh: `探针未能执行：${messageOf(thrown)}`,
-      en: `The probe could not run: ${messageOf(thrown)}`,
+      zh: `探针未能执行：${thrown.message}`,
+      en: `The probe could not run: ${thrown.message}`,
     });
   }
 }

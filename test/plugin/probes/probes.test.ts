@@ -57,6 +57,7 @@ async function run(
       ...(prometheusUrl && { prometheusUrl }),
     },
     clock: { nowUs: () => options.nowUs ?? WINDOW.toUs },
+    sampling: { count: 3, everyMs: 5 },
     ...(options.fetch && { fetch: options.fetch }),
   });
   const plan: ProbePlan = {
@@ -136,7 +137,7 @@ describe('HTTP probes', () => {
       response.end('{}');
     });
     await run(HEALTH, { debugUrl: debugUrl.replace('http://', 'http://user:secret@') });
-    expect(seen).toEqual(['GET /debug/health?check=db-pool ']);
+    expect(new Set(seen)).toEqual(new Set(['GET /debug/health?check=db-pool ']));
   });
 
   it('follows no redirect', async () => {
@@ -237,6 +238,25 @@ describe('HTTP probes', () => {
     expect((await run(spec, { debugUrl: await serve(answering(200, body)) })).outcome).toBe(
       outcome,
     );
+  });
+
+  it('looks again: one sample confirms, all of them refute', async () => {
+    const runWith = async (active: readonly number[]) => {
+      let at = 0;
+      const debugUrl = await serve((_request, response) => {
+        response.end(JSON.stringify({ activeConnections: active[at++], maxPoolSize: 10 }));
+      });
+      const { outcome, observed } = await run(HEALTH, { debugUrl });
+      return { outcome, observed: observed.en, samples: at };
+    };
+    expect(await runWith([1, 10, 1])).toMatchObject({ outcome: 'confirm', samples: 2 });
+    expect(await runWith([1, 2, 3])).toMatchObject({
+      outcome: 'refute',
+      observed:
+        'Observed $.activeConnections = 3, $.maxPoolSize = 10 (the last of 3 samples, none of which confirms)',
+      samples: 3,
+    });
+    expect(await runWith([1, 9, 1])).toMatchObject({ outcome: 'inconclusive', samples: 3 });
   });
 
   it('does not refute a window that is long over', async () => {
