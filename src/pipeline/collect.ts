@@ -15,6 +15,7 @@ import type { LogTemplate } from '../model/tally.ts';
 import { NO_ROW, type SpanTable, type WindowData } from '../model/window.ts';
 import type { StateStore } from '../store/api/state.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
+import { SELF_SERVICE } from './ingest.ts';
 import { buildLogTable, buildSeriesWindows } from './log-table.ts';
 import { buildSpanTable } from './span-table.ts';
 import { tallyTemplates, tallyWindow } from './window-tallies.ts';
@@ -42,8 +43,9 @@ export function collect(
   const { telemetry } = dependencies;
   const strings = new StringDictionary();
   const periods = choosePeriods(request, dependencies);
-  const window = readWindow(telemetry, periods.window, strings);
-  const reference = periods.reference && readWindow(telemetry, periods.reference, strings);
+  const window = readWindow(telemetry, { range: periods.window, strings, request });
+  const reference =
+    periods.reference && readWindow(telemetry, { range: periods.reference, strings, request });
   const hasReference = reference !== undefined && rowCountOf(reference) > 0;
   const templates = new Map(
     telemetry
@@ -114,6 +116,8 @@ function findOnsetIn(
     range,
     strings: new StringDictionary(),
     spansMax: LIMITS.analysisSpansMax,
+    hasAttributes: false,
+    ...leftOut(request),
   });
   const rows = entryRows(table, request.scope.service);
   if (rows.length === 0) return undefined;
@@ -174,10 +178,19 @@ function logDuration(table: SpanTable, row: number): number {
 
 function readWindow(
   telemetry: TelemetryReader,
-  range: TimeRange,
-  strings: StringDictionary,
+  options: {
+    readonly range: TimeRange;
+    readonly strings: StringDictionary;
+    readonly request: InvestigationRequest;
+  },
 ): WindowData {
-  const spans = buildSpanTable(telemetry, { range, strings, spansMax: LIMITS.analysisSpansMax });
+  const { range, strings } = options;
+  const spans = buildSpanTable(telemetry, {
+    range,
+    strings,
+    spansMax: LIMITS.analysisSpansMax,
+    ...leftOut(options.request),
+  });
   const logs = buildLogTable(telemetry, { range, strings, logsMax: LIMITS.analysisLogsMax });
   const metrics = buildSeriesWindows(telemetry, { range, seriesMax: SERIES_MAX });
   return {
@@ -187,6 +200,11 @@ function readWindow(
     series: metrics.series,
     isSampled: spans.isSampled || logs.isCut || metrics.isCut,
   };
+}
+
+/** Our own spans are no part of somebody else's incident. */
+function leftOut({ scope }: InvestigationRequest): { readonly withoutService?: string } {
+  return scope.service === SELF_SERVICE ? {} : { withoutService: SELF_SERVICE };
 }
 
 function rowCountOf(data: WindowData): number {

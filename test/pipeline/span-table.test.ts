@@ -57,7 +57,10 @@ function tableOf(blocks: readonly (readonly SpanLiteral[])[], spansMax = 1000): 
       visit: (columns: SpanColumns, rows: Uint32Array) => boolean | undefined,
     ) => {
       for (const block of blocks) {
-        visit(columnsOf(block), Uint32Array.from(block, (_, index) => index));
+        visit(
+          columnsOf(block),
+          Uint32Array.from(block, (_, index) => index),
+        );
       }
     },
   };

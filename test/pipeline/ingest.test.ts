@@ -1,0 +1,272 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { ProxyTracerProvider, type Tracer } from '@opentelemetry/api';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Counters, createCounters } from '../../src/base/counters.ts';
+import { AppError } from '../../src/base/errors.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { createNormaliser } from '../../src/coze/coze.ts';
+import type { Signal } from '../../src/model/vocabulary.ts';
+import { createIngestPipeline, type IngestPipeline } from '../../src/pipeline/ingest.ts';
+import type { IngestRequest } from '../../src/receive/receive.ts';
+import type {
+  IngestGroup,
+  TelemetryReader,
+  TelemetryWriter,
+} from '../../src/store/api/telemetry.ts';
+import { openTelemetryReader, openTelemetryWriter } from '../../src/store/open.ts';
+
+const NOW_US = 1_790_000_000_000_000;
+const RANGE = { fromUs: NOW_US - 3_600_000_000, toUs: NOW_US + 1 };
+
+let dataDir: string;
+let writer: TelemetryWriter;
+let reader: TelemetryReader;
+let counters: Counters;
+
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'taproot-ingest-'));
+  writer = openTelemetryWriter({ dataDir, durability: 'process' });
+  reader = openTelemetryReader({ dataDir });
+  counters = createCounters();
+});
+
+afterEach(() => {
+  reader.close();
+  writer.close();
+  rmSync(dataDir, { recursive: true });
+});
+
+function pipelineOver(
+  target: TelemetryWriter,
+  tracer: Tracer = new ProxyTracerProvider().getTracer('test'),
+): IngestPipeline {
+  return createIngestPipeline({
+    writer: target,
+    normaliser: createNormaliser({ userIds: 'keep', userIdKey: 'test' }),
+    clock: { nowUs: () => NOW_US },
+    counters,
+    log: silentLog,
+    tracer,
+    bodyBytesMax: 1024 * 1024,
+  });
+}
+
+/** A JSON request with one span per name. */
+function traceRequest(names: readonly string[], service = 'bot'): IngestRequest {
+  const spans = names.map((name, index) => ({
+    traceId: '0af7651916cd43dd8448eb211c80319c',
+    spanId: (index + 1).toString(16).padStart(16, '0'),
+    name,
+    kind: 2,
+    startTimeUnixNano: String(BigInt(NOW_US - 1_000_000) * 1000n + BigInt(index)),
+    endTimeUnixNano: String(BigInt(NOW_US) * 1000n),
+  }));
+  return jsonRequest('traces', {
+    resourceSpans: [
+      {
+        resource: { attributes: [{ key: 'service.name', value: { stringValue: service } }] },
+        scopeSpans: [{ spans }],
+      },
+    ],
+  });
+}
+
+function jsonRequest(signal: Signal, content: unknown): IngestRequest {
+  const body = new TextEncoder().encode(JSON.stringify(content));
+  return { signal, encoding: 'json', compression: '', body };
+}
+
+function storedNames(): string[] {
+  const names: string[] = [];
+  reader.scanSpans({ range: RANGE, sections: [] }, (columns, rows) => {
+    for (const row of rows) names.push(columns.strings.text(columns.name[row]!));
+    return undefined;
+  });
+  return names.sort();
+}
+
+function counterOf(name: string): number {
+  return counters
+    .snapshot()
+    .filter((sample) => sample.name === name)
+    .reduce((sum, { value }) => sum + value, 0);
+}
+
+/** The real writer, with one method replaced. */
+function failingWriter(write: (group: IngestGroup) => void): TelemetryWriter {
+  return {
+    write,
+    hasRequest: (hash) => writer.hasRequest(hash),
+    loadTemplates: () => writer.loadTemplates(),
+    checkpoint: () => writer.checkpoint(),
+    close: () => writer.close(),
+  };
+}
+
+describe('createIngestPipeline()', () => {
+  it('answers stored once the rows can be read', async () => {
+    const reply = await pipelineOver(writer).submit(traceRequest(['a', 'b']));
+    expect(reply).toEqual({ kind: 'stored', rejectedCount: 0, message: '' });
+    expect(storedNames()).toEqual(['a', 'b']);
+  });
+
+  it('stores requests that come together in one commit, each with its own verdict', async () => {
+    const pipeline = pipelineOver(writer);
+    const bad = jsonRequest('traces', { resourceSpans: 'no list' });
+    const replies = await Promise.all([
+      pipeline.submit(traceRequest(['a'])),
+      pipeline.submit(bad),
+      pipeline.submit(traceRequest(['b'])),
+    ]);
+    expect(replies.map(({ kind }) => kind)).toEqual(['stored', 'refused', 'stored']);
+    expect(replies[1]).toMatchObject({ code: 'otlp.malformed' });
+    expect(storedNames()).toEqual(['a', 'b']);
+    expect(counterOf('taproot_ingest_commits_total')).toBe(1);
+  });
+
+  it('inflates gzip, and refuses what is larger than the limit after it', async () => {
+    const pipeline = pipelineOver(writer);
+    const plain = traceRequest(['a']);
+    const small = { ...plain, compression: 'gzip', body: new Uint8Array(gzipSync(plain.body)) };
+    const bomb = {
+      ...plain,
+      compression: 'gzip',
+      body: new Uint8Array(gzipSync(new Uint8Array(8 * 1024 * 1024))),
+    };
+    await expect(pipeline.submit(small)).resolves.toMatchObject({ kind: 'stored' });
+    await expect(pipeline.submit(bomb)).resolves.toMatchObject({
+      kind: 'refused',
+      code: 'otlp.too_large',
+    });
+    expect(storedNames()).toEqual(['a']);
+  });
+
+  it('stores the same bytes once: in one group, in later groups, and after a restart', async () => {
+    const pipeline = pipelineOver(writer);
+    const twins = await Promise.all([
+      pipeline.submit(traceRequest(['a'])),
+      pipeline.submit(traceRequest(['a'])),
+    ]);
+    expect(twins.every(({ kind }) => kind === 'stored')).toBe(true);
+    await pipeline.submit(traceRequest(['a']));
+    writer.close();
+    writer = openTelemetryWriter({ dataDir, durability: 'process' });
+    await expect(pipelineOver(writer).submit(traceRequest(['a']))).resolves.toMatchObject({
+      kind: 'stored',
+    });
+    expect(storedNames()).toEqual(['a']);
+    expect(counterOf('taproot_ingest_resent_total')).toBe(3);
+  });
+
+  it('a poison request fails alone: its neighbours of the group are stored', async () => {
+    const poisoned = failingWriter((group) => {
+      if (group.spans.strings.find('poison') !== undefined) {
+        throw new AppError('store.rejected', 'Cannot store: poison');
+      }
+      writer.write(group);
+    });
+    const pipeline = pipelineOver(poisoned);
+    const replies = await Promise.all([
+      pipeline.submit(traceRequest(['a'])),
+      pipeline.submit(traceRequest(['poison'])),
+      pipeline.submit(traceRequest(['b'])),
+    ]);
+    expect(replies.map(({ kind }) => kind)).toEqual(['stored', 'refused', 'stored']);
+    expect(replies[1]).toMatchObject({ code: 'store.rejected' });
+    expect(storedNames()).toEqual(['a', 'b']);
+  });
+
+  it('a full disk refuses the whole group for now, and the same requests are stored later', async () => {
+    let isFull = true;
+    const disk = failingWriter((group) => {
+      if (isFull) throw new AppError('store.unavailable', 'Cannot write: no space left');
+      writer.write(group);
+    });
+    const pipeline = pipelineOver(disk);
+    const refused = await Promise.all([
+      pipeline.submit(traceRequest(['a'])),
+      pipeline.submit(traceRequest(['b'])),
+    ]);
+    expect(refused.map((reply) => reply.kind === 'refused' && reply.code)).toEqual([
+      'store.unavailable',
+      'store.unavailable',
+    ]);
+    isFull = false;
+    await pipeline.submit(traceRequest(['a']));
+    expect(storedNames()).toEqual(['a']);
+  });
+
+  it('announces the templates of a failed commit again', async () => {
+    let failures = 1;
+    const flaky = failingWriter((group) => {
+      if (failures-- > 0) throw new AppError('store.unavailable', 'Cannot write: busy');
+      writer.write(group);
+    });
+    const pipeline = pipelineOver(flaky);
+    const logs = (text: string) =>
+      jsonRequest('logs', {
+        resourceLogs: [
+          {
+            resource: { attributes: [{ key: 'service.name', value: { stringValue: 'bot' } }] },
+            scopeLogs: [
+              {
+                logRecords: [
+                  { timeUnixNano: String(BigInt(NOW_US) * 1000n), body: { stringValue: text } },
+                ],
+              },
+            ],
+          },
+        ],
+      });
+    await pipeline.submit(logs('cannot reach 10.0.0.1'));
+    await pipeline.submit(logs('cannot reach 10.0.0.2'));
+    const templates = reader.listTemplates({});
+    expect(templates).toHaveLength(1);
+    expect(templates[0]!.text).toContain('cannot reach');
+  });
+
+  it('says how many items of a request it left out, and why', async () => {
+    const request = jsonRequest('traces', {
+      resourceSpans: [
+        {
+          scopeSpans: [
+            {
+              spans: [
+                {
+                  traceId: '0'.repeat(32),
+                  spanId: '1'.repeat(16),
+                  name: 'zero',
+                  startTimeUnixNano: '1',
+                },
+              ],
+            },
+          ],
+        },
+      ],
+    });
+    const reply = await pipelineOver(writer).submit(request);
+    expect(reply).toMatchObject({ kind: 'stored', rejectedCount: 1 });
+    expect(reply.message).not.toBe('');
+    expect(counterOf('taproot_ingest_rejected_rows_total')).toBe(1);
+  });
+
+  it('traces commits, but not those that carry spans of its own', async () => {
+    const started: string[] = [];
+    const inner = new ProxyTracerProvider().getTracer('test');
+    const tracer: Tracer = {
+      startSpan: (name, ...rest) => {
+        started.push(name);
+        return inner.startSpan(name, ...rest);
+      },
+      startActiveSpan: inner.startActiveSpan.bind(inner),
+    };
+    const pipeline = pipelineOver(writer, tracer);
+    await pipeline.submit(traceRequest(['theirs']));
+    await pipeline.submit(traceRequest(['ours'], 'taproot'));
+    expect(started).toEqual(['ingest.commit']);
+    expect(storedNames()).toEqual(['ours', 'theirs']);
+  });
+});
