@@ -66,7 +66,7 @@ export class FieldReader {
   begin(startUs: number): void {
     this.slots.reset();
     this.explicitStage = -1;
-    this.#deferred.length = 0;
+    if (this.#deferred.length > 0) this.#deferred.length = 0;
     this.reader.startUs = startUs;
   }
 
@@ -94,6 +94,11 @@ export class FieldReader {
         this.#offerOne(candidate, source, type, value);
       }
     }
+  }
+
+  /** True when values wait for a condition. */
+  get hasDeferred(): boolean {
+    return this.#deferred.length > 0;
   }
 
   /** Offers what waited for a condition, once the span's kind is known. */

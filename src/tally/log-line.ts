@@ -18,14 +18,44 @@ export interface Pieces {
   readonly spaces: readonly boolean[];
 }
 
-const SPACE = /\s/;
-const QUOTES = '"\'`“”‘’';
-const BREAKS = '()[]{}<>,;=|，。；：！？、（）【】《》「」';
-const SEPARATORS = '-_./:@#%+&*$~\\^!?';
+/** Kinds of UTF-16 units, as bits: one look-up per character instead of searches and expressions. */
+const IS = { space: 1, quote: 2, break: 4, separator: 8, digit: 16, hex: 32, cjk: 64, letter: 128 };
+const KINDS = buildKinds();
+
+function buildKinds(): Uint8Array {
+  const kinds = new Uint8Array(0x10000);
+  const mark = (chars: string, bit: number): void => {
+    for (let at = 0; at < chars.length; at++) kinds[chars.charCodeAt(at)]! |= bit;
+  };
+  const markRange = (first: string, last: string, bit: number): void => {
+    for (let code = first.charCodeAt(0); code <= last.charCodeAt(0); code++) kinds[code]! |= bit;
+  };
+  for (let code = 0; code < kinds.length; code++) {
+    if (/\s/.test(String.fromCharCode(code))) kinds[code]! |= IS.space;
+  }
+  mark('"\'`“”‘’', IS.quote);
+  mark('()[]{}<>,;=|，。；：！？、（）【】《》「」', IS.break);
+  mark('-_./:@#%+&*$~\\^!?', IS.separator);
+  markRange('0', '9', IS.digit | IS.hex);
+  markRange('０', '９', IS.digit);
+  mark(HOLE, IS.digit | IS.hex);
+  markRange('a', 'f', IS.hex);
+  markRange('A', 'F', IS.hex);
+  markRange('a', 'z', IS.letter);
+  markRange('A', 'Z', IS.letter);
+  markRange('\u2e80', '\u9fff', IS.cjk);
+  markRange('\uac00', '\ud7af', IS.cjk);
+  markRange('\uf900', '\ufaff', IS.cjk);
+  return kinds;
+}
+
+function kindAt(text: string, at: number): number {
+  return KINDS[text.charCodeAt(at)]!;
+}
 
 /** Pieces of one line. The text of a template splits into the pieces it was made from. */
 export function piecesOf(line: string): Pieces {
-  const text = line.replaceAll(WILDCARD, HOLE);
+  const text = line.includes(WILDCARD) ? line.replaceAll(WILDCARD, HOLE) : line;
   const texts: string[] = [];
   const spaces: boolean[] = [];
   let isAfterSpace = false;
@@ -43,20 +73,20 @@ export function piecesOf(line: string): Pieces {
       add(WILDCARD);
       break;
     }
-    const char = text[at]!;
-    if (SPACE.test(char)) {
+    const kind = kindAt(text, at);
+    if (kind & IS.space) {
       isAfterSpace = true;
       at++;
       continue;
     }
-    const quoteEnd = QUOTES.includes(char) ? endOfQuote(text, at) : -1;
+    const quoteEnd = kind & IS.quote ? endOfQuote(text, at) : -1;
     if (quoteEnd > 0) {
-      add(char);
+      add(text[at]!);
       if (quoteEnd > at + 2) add(WILDCARD);
       add(text[quoteEnd - 1]!);
       at = quoteEnd;
-    } else if (QUOTES.includes(char) || BREAKS.includes(char)) {
-      add(char);
+    } else if (kind & (IS.quote | IS.break)) {
+      add(text[at]!);
       at++;
     } else {
       const end = endOfChunk(text, at);
@@ -77,10 +107,7 @@ export function textOfPieces(pieces: Pieces): string {
 
 /** True for pieces that say nothing: punctuation. */
 export function isPunctuation(piece: string): boolean {
-  return (
-    piece.length === 1 &&
-    (QUOTES.includes(piece) || BREAKS.includes(piece) || SEPARATORS.includes(piece))
-  );
+  return piece.length === 1 && (kindAt(piece, 0) & (IS.quote | IS.break | IS.separator)) !== 0;
 }
 
 /** `<*>, <*>, <*>` is one `<*>`: lists differ in length. */
@@ -106,22 +133,17 @@ function endOfQuote(text: string, start: number): number {
 }
 
 function endOfChunk(text: string, start: number): number {
-  const isUrl = startsUrl(text, start);
   let at = start + 1;
-  while (at < text.length) {
+  let isUrl = false;
+  for (; at < text.length; at++) {
+    const kind = kindAt(text, at);
+    if (kind & IS.space) break;
     const char = text[at]!;
-    if (SPACE.test(char) || char === '"' || char === '“' || char === '”') break;
-    if (BREAKS.includes(char) && !(isUrl && (char === '=' || char === ','))) break;
-    at++;
+    if (kind & IS.quote && (char === '"' || char === '“' || char === '”')) break;
+    if (char === '/') isUrl ||= text.startsWith('://', at - 1);
+    if (kind & IS.break && !(isUrl && (char === '=' || char === ','))) break;
   }
   return at;
-}
-
-function startsUrl(text: string, start: number): boolean {
-  const colon = text.indexOf('://', start);
-  if (colon < 0 || colon - start > 16) return false;
-  for (let at = start; at < colon; at++) if (!isLetter(text[at]!) && text[at] !== '+') return false;
-  return true;
 }
 
 /** A chunk without spaces: whole things first, then its parts between separators. */
@@ -155,7 +177,7 @@ function isUuid(chunk: string): boolean {
   if (chunk.length !== 36) return false;
   for (let at = 0; at < 36; at++) {
     const isDash = at === 8 || at === 13 || at === 18 || at === 23;
-    if (isDash ? chunk[at] !== '-' : !isHexDigit(chunk[at]!)) return false;
+    if (isDash ? chunk[at] !== '-' : (kindAt(chunk, at) & IS.hex) === 0) return false;
   }
   return true;
 }
@@ -165,8 +187,10 @@ function scriptRuns(chunk: string): readonly string[] {
   const runs: string[] = [];
   let start = 0;
   for (let at = 1; at <= chunk.length; at++) {
-    if (at < chunk.length && isCjk(chunk[at]!) === isCjk(chunk[at - 1]!)) continue;
-    runs.push(chunk.slice(start, at));
+    const isSame =
+      at < chunk.length && (kindAt(chunk, at) & IS.cjk) === (kindAt(chunk, at - 1) & IS.cjk);
+    if (isSame) continue;
+    runs.push(start === 0 && at === chunk.length ? chunk : chunk.slice(start, at));
     start = at;
   }
   return runs;
@@ -179,7 +203,7 @@ function maskRun(run: string): string {
   let start = 0;
   for (let at = 0; at <= run.length; at++) {
     const isEnd = at === run.length;
-    if (!isEnd && !SEPARATORS.includes(run[at]!)) continue;
+    if (!isEnd && (kindAt(run, at) & IS.separator) === 0) continue;
     const part = maskPart(run.slice(start, at));
     if (part === WILDCARD && endsInHole(masked)) masked = withoutSeparator(masked);
     else masked += part;
@@ -189,11 +213,10 @@ function maskRun(run: string): string {
   return masked;
 }
 
-/** True when the text ends in a wildcard and one separator, or in nothing but a sign. */
+/** True when the text ends in a wildcard and one separator, or is nothing but a sign. */
 function endsInHole(masked: string): boolean {
-  return (
-    masked === '-' || masked === '+' || masked === '#' || masked.slice(0, -1).endsWith(WILDCARD)
-  );
+  if (masked.length <= 1) return masked === '-' || masked === '+' || masked === '#';
+  return masked.endsWith(WILDCARD, masked.length - 1);
 }
 
 function withoutSeparator(masked: string): string {
@@ -206,12 +229,12 @@ function withoutSeparator(masked: string): string {
  */
 function maskPart(part: string): string {
   if (!hasDigit(part)) return part;
-  if (isDigit(part[0]!) || isHex(part)) return WILDCARD;
+  if (kindAt(part, 0) & IS.digit || isHex(part)) return WILDCARD;
   let masked = '';
   let runs = 0;
   for (let at = 0; at < part.length; at++) {
-    if (!isDigit(part[at]!)) masked += part[at];
-    else if (at === 0 || !isDigit(part[at - 1]!)) {
+    if ((kindAt(part, at) & IS.digit) === 0) masked += part[at];
+    else if ((kindAt(part, at - 1) & IS.digit) === 0) {
       masked += WILDCARD;
       runs++;
     }
@@ -220,35 +243,11 @@ function maskPart(part: string): string {
 }
 
 function hasDigit(text: string): boolean {
-  for (let at = 0; at < text.length; at++) if (isDigit(text[at]!)) return true;
+  for (let at = 0; at < text.length; at++) if (kindAt(text, at) & IS.digit) return true;
   return false;
 }
 
-function isDigit(char: string): boolean {
-  return (char >= '0' && char <= '9') || char === HOLE || (char >= '０' && char <= '９');
-}
-
-function isHexDigit(char: string): boolean {
-  return (
-    (char >= '0' && char <= '9') || (char >= 'a' && char <= 'f') || (char >= 'A' && char <= 'F')
-  );
-}
-
 function isHex(part: string): boolean {
-  for (let at = 0; at < part.length; at++) {
-    if (!isHexDigit(part[at]!) && part[at] !== HOLE) return false;
-  }
+  for (let at = 0; at < part.length; at++) if ((kindAt(part, at) & IS.hex) === 0) return false;
   return true;
-}
-
-function isLetter(char: string): boolean {
-  return (char >= 'a' && char <= 'z') || (char >= 'A' && char <= 'Z');
-}
-
-function isCjk(char: string): boolean {
-  return (
-    (char >= '\u2e80' && char <= '\u9fff') ||
-    (char >= '\uac00' && char <= '\ud7af') ||
-    (char >= '\uf900' && char <= '\ufaff')
-  );
 }

@@ -18,6 +18,8 @@ const SERVICES_MAX = 1000;
 const REMEMBERED_LINES_MAX = 10_000;
 /** Leading words told apart per length; beyond it they share one branch. */
 const BRANCHES_MAX = 128;
+/** Templates compared one by one; a line that fits none of so many goes to the overflow template. */
+const BRANCH_TEMPLATES_MAX = 200;
 /** Lines of so few words share a template only when all are equal. */
 const EXACT_WORDS_MAX = 3;
 /** Share of equal words that makes two lines one template: 0.7 lets one word in four differ. */
@@ -144,7 +146,10 @@ export class TemplateMiner {
     templates: ServiceTemplates,
     line: { pieces: Pieces; text: string; timeUs: number },
   ): Template {
-    const hasRoom = templates.count < LIMITS.templatesPerServiceMax;
+    const branch = templates.branches.get(branchOf(templates, line.pieces));
+    const hasRoom =
+      templates.count < LIMITS.templatesPerServiceMax &&
+      (branch === undefined || branch.length < BRANCH_TEMPLATES_MAX);
     const text = hasRoom ? line.text : OVERFLOW_TEMPLATE;
     const templateId = templateIdOf(templates.service, text);
     const known = templates.byId.get(templateId);
@@ -253,11 +258,13 @@ function similarity(template: Template, line: readonly string[]): number {
   let covered = 0;
   for (let index = 0; index < texts.length; index++) {
     const left = texts[index]!;
-    const right = line[index]!;
-    if (left === right) continue;
-    if (!canDiffer(left, right)) return 0;
+    if (left === line[index]) continue;
     if (left === WILDCARD) covered++;
     else if (++differing > differingMax) return 0;
+  }
+  // few get this far: only now the words themselves are looked at
+  for (let index = 0; index < texts.length; index++) {
+    if (texts[index] !== line[index] && !canDiffer(texts[index]!, line[index]!)) return 0;
   }
   // of two that fit equally, the one with more words in common
   return 1 - differing / words - covered / (words * 1000);

@@ -313,6 +313,18 @@ describe('bounds', () => {
     expect(miner.takeNew().filter(({ text }) => text === OVERFLOW_TEMPLATE)).toHaveLength(1);
   });
 
+  test('a service whose lines differ in all but one word compares few templates', () => {
+    const miner = new TemplateMiner([]);
+    const wordOf = (number: number) =>
+      [...String(number)].map((digit) => 'abcdefghij'[Number(digit)]).join('');
+    const lines = Array.from(
+      { length: 1000 },
+      (_, index) => `begin ${wordOf(index)} ${wordOf(7 * index)} ${wordOf(13 * index)} x`,
+    );
+    expect(new Set(assign(miner, logsOf(lines))).size).toBeLessThanOrEqual(201);
+    expect(miner.overflowCount).toBeGreaterThan(0);
+  });
+
   test('invented services share the overflow service', () => {
     const columns = new LogColumns(new StringDictionary());
     for (let index = 0; index < 1500; index++)
