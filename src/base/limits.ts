@@ -30,7 +30,7 @@ export const LIMITS = {
   keepAliveTimeoutMs: 65_000,
   /** Header bytes of one HTTP request. */
   requestHeaderBytesMax: 16 * KIB,
-  /** Open connections per port. */
+  /** Open connections on the OTLP/HTTP port; gRPC multiplexes, its calls are bounded by the budget. */
   connectionsMax: 2048,
   /** Concurrent calls of one gRPC connection. */
   grpcStreamsMax: 256,

@@ -61,7 +61,17 @@ export async function startGrpc(
       Export: (
         call: ServerUnaryCall<GrpcMessage, Uint8Array>,
         callback: sendUnaryData<Uint8Array>,
-      ) => void answerExport(reception, { signal, message: call.request, callback }),
+      ) => {
+        answerExport(reception, { signal, message: call.request, callback }).catch(
+          (error: unknown) => {
+            // A fault of ours must not stop the receiver.
+            reception.log.error({ err: error }, 'cannot answer an OTLP/gRPC call');
+            callback(
+              buildGrpcStatus({ code: 'internal', message: 'Cannot answer: internal error' }),
+            );
+          },
+        );
+      },
     });
   }
   const boundPort = await bind(server, { host, port });
@@ -86,9 +96,8 @@ async function answerExport(
     callback(buildGrpcStatus(reply));
     return;
   }
-  const { rejectedCount, message: text } = reply;
   // Replies do not say how much was accepted.
-  const outcome = { acceptedCount: 0, rejectedCount, message: text };
+  const outcome = { acceptedCount: 0, rejectedCount: reply.rejectedCount, message: reply.message };
   callback(null, buildExportResponse({ encoding: 'protobuf', signal, outcome }));
 }
 

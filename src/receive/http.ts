@@ -69,9 +69,12 @@ export async function startHttp(
   });
   server.maxConnections = LIMITS.connectionsMax;
   const answer = (request: IncomingMessage, response: ServerResponse, isBodyHeldBack: boolean) => {
-    void answerExchange(reception, {
-      exchange: { request, response, isBodyHeldBack },
-      corsOrigins,
+    const exchange = { request, response, isBodyHeldBack };
+    answerExchange(reception, { exchange, corsOrigins }).catch((error: unknown) => {
+      // A fault of ours must not stop the receiver; the sender sees a cut connection and tries again.
+      reception.log.error({ err: error }, 'cannot answer an OTLP/HTTP request');
+      countRequest(reception, { signal: 'none', transport: 'http', code: 'fault' });
+      response.destroy();
     });
   };
   server.on('request', (request, response) => answer(request, response, false));
