@@ -32,6 +32,7 @@ export class FieldSlots {
     return rank < this.ranks[field]!;
   }
 
+  /** Positional, because an object per attribute would cost more than the rest of the row. */
   put(
     field: number,
     rank: number,
