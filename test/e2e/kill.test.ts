@@ -52,6 +52,9 @@ it('a killed writer loses nothing it acknowledged and leaves nothing in halves',
   for (let cycle = 0; cycle < CYCLES; cycle++) {
     const last = await writeUntilKilled(next, random);
     const reader = openTelemetryReader({ dataDir });
+    // A reader alone finds the log of the killed process, too.
+    const foundCount = reader.stats().spanCount;
+    expect(foundCount).toBeGreaterThanOrEqual(KILL_SPANS_PER_REQUEST * last);
     const writer = openTelemetryWriter({ dataDir, durability: 'disk' });
     for (let request = next; request <= last; request++) {
       expect(writer.hasRequest(hashOf(request)), `request ${request}, seed ${seed}`).toBe(true);

@@ -28,6 +28,7 @@ export class DayPool {
   /** Days with a file that overlap the range, ascending; all without a range. */
   days(range?: TimeRange): readonly Day[] {
     const days = attempt(`list days of ${this.#dataDir}`, () => listDays(this.#dataDir));
+    this.#closeRemoved(days);
     if (!range) return days;
     return days.filter((day) => {
       const { fromUs, toUs } = dayRange(day);
@@ -100,6 +101,15 @@ export class DayPool {
     const entry = { reader, useCount: 0 };
     this.#open.set(day, entry);
     return entry;
+  }
+
+  /** An open handle would keep a removed file's bytes on the disk. */
+  #closeRemoved(days: readonly Day[]): void {
+    for (const [day, { reader, useCount }] of this.#open) {
+      if (useCount > 0 || days.includes(day)) continue;
+      reader.close();
+      this.#open.delete(day);
+    }
   }
 
   #closeOldest(): void {

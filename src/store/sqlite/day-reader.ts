@@ -6,7 +6,13 @@ import type { TimeRange } from '../../base/time.ts';
 import { SECTION, SECTIONS_PER_BLOCK, type SectionSource, type SignalNumber } from './block.ts';
 import { unpackSection } from './codec.ts';
 import { type Day, dayFormat, dayPath } from './day-file.ts';
-import { attempt, type Connection, type Statement, tryOpenForReading } from './sqlite.ts';
+import {
+  attempt,
+  attemptRead,
+  type Connection,
+  type Statement,
+  tryOpenForReading,
+} from './sqlite.ts';
 import { TRACE_BUCKET_DIVISOR } from './trace-order.ts';
 import { ALL_BUCKETS, findInSegment } from './trace-segment.ts';
 
@@ -55,9 +61,9 @@ export class DayReader {
   /** Undefined while the writer has not finished making the file. */
   static tryOpen(dataDir: string, day: Day): DayReader | undefined {
     const file = dayPath(dataDir, day);
-    const inode = attempt(`open ${file}`, () => fs.statSync(file).ino);
-    const connection = tryOpenForReading(file, dayFormat(day));
-    return connection && new DayReader({ day, file, inode, connection });
+    const entry = attempt(`open ${file}`, () => fs.statSync(file, { throwIfNoEntry: false }));
+    const connection = entry && tryOpenForReading(file, dayFormat(day));
+    return connection && new DayReader({ day, file, inode: entry.ino, connection });
   }
 
   /** Reads through the writer's own connection, for compaction; closing it is the writer's. */
@@ -85,7 +91,7 @@ export class DayReader {
 
   /** Runs `body` on one state of the file, whatever the writer does meanwhile. May be nested. */
   snapshot<T>(body: () => T): T {
-    return attempt(`read ${this.file}`, () => this.connection.transaction(body).deferred());
+    return attemptRead(`read ${this.file}`, () => this.connection.transaction(body).deferred());
   }
 
   /** Headers of blocks that overlap the range, by first row's time. */
@@ -187,8 +193,9 @@ export class DayReader {
   }
 }
 
-/** Does a header's JSON list hold the text? */
+/** Does a header's JSON list hold the text? An empty one stands for a list too long to keep there. */
 export function listHolds(json: string, text: string): boolean {
+  if (json === '') return true;
   // JSON.parse of what JSON.stringify of a string list wrote
   return (JSON.parse(json) as readonly string[]).includes(text);
 }

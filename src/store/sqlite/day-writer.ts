@@ -148,7 +148,7 @@ export class DayWriter {
         block.minUs,
         block.maxUs,
         JSON.stringify(block.services),
-        JSON.stringify(block.names),
+        shortList(block.names),
       ),
     );
     for (const { kind, codec, rawBytes, checksum, bytes } of sections) {
@@ -211,6 +211,13 @@ export class DayWriter {
     );
   }
 
+  /** Forgets requests of commits before then: nobody re-sends them any more. */
+  forgetRequests(beforeUs: number): void {
+    inTransaction(this.connection, `forget requests of ${this.#title}`, () => {
+      this.connection.prepare('DELETE FROM commits WHERE written_us < ?').run(beforeUs);
+    });
+  }
+
   close(): void {
     this.connection.close();
   }
@@ -263,6 +270,14 @@ export class DayWriter {
     const remove = this.connection.prepare(`DELETE FROM ${place} = ?`);
     for (const id of ids) remove.run(id);
   }
+}
+
+/** Header lists are read for every block of a range; one that is longer skips nothing, so it is left out. */
+const NAMES_CHARS_MAX = 16 * 1024;
+
+function shortList(names: readonly string[]): string {
+  const json = JSON.stringify(names);
+  return json.length > NAMES_CHARS_MAX ? '' : json;
 }
 
 function rowIdOf(result: { readonly lastInsertRowid: number | bigint }): number {

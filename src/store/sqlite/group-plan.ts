@@ -1,4 +1,5 @@
 /** Splits a group by day and leaves out rows that are stored already. Pure: decides, writes nothing. */
+import { hexOf } from '../../base/bytes.ts';
 import type { LogTemplate, Tally, TemplateTally } from '../../model/tally.ts';
 import type { GroupRequest, IngestGroup } from '../api/telemetry.ts';
 import { type Day, dayOf } from './day-file.ts';
@@ -37,9 +38,12 @@ export function planGroup(group: IngestGroup, requestLog: RequestLog): GroupPlan
   const freshByDay = new Map<Day, StoredRequest[]>();
   const skippedDays = new Set<Day>();
   const requests: StoredRequest[] = [];
+  const seen = new Set<string>();
   for (const request of group.requests) {
     const stored = { hash: request.hash, days: daysOf(request, days) };
-    const isRepeated = requests.some((other) => Buffer.compare(other.hash, request.hash) === 0);
+    const key = hexOf(request.hash);
+    const isRepeated = seen.has(key);
+    seen.add(key);
     if (!isRepeated) requests.push(stored);
     for (const day of stored.days) {
       if (isRepeated || requestLog.isStoredForDay(request.hash, day)) {

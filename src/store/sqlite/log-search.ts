@@ -14,8 +14,13 @@ import { ALL_LOG_SECTIONS, readLogBlock } from './scan.ts';
 import { traceHash } from './trace-order.ts';
 import { parseTraceId, rowsOfTrace } from './traces.ts';
 
-export function searchLogs(pool: DayPool, query: LogQuery): Page<LogRecord> {
-  return new LogSearch(pool, query).run();
+/** Looks at about `rowsMax` rows at most; beyond, the page is cut, and its cursor goes on from there. */
+export function searchLogs(
+  pool: DayPool,
+  query: LogQuery,
+  { rowsMax = LIMITS.searchRowsMax }: { readonly rowsMax?: number } = {},
+): Page<LogRecord> {
+  return new LogSearch(pool, query, rowsMax).run();
 }
 
 interface Hit {
@@ -30,6 +35,7 @@ class LogSearch {
   readonly #pool: DayPool;
   readonly #query: LogQuery;
   readonly #limit: number;
+  readonly #rowsMax: number;
   /** Items of the cursor's time that earlier pages gave out already. */
   readonly #skipCount: number;
   readonly #toUs: number;
@@ -39,7 +45,8 @@ class LogSearch {
   #hits: Hit[] = [];
   #rowsScanned = 0;
 
-  constructor(pool: DayPool, query: LogQuery) {
+  constructor(pool: DayPool, query: LogQuery, rowsMax: number) {
+    this.#rowsMax = rowsMax;
     const cursor = parseCursor(query.cursor);
     this.#pool = pool;
     this.#query = query;
@@ -61,7 +68,9 @@ class LogSearch {
       const oldest = this.#hits.at(-1);
       const isFull = this.#hits.length >= this.#wantedCount();
       if (isFull && oldest && oldest.timeUs > restMaxUs) return false;
-      if (this.#rowsScanned < LIMITS.searchRowsMax || restMaxUs < range.fromUs) return true;
+      if (this.#rowsScanned < this.#rowsMax || restMaxUs < range.fromUs) return true;
+      // The next page must begin before this one did, or blocks that overlap would be read for ever.
+      if (restMaxUs >= this.#toUs - 1) return true;
       cutUs = restMaxUs;
       return false;
     });

@@ -101,6 +101,15 @@ export function attempt<T>(action: string, body: () => T): T {
   }
 }
 
+/** As attempt(), for bodies that run callers' code: only SQLite's own errors are translated. */
+export function attemptRead<T>(action: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw error instanceof Database.SqliteError ? storeError(action, error) : error;
+  }
+}
+
 const UNAVAILABLE = /^SQLITE_(FULL|IOERR|BUSY|READONLY|CANTOPEN|LOCKED|PROTOCOL|NOMEM)/;
 const CORRUPT = /^SQLITE_(CORRUPT|NOTADB)/;
 const UNAVAILABLE_FILE = new Set(['ENOSPC', 'EROFS', 'EACCES', 'EPERM', 'EIO', 'EMFILE', 'ENFILE']);

@@ -28,8 +28,13 @@ const AFTER_ALL_IDS = 'z';
 /** Decoded blocks kept, since neighbours on a page stand in the same blocks; about 3 MB each. */
 const CACHED_BLOCKS_MAX = 8;
 
-export function searchTraces(pool: DayPool, query: TraceQuery): Page<TraceSummary> {
-  return new TraceSearch(pool, query).run();
+/** Looks at about `rowsMax` rows at most; beyond, the page is cut, and its cursor goes on from there. */
+export function searchTraces(
+  pool: DayPool,
+  query: TraceQuery,
+  { rowsMax = LIMITS.searchRowsMax }: { readonly rowsMax?: number } = {},
+): Page<TraceSummary> {
+  return new TraceSearch(pool, query, rowsMax).run();
 }
 
 interface Candidate {
@@ -43,6 +48,7 @@ class TraceSearch {
   readonly #pool: DayPool;
   readonly #query: TraceQuery;
   readonly #limit: number;
+  readonly #rowsMax: number;
   readonly #cursor: { readonly timeUs: number; readonly tie: string };
   readonly #seen = new Set<string>();
   readonly #found: Candidate[] = [];
@@ -50,7 +56,8 @@ class TraceSearch {
   #candidates: Candidate[] = [];
   #rowsScanned = 0;
 
-  constructor(pool: DayPool, query: TraceQuery) {
+  constructor(pool: DayPool, query: TraceQuery, rowsMax: number) {
+    this.#rowsMax = rowsMax;
     this.#pool = pool;
     this.#query = query;
     this.#limit = Math.min(query.limit, LIMITS.queryRowsMax);
@@ -71,7 +78,9 @@ class TraceSearch {
         this.#settle(restMaxUs);
         if (this.#found.length > this.#limit) return false;
         this.#rowsScanned += header.rowCount;
-        if (this.#rowsScanned < LIMITS.searchRowsMax || restMaxUs < range.fromUs) return true;
+        if (this.#rowsScanned < this.#rowsMax || restMaxUs < range.fromUs) return true;
+        // The next page must begin before this one did, or blocks that overlap would be read for ever.
+        if (restMaxUs >= toUs - 1) return true;
         cutUs = restMaxUs;
         return false;
       },

@@ -101,10 +101,11 @@ class SqliteWriter implements TelemetryWriter {
     return [...templates.values()];
   }
 
-  /** Also merges what is small, one bounded step per open day. */
+  /** Also forgets old requests and merges what is small, one bounded step per open day. */
   checkpoint(): void {
     for (const day of this.#days.values()) {
       attempt(`checkpoint ${day.file}`, () => day.connection.pragma('wal_checkpoint(PASSIVE)'));
+      day.forgetRequests(this.#clock.nowUs() - 2 * RETRY_HORIZON_US);
       if (!this.#damagedDays.has(day.day) && !tryCompactDay(day)) this.#damagedDays.add(day.day);
     }
   }
