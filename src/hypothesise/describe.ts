@@ -6,10 +6,7 @@ import type { Suspect } from './merge.ts';
 import { text } from './suspicion.ts';
 
 export function stateCause(suspect: Suspect): Text {
-  if (suspect.rule) {
-    const { zh, en } = suspect.rule.statement;
-    return text(`${placeOf(suspect)}：${zh}`, `${placeOf(suspect)}: ${en}`);
-  }
+  if (suspect.rule) return suspect.rule.statement;
   const place = placeOf(suspect);
   const what = KIND_TEXT[suspect.kind];
   const who = attributesOf(suspect);

@@ -87,13 +87,23 @@ function draftsOf(suspicions: readonly Suspicion[]): Draft[] {
   }
   return [...groups]
     .sort(([a], [b]) => compareText(a, b))
-    .map(([, [first, ...rest]]) => draftOf(first!, rest)); // a group has at least one suspicion
+    .map(([, group]) => {
+      const [first, ...rest] = group.sort((a, b) => weightOf(b) - weightOf(a));
+      return draftOf(first!, rest); // a group has at least one suspicion
+    });
 }
 
+function weightOf({ evidence }: Suspicion): number {
+  return evidence.reduce((sum, { weight }) => sum + weight, 0);
+}
+
+/** The strongest gives the culprit its name. */
 function draftOf(first: Suspicion, rest: readonly Suspicion[]): Draft {
   const all = [first, ...rest];
+  // The same rule at another caller of the same dependency repeats itself: one finding speaks.
+  const speaking = first.rule === undefined ? all : [first];
   const evidence = new Map(
-    all.flatMap((suspicion) => suspicion.evidence).map((item) => [item.statement.en, item]),
+    speaking.flatMap((suspicion) => suspicion.evidence).map((item) => [item.statement.en, item]),
   );
   return {
     culprit: first.culprit,
@@ -112,7 +122,11 @@ function draftOf(first: Suspicion, rest: readonly Suspicion[]): Draft {
   };
 }
 
-function keyOf({ culprit, kind, rule }: Suspicion): string {
+function keyOf({ culprit, kind, rule }: Pick<Suspicion, 'culprit' | 'kind' | 'rule'>): string {
+  // A rule finds a shared dependency once per caller: that is one cause.
+  if (rule !== undefined && culprit.dependency !== undefined) {
+    return ['rule', rule.id, culprit.dependency, culprit.resource ?? ''].join('\0');
+  }
   const attributes = Object.entries(culprit.attributes ?? {})
     .map(([key, value]) => `${key}=${value}`)
     .sort();
@@ -159,7 +173,7 @@ function supports(giver: Draft, taker: Draft): boolean {
 }
 
 function sharesService(giver: Draft, taker: Draft): boolean {
-  return taker.services.has(giver.culprit.service);
+  return [...giver.services].some((service) => taker.services.has(service));
 }
 
 function agrees(a: string | undefined, b: string | undefined): boolean {
@@ -209,7 +223,7 @@ function toSuspect(draft: Draft): Suspect {
   const { culprit, kind, rule } = draft;
   const { service, operation, attributes } = culprit;
   return {
-    key: keyOf({ culprit, kind, evidence: [], isOwn: false, ...(rule ? { rule } : {}) }),
+    key: keyOf({ culprit, kind, ...(rule ? { rule } : {}) }),
     culprit,
     kind,
     evidence,

@@ -15,7 +15,13 @@ export function planProbes(
   suspect: RankedSuspect,
   context: { readonly hypothesisId: string; readonly range: TimeRange },
 ): ProbePlan[] {
-  return [cohortProbe(suspect.pattern, context), ...suspect.probePlans];
+  const cohort = cohortProbe(suspect.pattern, context);
+  const asked = JSON.stringify(cohort.spec);
+  const fromRule = suspect.probePlans
+    .filter(({ spec }) => JSON.stringify(spec) !== asked)
+    // A rule that finds two services names their probes alike.
+    .map((plan) => ({ ...plan, probeId: `${context.hypothesisId}.${plan.probeId}` }));
+  return [cohort, ...fromRule];
 }
 
 function cohortProbe(

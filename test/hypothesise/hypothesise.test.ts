@@ -1,10 +1,12 @@
 /** Scenarios with known truth and known distractors, from the shop and from metrics alone. */
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { clusterSpans } from '../../src/cluster/cluster.ts';
 import { hypothesise } from '../../src/hypothesise/hypothesise.ts';
 import type { ChangeEvent } from '../../src/model/anomaly.ts';
 import type { Hypothesis } from '../../src/model/hypothesis.ts';
 import type { Collected } from '../../src/model/investigation.ts';
+import { loadRulebook } from '../../src/rulebook/rulebook.ts';
 import { createRandom, shuffled } from '../build/random.ts';
 import { DATABASE, type Fault, type Request, shopTraffic } from '../build/shop.ts';
 import {
@@ -340,6 +342,51 @@ describe('hypothesise() from other signals', () => {
   it('answers nothing to nothing', () => {
     expect(hypothesesOf(buildCollected({ window: {} }))).toEqual([]);
     expect(hypothesesOf(buildCollected({ window: {}, reference: {} }))).toEqual([]);
+  });
+});
+
+describe('hypothesise() with rules', () => {
+  const rulebook = loadRulebook(fileURLToPath(new URL('../../rules', import.meta.url)));
+  const collected = buildCollected({
+    window: {
+      spans: windowWith((call) => (call.target === DATABASE ? { addUs: 400_000 } : undefined)),
+    },
+    reference: { spans: reference() },
+  });
+  const clustered = { ...collected, clustering: clusterSpans(collected) };
+  const services = { users: { debugUrl: 'http://127.0.0.1:1' } };
+  const hypotheses = hypothesise(clustered, { rulebook, probes: { services, timeoutMs: 5000 } });
+
+  it('joins a finding and the call graph into one cause per dependency', () => {
+    const [first] = hypotheses;
+    expect(first?.ruleId).toBe('db-slow-query');
+    expect(first?.culprit.dependency).toBe(DATABASE);
+    expect(first?.evidence.map(({ statement }) => statement.en).join()).toContain(
+      'of the extra time',
+    );
+    const about = hypotheses.filter(({ ruleId }) => ruleId === 'db-slow-query');
+    expect(about).toHaveLength(1);
+    expect(hypotheses.some(({ ruleId, kind }) => ruleId === undefined && kind === 'database')).toBe(
+      false,
+    );
+  });
+
+  it('takes statement and remedy from the rule and keeps probe ids apart', () => {
+    const rule = rulebook.rules.find(({ id }) => id === 'db-slow-query');
+    expect(hypotheses[0]?.fix?.zh).toBeTruthy();
+    expect(rule?.fix).toBeDefined();
+    const ids = hypotheses.flatMap(({ probePlans }) => probePlans.map(({ probeId }) => probeId));
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('stays silent in a healthy window', () => {
+    const healthy = buildCollected({
+      window: { spans: shopTraffic({ seed: 31, requests: 200, fromUs: WINDOW_RANGE.fromUs }) },
+      reference: { spans: reference() },
+    });
+    const clustering = clusterSpans(healthy);
+    const probes = { services: {}, timeoutMs: 5000 };
+    expect(hypothesise({ ...healthy, clustering }, { rulebook, probes })).toEqual([]);
   });
 });
 
