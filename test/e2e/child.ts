@@ -4,9 +4,9 @@ import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { findPackage } from '../../src/base/package.ts';
 
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+export const ROOT = findPackage().root;
 
 const POLL_EVERY_MS = 100;
 const STOP_TIMEOUT_MS = 10_000;
