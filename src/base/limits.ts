@@ -43,6 +43,10 @@ export const LIMITS = {
   attributesPerItemMax: 16_384,
   /** A value's bytes in a column; longer text is cut and counted. */
   attributeValueBytesMax: 2 * MIB,
+  /** Spans, log records or data points of one request: a full body of the smallest useful ones. */
+  requestRowsMax: 1_000_000,
+  /** Embedded messages (JSON: objects, lists, members) of one request: two-byte ones cost most memory. */
+  requestElementsMax: 8_000_000,
   /** Rows of a block: 8 192 spans compress to about 40 B each and decode in a few ms. */
   blockRowsMax: 8192,
   /** A group is committed at this many rows … */
