@@ -2,7 +2,7 @@
  * Strings become small integers once: a dictionary maps text, or its UTF-8 bytes, to an id.
  * Id 0 is always the empty string. Interning from bytes makes no JavaScript string for a text seen before.
  */
-const decoder = new TextDecoder('utf-8');
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
 const REPLACEMENT = '�';
 

@@ -134,6 +134,8 @@ export function createIngestPipeline(dependencies: IngestDependencies): IngestPi
       return;
     }
     counters.add('taproot_ingest_commits_total', 1);
+    counters.set('taproot_ingest_endpoint_overflow', steps.tally.overflowCount);
+    counters.set('taproot_ingest_template_overflow', steps.miner.overflowCount);
     counters.add('taproot_ingest_commit_ms_total', performance.now() - startedMs);
     for (const pending of closing.pending) acknowledge(pending, counters);
   }

@@ -1,15 +1,16 @@
 /** Metric names as rules write them, beside the names that exporters make of them; times in milliseconds. */
+import { canonicalMetricName } from '../model/metric-names.ts';
 import type { SeriesWindow } from '../model/window.ts';
 
 /** Suffixes that the OpenTelemetry → Prometheus translation adds. */
 const SUFFIX = /_(seconds|milliseconds|microseconds|bytes|ratio)$/;
 
 /**
- * Equal for a name and its Prometheus twin: `db.client.connection.wait_time` and
- * `db_client_connection_wait_time_seconds`; `_total` of counters and unit suffixes do not count.
+ * Equal for a name and its twins: `db.client.connection.wait_time`, `db_client_connection_wait_time_seconds`
+ * and `hikaricp_connections_acquire_seconds`; `_total` of counters and unit suffixes do not count.
  */
 export function metricKeyOf(name: string): string {
-  const flat = name
+  const flat = canonicalMetricName(name)
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '_')
     .replace(/_total$/, '');
