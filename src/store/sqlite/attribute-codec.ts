@@ -226,7 +226,8 @@ function readSlot(
   return values;
 }
 
-function isText(type: number): boolean {
+/** Types whose value is a string id. */
+export function isText(type: number): boolean {
   return type === VALUE_TYPE.string || type === VALUE_TYPE.json || type === VALUE_TYPE.wideInt;
 }
 

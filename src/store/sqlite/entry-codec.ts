@@ -1,11 +1,6 @@
 /** Resources and scopes of a block: only those its rows use, each with its attributes. */
-import {
-  type AttributeEntry,
-  type ResourceEntry,
-  type ScopeEntry,
-  VALUE_TYPE,
-} from '../../model/columns.ts';
-import { stringIdAt } from './attribute-codec.ts';
+import type { AttributeEntry, ResourceEntry, ScopeEntry } from '../../model/columns.ts';
+import { isText, stringIdAt } from './attribute-codec.ts';
 import type { ByteReader, ByteWriter } from './byte-stream.ts';
 import type { LocalDictionary } from './local-dictionary.ts';
 
@@ -101,8 +96,4 @@ function readResource(reader: ByteReader, stringIds: Uint32Array): ResourceEntry
   const droppedAttributesCount = reader.varint();
   const schemaUrl = stringIdAt(stringIds, reader.varint());
   return { attributes: readEntries(reader, stringIds), droppedAttributesCount, schemaUrl };
-}
-
-function isText(type: number): boolean {
-  return type === VALUE_TYPE.string || type === VALUE_TYPE.json || type === VALUE_TYPE.wideInt;
 }

@@ -1,6 +1,6 @@
 /** Log rows ↔ the sections of a block; bodies have their own texts so that a search can skip the block. */
 import { AttributeColumns, type LogColumns } from '../../model/columns.ts';
-import { readAttributes, stringIdAt, writeAttributes } from './attribute-codec.ts';
+import { readAttributes, writeAttributes } from './attribute-codec.ts';
 import {
   type EncodedBlock,
   openSection,
@@ -13,13 +13,6 @@ import {
 import { ByteWriter } from './byte-stream.ts';
 import { readNumbers, readUints, writeNumbers, writeUints } from './column-codec.ts';
 import {
-  LocalEntries,
-  readResources,
-  readScopes,
-  writeResources,
-  writeScopes,
-} from './entry-codec.ts';
-import {
   findRuns,
   readReferences,
   readTraceIds,
@@ -28,7 +21,15 @@ import {
   writeTraceIds,
 } from './id-codec.ts';
 import { LocalDictionary, SectionTexts } from './local-dictionary.ts';
-import { distinctTexts, entryAt, fillEnds, pickNumbers, pickUints, timeBounds } from './rows.ts';
+import { distinctTexts, fillEnds, pickNumbers, pickUints, timeBounds } from './rows.ts';
+import {
+  beginTables,
+  decodeAttributes,
+  encodeAttributes,
+  type IdMaps,
+  readTables,
+  type Target,
+} from './shared-sections.ts';
 import { readVariants, scatterVariants, type VariantField, writeVariants } from './variants.ts';
 
 export type LogSection = 'bodies' | 'attributes';
@@ -68,20 +69,13 @@ export function decodeLogBlock(
   if (sections.includes('attributes')) {
     decodeAttributes(columns, { base, rowCount, source });
   } else {
-    fillEnds(columns.attributesEnd, columns.attributes.count, base, rowCount);
-    fillEnds(columns.derivedEnd, columns.derived.count, base, rowCount);
+    fillEnds(columns.attributesEnd, columns.attributes.count, { base, rowCount });
+    fillEnds(columns.derivedEnd, columns.derived.count, { base, rowCount });
   }
 }
 
 /** Fields of a log record's variant in file order. Append only. */
-function variantFields(
-  columns: LogColumns,
-  local: {
-    readonly text: (id: number) => number;
-    readonly resource: (index: number) => number;
-    readonly scope: (index: number) => number;
-  },
-): readonly VariantField[] {
+function variantFields(columns: LogColumns, local: IdMaps): readonly VariantField[] {
   return [
     { values: columns.severity },
     { values: columns.severityText, localOf: local.text },
@@ -100,20 +94,13 @@ function encodeCore(
   rows: Uint32Array,
   runs: Uint32Array,
 ): readonly RawSection[] {
-  const dictionary = new LocalDictionary(columns.strings);
-  const resources = new LocalEntries(columns.resources);
-  const scopes = new LocalEntries(columns.scopes);
+  const tables = beginTables(columns);
   const core = new ByteWriter(16 * rows.length + 256);
   const ids = new ByteWriter(16 * rows.length + 256);
   const { traceId, spanId } = columns;
   writeTraceIds({ core, ids }, { traceId, rows, runs });
   writeReferences({ core, ids }, { refId: spanId, spanId, rows, runs });
-  const fields = variantFields(columns, {
-    text: (id) => dictionary.idOf(id),
-    resource: resources.indexOf,
-    scope: scopes.indexOf,
-  });
-  writeVariants(core, { fields, rows });
+  writeVariants(core, { fields: variantFields(columns, tables.maps), rows });
   const timeUs = pickNumbers(columns.timeUs, rows);
   writeNumbers(core, timeUs);
   writeUints(core, pickUints(columns.timeNs, rows));
@@ -121,44 +108,20 @@ function encodeCore(
   for (let row = 0; row < delays.length; row++) delays[row]! -= timeUs[row]!;
   writeNumbers(core, delays);
   writeUints(core, pickUints(columns.observedNs, rows));
-
-  const entries = new ByteWriter();
-  writeResources(entries, resources.used, dictionary);
-  writeScopes(entries, scopes.used, dictionary);
-  const head = new ByteWriter();
-  dictionary.write(head);
-  head.raw(entries.bytes());
   return [
-    rawSection(SECTION.dictionary, head),
+    tables.finish(),
     rawSection(SECTION.ids, ids, { isCompressible: false }),
     rawSection(SECTION.core, core),
   ];
 }
 
-interface Target {
-  readonly base: number;
-  readonly rowCount: number;
-  readonly source: SectionSource;
-}
-
 function decodeCore(columns: LogColumns, { base, rowCount, source }: Target): void {
-  const head = openSection(source, SECTION.dictionary);
-  const stringIds = new SectionTexts(head).internInto(columns.strings);
-  const resourceBase = columns.resources.length;
-  const scopeBase = columns.scopes.length;
-  columns.resources.push(...readResources(head, stringIds));
-  columns.scopes.push(...readScopes(head, stringIds));
-
+  const fields = variantFields(columns, readTables(columns, source));
   const core = openSection(source, SECTION.core);
   const ids = openSection(source, SECTION.ids);
   const { traceId, spanId, timeUs } = columns;
   const runs = readTraceIds({ core, ids }, { traceId, base, rowCount });
   readReferences({ core, ids }, { refId: spanId, spanId, base, runs });
-  const fields = variantFields(columns, {
-    text: (local) => stringIdAt(stringIds, local),
-    resource: (local) => entryAt(columns.resources.length, resourceBase + local),
-    scope: (local) => entryAt(columns.scopes.length, scopeBase + local),
-  });
   scatterVariants(fields, {
     ...readVariants(core, { fieldCount: fields.length, rowCount }),
     base,
@@ -197,24 +160,4 @@ function decodeBodies(columns: LogColumns, { base, rowCount, source }: Target): 
   if (list.count !== rowCount) throw new RangeError('there is not one body for each row');
   columns.bodyType.set(list.types.subarray(0, rowCount), base);
   columns.bodyValue.set(list.values.subarray(0, rowCount), base);
-}
-
-function encodeAttributes(columns: LogColumns, rows: Uint32Array): readonly RawSection[] {
-  const dictionary = new LocalDictionary(columns.strings);
-  const body = new ByteWriter(16 * rows.length + 256);
-  const { attributes, attributesEnd, derived, derivedEnd } = columns;
-  writeAttributes(body, { list: attributes, ends: attributesEnd }, { rows, dictionary });
-  writeAttributes(body, { list: derived, ends: derivedEnd }, { rows, dictionary });
-  const texts = new ByteWriter();
-  dictionary.write(texts);
-  return [rawSection(SECTION.attributeTexts, texts), rawSection(SECTION.attributes, body)];
-}
-
-function decodeAttributes(columns: LogColumns, { base, rowCount, source }: Target): void {
-  const texts = new SectionTexts(openSection(source, SECTION.attributeTexts));
-  const stringIds = texts.internInto(columns.strings);
-  const reader = openSection(source, SECTION.attributes);
-  const options = { rowCount, stringIds };
-  columns.attributesEnd.set(readAttributes(reader, columns.attributes, options), base);
-  columns.derivedEnd.set(readAttributes(reader, columns.derived, options), base);
 }

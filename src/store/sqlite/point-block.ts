@@ -28,13 +28,13 @@ import {
   writeResources,
   writeScopes,
 } from './entry-codec.ts';
+import { SPAN_ID_BYTES } from './id-codec.ts';
 import { LocalDictionary, SectionTexts } from './local-dictionary.ts';
 import { entryAt, fillEnds, pickNumbers, pickUints, timeBounds } from './rows.ts';
-import { flattenLists, setEnds, withDictionary } from './span-parts.ts';
+import { type Target, withDictionary } from './shared-sections.ts';
+import { flattenLists, setEnds } from './span-parts.ts';
+import { TRACE_ID_BYTES } from './trace-order.ts';
 import { readVariants, scatterVariants, type VariantField, writeVariants } from './variants.ts';
-
-const TRACE_ID_BYTES = 16;
-const SPAN_ID_BYTES = 8;
 
 export type PointSection = 'points' | 'buckets' | 'exemplars';
 
@@ -83,17 +83,11 @@ export function decodePointBlock(
   columns.count = base + rowCount;
   decodePoints(columns, { base, rowCount, source, seriesBase });
   if (!sections.includes('buckets') || !appendBuckets(columns, { base, rowCount, source })) {
-    fillEnds(columns.bucketsEnd, columns.bucketsCount, base, rowCount);
+    fillEnds(columns.bucketsEnd, columns.bucketsCount, { base, rowCount });
   }
   if (!sections.includes('exemplars') || !appendExemplars(columns, { base, rowCount, source })) {
-    fillEnds(columns.exemplarsEnd, columns.exemplars.count, base, rowCount);
+    fillEnds(columns.exemplarsEnd, columns.exemplars.count, { base, rowCount });
   }
-}
-
-interface Target {
-  readonly base: number;
-  readonly rowCount: number;
-  readonly source: SectionSource;
 }
 
 function encodeSeries(columns: PointColumns, entries: readonly SeriesEntry[]): RawSection {

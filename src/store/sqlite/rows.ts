@@ -15,8 +15,13 @@ export function pickUints(
   return picked;
 }
 
-export function fillEnds(ends: Uint32Array, value: number, base: number, rowCount: number): void {
-  ends.fill(value, base, base + rowCount);
+/** Gives rows no items: their lists end where the list before does. */
+export function fillEnds(
+  ends: Uint32Array,
+  value: number,
+  at: { readonly base: number; readonly rowCount: number },
+): void {
+  ends.fill(value, at.base, at.base + at.rowCount);
 }
 
 export function entryAt(count: number, index: number): number {

@@ -1,21 +1,15 @@
 /** Events and links of span rows ↔ their sections; a block without any has no such section. */
 import type { SpanColumns } from '../../model/columns.ts';
 import { readAttributes, stringIdAt, writeAttributes } from './attribute-codec.ts';
-import { openSection, SECTION, type SectionSource } from './block.ts';
+import { openSection, SECTION } from './block.ts';
 import { ByteReader, ByteWriter } from './byte-stream.ts';
 import { readNumbers, readUints, writeNumbers, writeUints } from './column-codec.ts';
+import { SPAN_ID_BYTES } from './id-codec.ts';
 import { LocalDictionary, SectionTexts } from './local-dictionary.ts';
 import { pickUints } from './rows.ts';
+import { type Target, withDictionary } from './shared-sections.ts';
+import { TRACE_ID_BYTES } from './trace-order.ts';
 import { readVariants, scatterVariants, type VariantField, writeVariants } from './variants.ts';
-
-const TRACE_ID_BYTES = 16;
-const SPAN_ID_BYTES = 8;
-
-interface Target {
-  readonly base: number;
-  readonly rowCount: number;
-  readonly source: SectionSource;
-}
 
 /** Items of rows in the block's order: how many each row has, and which they are. */
 export function flattenLists(
@@ -168,12 +162,4 @@ export function appendLinks(columns: SpanColumns, { base, rowCount, source }: Ta
   const ends = readAttributes(reader, links.attributes, { rowCount: count, stringIds });
   links.attributesEnd.set(ends, first);
   return true;
-}
-
-/** A section of its own: its strings first, since the reader needs them first. */
-export function withDictionary(dictionary: LocalDictionary, body: ByteWriter): ByteWriter {
-  const writer = new ByteWriter(body.size + 1024);
-  dictionary.write(writer);
-  writer.raw(body.bytes());
-  return writer;
 }

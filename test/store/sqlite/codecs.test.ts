@@ -1,0 +1,189 @@
+import zlib from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { StringDictionary } from '../../../src/model/dictionary.ts';
+import { ByteReader, ByteWriter } from '../../../src/store/sqlite/byte-stream.ts';
+import { CODEC, packSection, unpackSection } from '../../../src/store/sqlite/codec.ts';
+import {
+  readNumbers,
+  readUints,
+  writeNumbers,
+  writeUints,
+} from '../../../src/store/sqlite/column-codec.ts';
+import { LocalDictionary, SectionTexts } from '../../../src/store/sqlite/local-dictionary.ts';
+import {
+  decodeTallies,
+  encodeTallies,
+  mergeSketches,
+} from '../../../src/store/sqlite/tally-blob.ts';
+import {
+  decodeSegment,
+  encodeSegment,
+  findInSegment,
+} from '../../../src/store/sqlite/trace-segment.ts';
+import { Random } from '../generate.ts';
+
+const EDGES = [
+  0,
+  1,
+  127,
+  128,
+  2 ** 31 - 1,
+  2 ** 31,
+  2 ** 32 - 1,
+  2 ** 32,
+  2 ** 44 - 1,
+  2 ** 52,
+  Number.MAX_SAFE_INTEGER,
+];
+
+describe('ByteWriter and ByteReader', () => {
+  it.each(EDGES)('keep the varint %d', (value) => {
+    const writer = new ByteWriter(1);
+    writer.varint(value);
+    const reader = new ByteReader(writer.bytes());
+    expect(reader.varint()).toBe(value);
+    expect(reader.at).toBe(writer.size);
+  });
+
+  it.each(EDGES.filter((value) => value < 2 ** 52))('keep the zigzag ±%d', (value) => {
+    const writer = new ByteWriter(1);
+    writer.zigzag(value);
+    writer.zigzag(0 - value);
+    const reader = new ByteReader(writer.bytes());
+    expect([reader.zigzag(), reader.zigzag()]).toEqual([value, 0 - value]);
+  });
+
+  it('throw past the end and on varints without one', () => {
+    expect(() => new ByteReader(new Uint8Array(0)).u8()).toThrow(RangeError);
+    expect(() => new ByteReader(new Uint8Array(3)).raw(4)).toThrow(RangeError);
+    expect(() => new ByteReader(new Uint8Array(7)).f64()).toThrow(RangeError);
+    expect(() => new ByteReader(new Uint8Array(20).fill(0xff)).varint()).toThrow(RangeError);
+    expect(() => new ByteReader(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0x7f)).count()).toThrow(
+      RangeError,
+    );
+  });
+});
+
+describe('uint columns', () => {
+  it.each([
+    ['nothing', []],
+    ['one', [7]],
+    ['a constant', [4_294_967_295, 4_294_967_295]],
+    ['ascending', [0, 0, 1, 4_294_967_295]],
+    ['bytes', [3, 255, 0]],
+    ['two bytes', [3, 65_535, 256]],
+    ['four bytes', [4_294_967_295, 0, 65_536]],
+  ])('keep %s', (_, numbers) => {
+    const writer = new ByteWriter();
+    writeUints(writer, Uint32Array.from(numbers));
+    expect([...readUints(new ByteReader(writer.bytes()), numbers.length)]).toEqual(numbers);
+  });
+});
+
+describe('number columns', () => {
+  it.each([
+    ['nothing', []],
+    ['a constant NaN', [Number.NaN, Number.NaN]],
+    ['a constant −0', [-0, -0]],
+    ['both zeros', [0, -0]],
+    ['times', [1_767_312_000_000_000, 1_767_312_000_000_001, 1_767_311_999_999_999]],
+    ['integers beyond varints', [2 ** 53, 1, -(2 ** 53)]],
+    ['integers at the edge', [2 ** 51 - 1, -(2 ** 51) + 1, 0]],
+    ['no integers', [0.1, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 5e-324]],
+    ['a late fraction', [1, 2, 3, 0.5]],
+  ])('keep %s', (_, numbers) => {
+    const writer = new ByteWriter();
+    writeNumbers(writer, Float64Array.from(numbers));
+    expect([...readNumbers(new ByteReader(writer.bytes()), numbers.length)]).toEqual(numbers);
+  });
+});
+
+describe('texts', () => {
+  it('keep every text that UTF-8 can hold, and its neighbours when it cannot', () => {
+    const strings = new StringDictionary();
+    const texts = ['a', '\ufeffmark', '支付', '😀', '\ud83d', '\ude00 after half', 'end'];
+    const ids = texts.map((text) => strings.idOfString(text));
+    const dictionary = new LocalDictionary(strings);
+    expect(ids.map((id) => dictionary.idOf(id))).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(dictionary.idOf(0)).toBe(0);
+    const writer = new ByteWriter();
+    dictionary.write(writer);
+    const read = new StringDictionary();
+    const found = new SectionTexts(new ByteReader(writer.bytes())).internInto(read);
+    const back = Array.from(found, (id) => read.text(id)).slice(1);
+    expect(back.slice(0, 4)).toEqual(texts.slice(0, 4));
+    expect(back.at(-1)).toBe('end');
+  });
+});
+
+describe('sections', () => {
+  it('shrink when they can and stay when they cannot', () => {
+    const random = new Random(1);
+    const noise = new Uint8Array(5000);
+    random.bytes(noise, 0, noise.length);
+    const zeros = new Uint8Array(5000);
+    expect(packSection(noise, { isCompressible: true }).codec).toBe(CODEC.none);
+    expect(packSection(zeros, { isCompressible: false }).codec).toBe(CODEC.none);
+    const packed = packSection(zeros, { isCompressible: true });
+    expect(packed.bytes.length).toBeLessThan(100);
+    for (const raw of [noise, zeros, new Uint8Array(0)]) {
+      expect([...unpackSection(packSection(raw, { isCompressible: true }))]).toEqual([...raw]);
+    }
+  });
+
+  it('are refused with a wrong checksum, size or codec', () => {
+    const packed = packSection(new Uint8Array(5000), { isCompressible: true });
+    const corrupt = expect.objectContaining({ code: 'store.corrupt' });
+    expect(() => unpackSection({ ...packed, checksum: 1 })).toThrow(corrupt);
+    expect(() => unpackSection({ ...packed, rawBytes: 5001 })).toThrow(
+      /5000 bytes instead of 5001/,
+    );
+    expect(() => unpackSection({ ...packed, codec: 7 })).toThrow(/codec 7 is unknown/);
+    expect(() => unpackSection({ ...packed, rawBytes: 2 ** 40 })).toThrow(corrupt);
+  });
+
+  it('of zstd are read where Node has it, and named where it has not', () => {
+    const bytes = Uint8Array.of(1, 2, 3);
+    const packed = { codec: CODEC.zstd, rawBytes: 3, checksum: zlib.crc32(bytes), bytes };
+    const message = 'zstdDecompressSync' in zlib ? /./ : /needs Node 22.15/;
+    expect(() => unpackSection(packed)).toThrow(message);
+  });
+});
+
+describe('trace segments', () => {
+  it('find every block of a hash', () => {
+    const random = new Random(2);
+    const entries = Array.from({ length: 500 }, (_, index) => ({
+      hash: Math.floor(random.next() * 2 ** 44),
+      blockId: 1 + (index % 7) * 100,
+    }));
+    entries.push({ hash: 0, blockId: 3 }, { hash: 2 ** 44 - 1, blockId: 3 });
+    entries.push({ hash: 0, blockId: 5 });
+    entries.sort((a, b) => a.hash - b.hash || a.blockId - b.blockId);
+    const bytes = encodeSegment(entries);
+    expect(decodeSegment(bytes)).toEqual(entries);
+    for (const { hash, blockId } of entries) expect(findInSegment(bytes, hash)).toContain(blockId);
+    expect(findInSegment(bytes, 0)).toEqual([3, 5]);
+    expect(findInSegment(bytes, 17)).toEqual([]);
+  });
+});
+
+describe('tallies', () => {
+  it('come back and add up bucket by bucket', () => {
+    const tally = {
+      endpointKey: 300,
+      count: 2 ** 40,
+      errorCount: 0,
+      buckets: [-3, 0, 900],
+      counts: [1, 2, 3],
+    };
+    expect(decodeTallies(encodeTallies([tally, { ...tally, buckets: [], counts: [] }]))).toEqual([
+      tally,
+      { ...tally, buckets: [], counts: [] },
+    ]);
+    expect(mergeSketches(tally, { buckets: [-4, 0, 901], counts: [9, 9, 9] })).toEqual({
+      buckets: [-4, -3, 0, 900, 901],
+      counts: [9, 1, 11, 3, 9],
+    });
+  });
+});
