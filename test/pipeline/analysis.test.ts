@@ -1,0 +1,228 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ProxyTracerProvider } from '@opentelemetry/api';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createCounters } from '../../src/base/counters.ts';
+import { LIMITS } from '../../src/base/limits.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { US_PER_MINUTE } from '../../src/base/time.ts';
+import { configSchema } from '../../src/config/config.ts';
+import type { InvestigationEvent } from '../../src/model/events.ts';
+import type { InvestigationRequest } from '../../src/model/investigation.ts';
+import { type Analysis, createAnalysis } from '../../src/pipeline/analysis.ts';
+import { createProbeRunner } from '../../src/plugin/probes/probes.ts';
+import { loadRulebook } from '../../src/rulebook/rulebook.ts';
+import type { StateStore } from '../../src/store/api/state.ts';
+import type { TelemetryReader, TelemetryWriter } from '../../src/store/api/telemetry.ts';
+import { openStateStore, openTelemetryReader, openTelemetryWriter } from '../../src/store/open.ts';
+import { sendTraffic } from './traffic.ts';
+
+/** A whole minute. */
+const START_US = 1_789_999_980_000_000;
+const HEALTHY_MINUTES = 20;
+const FAULT_US = START_US + HEALTHY_MINUTES * US_PER_MINUTE;
+
+let dataDir: string;
+let writer: TelemetryWriter;
+let telemetry: TelemetryReader;
+let state: StateStore;
+let nowUs: number;
+
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'taproot-analysis-'));
+  writer = openTelemetryWriter({ dataDir, durability: 'process' });
+  telemetry = openTelemetryReader({ dataDir });
+  state = openStateStore({ dataDir });
+});
+
+afterEach(() => {
+  telemetry.close();
+  state.close();
+  writer.close();
+  rmSync(dataDir, { recursive: true });
+});
+
+function analysisAt(timeUs: number): Analysis {
+  nowUs = timeUs;
+  let runs = 0;
+  const clock = { nowUs: () => nowUs };
+  const { probes } = configSchema.parse({});
+  const rulebook = loadRulebook('rules');
+  return createAnalysis({
+    telemetry,
+    state,
+    investigation: () => ({
+      rulebook,
+      probes,
+      runner: createProbeRunner({ config: probes, clock }),
+      clock,
+      tracer: new ProxyTracerProvider().getTracer('test'),
+      version: '0.0.0',
+    }),
+    counters: createCounters(),
+    log: silentLog,
+    newSuffix: () => `n${++runs}`,
+    settleMs: 0,
+    windowMinutes: 5,
+  });
+}
+
+async function sendHealthy(): Promise<void> {
+  await sendTraffic(writer, {
+    fromUs: START_US,
+    minutes: HEALTHY_MINUTES,
+    requestsPerMinute: 60,
+    seed: 1,
+  });
+}
+
+async function sendFault(minutes: number): Promise<void> {
+  await sendTraffic(writer, {
+    fromUs: FAULT_US,
+    minutes,
+    requestsPerMinute: 60,
+    seed: 2,
+    slowDatabaseUs: 2_000_000,
+  });
+}
+
+const manual = (toUs: number): InvestigationRequest => ({
+  trigger: { kind: 'manual', alerts: [] },
+  window: { fromUs: toUs - 5 * US_PER_MINUTE, toUs },
+  scope: {},
+});
+
+describe('detection tick', () => {
+  it('opens no incident on healthy minutes and learns bands of each endpoint', async () => {
+    await sendHealthy();
+    const analysis = analysisAt(FAULT_US);
+    analysis.tick();
+    expect(state.listIncidents({ range: { fromUs: 0, toUs: nowUs + 1 }, limit: 10 })).toEqual([]);
+    const bands = [...analysis.baselines().values()];
+    expect(bands.map(({ endpoint }) => endpoint.operation).sort()).toEqual([
+      'POST /coze/webhook',
+      'SELECT sessions',
+      'chat doubao-pro',
+    ]);
+    const database = bands.find(({ endpoint }) => endpoint.operation === 'SELECT sessions')!;
+    expect(database.latencyUsP50.low).toBeLessThan(8500);
+    expect(database.latencyUsP50.high).toBeGreaterThan(7500);
+    expect(database.latencyUsP95.high).toBeLessThan(100_000);
+  });
+
+  it('investigates a new incident by itself, once, and blames the slow database', async () => {
+    await sendHealthy();
+    await sendFault(3);
+    const analysis = analysisAt(FAULT_US + 2 * US_PER_MINUTE);
+    analysis.tick();
+    const [incident, ...others] = state.listIncidents({
+      range: { fromUs: 0, toUs: nowUs + 1 },
+      limit: 10,
+    });
+    expect(others).toEqual([]);
+    expect(incident).toMatchObject({ status: 'open', services: ['coze-bot-7'] });
+    expect(Math.abs(incident!.onsetUs - FAULT_US)).toBeLessThanOrEqual(US_PER_MINUTE);
+    const report = await analysis.waitForReport(incident!.reportId!, 30_000);
+    expect(report).toMatchObject({ trigger: { kind: 'anomaly' }, status: 'complete' });
+    expect(report!.hypotheses[0]!.culprit).toMatchObject({ service: 'coze-bot-7' });
+    expect(report!.hypotheses[0]!.culprit.dependency).toContain('sessions-db');
+    expect(report!.window.fromUs).toBeGreaterThan(FAULT_US - 30_000_000);
+
+    nowUs += US_PER_MINUTE;
+    analysis.tick();
+    const later = state.listIncidents({ range: { fromUs: 0, toUs: nowUs + 1 }, limit: 10 });
+    expect(later).toHaveLength(1);
+    expect(later[0]!.reportId).toBe(incident!.reportId);
+  });
+});
+
+describe('investigations', () => {
+  it('pins the spans that the report shows', async () => {
+    await sendHealthy();
+    await sendFault(2);
+    const analysis = analysisAt(FAULT_US + 2 * US_PER_MINUTE);
+    const { reportId } = analysis.startInvestigation(manual(nowUs), []);
+    const report = await analysis.waitForReport(reportId, 30_000);
+    const exemplar = report!.clusters[0]!.exemplars[0]!;
+    expect(state.findPinnedTrace(exemplar)?.spans).toHaveLength(3);
+    expect(state.findReport(reportId)?.reportHash).toBe(report!.reportHash);
+  });
+
+  it('tells its phases to subscribers, early and late, and ends with done', async () => {
+    await sendHealthy();
+    const analysis = analysisAt(FAULT_US);
+    const { reportId } = analysis.startInvestigation(manual(nowUs), []);
+    const early: InvestigationEvent[] = [];
+    analysis.subscribe(reportId, (event) => early.push(event));
+    await analysis.waitForReport(reportId, 30_000);
+    const late: InvestigationEvent[] = [];
+    analysis.subscribe(reportId, (event) => late.push(event));
+    const steps = early.flatMap((event) => (event.type === 'phase' ? [event.data.step] : []));
+    expect([...new Set(steps)]).toEqual(['collect', 'cluster', 'hypothesise', 'verify']);
+    expect(early.at(-1)?.type).toBe('done');
+    expect(late).toEqual(early);
+    expect(analysis.isRunning(reportId)).toBe(false);
+  });
+
+  it('names no cause for healthy minutes', async () => {
+    await sendHealthy();
+    const analysis = analysisAt(FAULT_US);
+    const { reportId } = analysis.startInvestigation(manual(nowUs), []);
+    const report = await analysis.waitForReport(reportId, 30_000);
+    expect(report!.verdict).toBe('abstained');
+    expect(report!.rootCause).toBeUndefined();
+  });
+
+  it('gives the same hashes for the same data, whenever it runs', async () => {
+    await sendHealthy();
+    await sendFault(2);
+    const analysis = analysisAt(FAULT_US + 2 * US_PER_MINUTE);
+    const first = analysis.startInvestigation(manual(nowUs), []).reportId;
+    const a = await analysis.waitForReport(first, 30_000);
+    const request = manual(nowUs);
+    nowUs += 1_234_567;
+    const b = await analysis.waitForReport(
+      analysis.startInvestigation(request, []).reportId,
+      30_000,
+    );
+    expect(b!.reportId).not.toBe(a!.reportId);
+    expect(b!.dataHash).toBe(a!.dataHash);
+    expect(b!.reportHash).toBe(a!.reportHash);
+  });
+
+  it('an empty store gives a report that says so', async () => {
+    const analysis = analysisAt(FAULT_US);
+    const report = await analysis.waitForReport(
+      analysis.startInvestigation(manual(nowUs), []).reportId,
+      30_000,
+    );
+    expect(report).toMatchObject({ verdict: 'abstained', reference: { kind: 'none' } });
+    expect(report!.collect.gaps.length).toBeGreaterThan(0);
+  });
+
+  it('verifies a report again and keeps its facts', async () => {
+    await sendHealthy();
+    await sendFault(2);
+    const analysis = analysisAt(FAULT_US + 2 * US_PER_MINUTE);
+    const { reportId } = analysis.startInvestigation(manual(nowUs), []);
+    const report = await analysis.waitForReport(reportId, 30_000);
+    nowUs += US_PER_MINUTE;
+    const again = await analysis.verifyAgain(reportId);
+    expect(again.reportHash).toBe(report!.reportHash);
+    expect(again.hypotheses[0]!.probes[0]!.ranAtUs).toBe(nowUs);
+    expect(state.findReport(reportId)!.hypotheses[0]!.probes[0]!.ranAtUs).toBe(nowUs);
+  });
+
+  it('refuses more than the queue holds, and everything once it stops', async () => {
+    await sendHealthy();
+    const analysis = analysisAt(FAULT_US);
+    const start = () => analysis.startInvestigation(manual(nowUs), []);
+    const first = start().reportId;
+    for (let queued = 0; queued < LIMITS.analysesQueuedMax; queued++) start();
+    expect(start).toThrow(/limit 64/);
+    await analysis.stop(30_000);
+    await expect(analysis.waitForReport(first, 1)).resolves.toMatchObject({ reportId: first });
+    expect(start).toThrow(/stopping/);
+  });
+});
