@@ -29,6 +29,7 @@ type Fault = (typeof CASES)[number]['fault'];
 
 const AT_A_TIME = 4;
 const RATE_PER_SECOND = 14;
+const WARM_UP_REQUESTS = 60;
 /** Healthy requests that a report compares with, and requests of the fault's period that it reads. */
 const NORMAL_REQUESTS = 280;
 const FAULT_REQUESTS = 200;
@@ -91,6 +92,8 @@ async function watchFault(run: {
   readonly fault: Fault;
 }): Promise<ReportDocument> {
   const { service, bot } = run;
+  // The first requests of a cold process are slow: they are not what normal looks like.
+  await seeRequests(service, { serviceName: SERVICE, since: Date.now(), count: WARM_UP_REQUESTS });
   const referenceFrom = Date.now();
   const normal = { serviceName: SERVICE, since: referenceFrom, count: NORMAL_REQUESTS };
   await seeRequests(service, normal);
