@@ -35,7 +35,9 @@ const CONFIDENCE_MAX_ONE_KIND = 0.4;
 export function concludeReport(hypotheses: readonly VerifiedHypothesis[]): Verified {
   const ranked = rank(hypotheses);
   const suspects = ranked.filter((one) => placeOf(one, hypotheses) === 0);
-  const [first, second] = suspects;
+  const first = suspects[0];
+  // A general and a specific hypothesis about one place do not rival each other.
+  const second = suspects.find((one) => first && one !== first && !isSamePlace(one, first));
   if (!first) {
     return {
       hypotheses: ranked,
@@ -59,7 +61,7 @@ export function concludeReport(hypotheses: readonly VerifiedHypothesis[]): Verif
 
 /** Suspects by belief, then effects of a cause that still stands, then refuted ones; ids break ties. */
 function rank(hypotheses: readonly VerifiedHypothesis[]): readonly VerifiedHypothesis[] {
-  return hypotheses
+  const ranked = hypotheses
     .map((hypothesis, index) => ({ hypothesis, index, place: placeOf(hypothesis, hypotheses) }))
     .sort(
       (a, b) =>
@@ -69,6 +71,42 @@ function rank(hypotheses: readonly VerifiedHypothesis[]): readonly VerifiedHypot
         a.index - b.index,
     )
     .map(({ hypothesis }) => hypothesis);
+  const [first] = ranked;
+  if (!first) return ranked;
+  const specific = ranked.find(
+    (one) => isMoreSpecific(one, first) && placeOf(one, hypotheses) === placeOf(first, hypotheses),
+  );
+  return specific ? [specific, ...ranked.filter((one) => one !== specific)] : ranked;
+}
+
+/** Of two hypotheses about one place, the rule's names the mechanism; it need not be quite as likely. */
+const SPECIFIC_SHARE_MIN = 0.2;
+
+function isMoreSpecific(one: VerifiedHypothesis, first: VerifiedHypothesis): boolean {
+  return (
+    one.ruleId !== undefined &&
+    first.ruleId === undefined &&
+    isSamePlace(one, first) &&
+    checkRank(one) >= checkRank(first) &&
+    one.posterior >= SPECIFIC_SHARE_MIN * first.posterior
+  );
+}
+
+/**
+ * The same operation, or the same dependency, of the same service. A bare symptom of a service (it is slow,
+ * it fails) is about whatever a rule finds there: latency and errors are what a cause does, not what it is.
+ */
+function isSamePlace(a: VerifiedHypothesis, b: VerifiedHypothesis): boolean {
+  const [one, other] = [a.culprit, b.culprit];
+  if (one.service !== other.service || one.version !== other.version) return false;
+  if (a.ruleId !== undefined && isBareSymptom(b)) return true;
+  if (b.ruleId !== undefined && isBareSymptom(a)) return true;
+  const isSameOperation = one.operation !== undefined && one.operation === other.operation;
+  return isSameOperation || (one.dependency !== undefined && one.dependency === other.dependency);
+}
+
+function isBareSymptom({ ruleId, kind }: VerifiedHypothesis): boolean {
+  return ruleId === undefined && (kind === 'latency' || kind === 'error');
 }
 
 /** 0 suspect, 1 effect of another hypothesis, 2 refuted. */

@@ -21,6 +21,9 @@ interface Suspect {
   readonly posterior?: number;
   readonly effectOf?: string;
   readonly probes?: Outcomes;
+  readonly ruleId?: string;
+  readonly operation?: string;
+  readonly kind?: Hypothesis['kind'];
 }
 
 const TEXT = { zh: '', en: '' };
@@ -51,8 +54,9 @@ function hypothesesOf(suspects: readonly Suspect[]): readonly Hypothesis[] {
     );
     return {
       hypothesisId: id,
-      culprit: { service: 'bot' },
-      kind: 'pool',
+      culprit: { service: 'bot', ...(suspect.operation && { operation: suspect.operation }) },
+      ...(suspect.ruleId && { ruleId: suspect.ruleId }),
+      kind: suspect.kind ?? 'pool',
       statement: TEXT,
       score: weight * sources.length,
       posterior: suspect.posterior ?? 0.8 / suspects.length,
@@ -246,6 +250,37 @@ describe('verify()', () => {
     );
     expect({ rootCause, verdict }).toEqual({ rootCause: 'h2', verdict: 'confirmed' });
   });
+
+  it.each<
+    readonly [caption: string, general: Suspect, specific: Suspect, rootCause: string | undefined]
+  >([
+    ['about one place', { operation: 'a' }, { operation: 'a', ruleId: 'r' }, 'h2'],
+    [
+      'far less likely',
+      { operation: 'a', posterior: 0.7 },
+      { operation: 'a', ruleId: 'r', posterior: 0.1 },
+      'h1',
+    ],
+    [
+      'less well checked',
+      { operation: 'a', probes: [['store', 'confirm']] },
+      { operation: 'a', ruleId: 'r' },
+      'h1',
+    ],
+    [
+      'a bare symptom of the service',
+      { operation: 'a', kind: 'latency' },
+      { operation: 'b', ruleId: 'r' },
+      'h2',
+    ],
+    ['about another place', { operation: 'a' }, { operation: 'b', ruleId: 'r' }, undefined],
+    ['about no place in particular', {}, { ruleId: 'r' }, undefined],
+  ])(
+    'a rule goes before a general hypothesis: %s',
+    async (_caption, general, specific, rootCause) => {
+      expect((await check(hypothesesOf([general, specific]))).rootCause).toBe(rootCause);
+    },
+  );
 
   it('confidence is bounded by the strongest check and by the kinds of evidence', async () => {
     const most = async (probes: Outcomes, sources?: readonly EvidenceSource[]) =>
