@@ -2,10 +2,14 @@
  * Builds the analysis table of a period from the store's blocks: spans of whole traces, duplicates removed,
  * parents resolved, self time and critical path computed. Cost: one pass over the period's rows.
  */
-import { hexOf } from '../base/bytes.ts';
 import type { TimeRange } from '../base/time.ts';
 import { US_PER_SECOND } from '../base/time.ts';
-import { type SpanColumns, VALUE_TYPE } from '../model/columns.ts';
+import {
+  type AttributeColumns,
+  type AttributeEntry,
+  type SpanColumns,
+  VALUE_TYPE,
+} from '../model/columns.ts';
 import { grown, type StringDictionary } from '../model/dictionary.ts';
 import { NO_ROW, SpanTable } from '../model/window.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
@@ -51,7 +55,9 @@ export function buildSpanTable(
 /** Gathers rows of all blocks in arrival order, then lays them out by trace. */
 class RowCollector {
   readonly #table: SpanTable;
-  readonly #traceIndexById = new Map<string, number>();
+  readonly #traceIndexByKey = new Map<string, number>();
+  #previousKey = '';
+  #previousTrace = 0;
   #parentId = new Uint8Array(0);
   #attributeCount = 0;
 
@@ -66,9 +72,7 @@ class RowCollector {
   add(columns: SpanColumns, matching: Uint32Array, keptShare: number): void {
     const table = this.#table;
     const ids = new DictionaryBridge(columns.strings, table.strings);
-    const resourceAttributes = columns.resources.map((resource) =>
-      resource.attributes.map((attribute) => ids.attribute(attribute)),
-    );
+    const traceIds = bufferOf(columns.traceId);
     const versionKey = table.strings.idOfString('service.version');
     const botKey = table.strings.idOfString('coze.bot.id');
     const messageKey = table.strings.idOfString('error.message');
@@ -78,7 +82,7 @@ class RowCollector {
       if (service !== 0 && service === this.#withoutService) continue;
       const row = table.count++;
       this.#reserve(row + 1);
-      table.trace[row] = this.#traceIndexOf(columns.traceId, 16 * from);
+      table.trace[row] = this.#traceIndexOf(traceIds, 16 * from);
       table.spanId.set(columns.spanId.subarray(8 * from, 8 * from + 8), 8 * row);
       this.#parentId.set(columns.parentSpanId.subarray(8 * from, 8 * from + 8), 8 * row);
       table.startUs[row] = columns.startUs[from]! + columns.startNs[from]! / 1000;
@@ -92,7 +96,12 @@ class RowCollector {
       table.errorType[row] = ids.id(columns.errorType[from]!);
       table.target[row] = ids.id(columns.target[from]!);
       table.errorMessage[row] = ids.id(columns.statusMessage[from]!);
-      this.#addAttributes(columns, from, ids, resourceAttributes[columns.resource[from]!] ?? []);
+      this.#addAttributes(
+        columns,
+        from,
+        ids,
+        columns.resources[columns.resource[from]!]?.attributes ?? [],
+      );
       table.attributesEnd[row] = this.#attributeCount;
       table.version[row] = this.#textOf(row, versionKey);
       table.bot[row] = this.#textOf(row, botKey);
@@ -105,34 +114,34 @@ class RowCollector {
     columns: SpanColumns,
     from: number,
     ids: DictionaryBridge,
-    resource: readonly BridgedAttribute[],
+    resource: readonly AttributeEntry[],
   ): void {
-    for (const list of [
-      { columns: columns.derived, ends: columns.derivedEnd },
-      { columns: columns.attributes, ends: columns.attributesEnd },
-    ]) {
-      const end = list.ends[from]!;
-      for (let at = from === 0 ? 0 : list.ends[from - 1]!; at < end; at++) {
-        this.#pushAttribute(
-          ids.attribute({
-            key: list.columns.keys[at]!,
-            type: list.columns.types[at]!,
-            value: list.columns.values[at]!,
-          }),
-        );
-      }
-    }
-    for (const attribute of resource) this.#pushAttribute(attribute);
+    this.#copyList(columns.derived, { ends: columns.derivedEnd, from, ids });
+    this.#copyList(columns.attributes, { ends: columns.attributesEnd, from, ids });
+    for (const { key, type, value } of resource) this.#pushAttribute(ids, key, type, value);
   }
 
-  #pushAttribute(attribute: BridgedAttribute): void {
+  #copyList(
+    list: AttributeColumns,
+    row: { readonly ends: Uint32Array; readonly from: number; readonly ids: DictionaryBridge },
+  ): void {
+    const end = row.ends[row.from]!;
+    for (let at = row.from === 0 ? 0 : row.ends[row.from - 1]!; at < end; at++) {
+      this.#pushAttribute(row.ids, list.keys[at]!, list.types[at]!, list.values[at]!);
+    }
+  }
+
+  /** Hot: once per attribute of the window; four plain arguments, no object. */
+  #pushAttribute(ids: DictionaryBridge, key: number, type: number, value: number): void {
     const at = this.#attributeCount++;
     if (at >= this.#table.attributeKey.length) {
       this.#table.reserve(0, Math.max(1024, 2 * at));
     }
-    this.#table.attributeKey[at] = attribute.key;
-    this.#table.attributeText[at] = attribute.text;
-    this.#table.attributeNumber[at] = attribute.number;
+    const isNumber =
+      type === VALUE_TYPE.int || type === VALUE_TYPE.double || type === VALUE_TYPE.bool;
+    this.#table.attributeKey[at] = ids.id(key);
+    this.#table.attributeText[at] = ids.textId(type, value);
+    this.#table.attributeNumber[at] = isNumber ? value : Number.NaN;
   }
 
   #textOf(row: number, key: number): number {
@@ -140,13 +149,18 @@ class RowCollector {
     return at === NO_ROW ? 0 : this.#table.attributeText[at]!;
   }
 
-  #traceIndexOf(bytes: Uint8Array, start: number): number {
-    const id = hexOf(bytes, start, start + 16);
-    const known = this.#traceIndexById.get(id);
-    if (known !== undefined) return known;
-    const index = this.#table.traceIds.length;
-    this.#traceIndexById.set(id, index);
-    this.#table.traceIds.push(id);
+  /** Blocks are sorted by trace: most rows belong to the trace of the row before. */
+  #traceIndexOf(bytes: Buffer, start: number): number {
+    const key = bytes.toString('latin1', start, start + 16);
+    if (key === this.#previousKey) return this.#previousTrace;
+    let index = this.#traceIndexByKey.get(key);
+    if (index === undefined) {
+      index = this.#table.traceIds.length;
+      this.#traceIndexByKey.set(key, index);
+      this.#table.traceIds.push(bytes.toString('hex', start, start + 16));
+    }
+    this.#previousKey = key;
+    this.#previousTrace = index;
     return index;
   }
 
@@ -180,17 +194,12 @@ class RowCollector {
   }
 }
 
-interface BridgedAttribute {
-  readonly key: number;
-  readonly text: number;
-  readonly number: number;
-}
-
 /** Carries string ids of a block into the table's dictionary, each once. */
 class DictionaryBridge {
   readonly #from: StringDictionary;
   readonly #to: StringDictionary;
   readonly #ids: Int32Array;
+  readonly #numberIds = new Map<number, number>();
 
   constructor(from: StringDictionary, to: StringDictionary) {
     this.#from = from;
@@ -206,29 +215,27 @@ class DictionaryBridge {
     return id;
   }
 
-  attribute(item: {
-    readonly key: number;
-    readonly type: number;
-    readonly value: number;
-  }): BridgedAttribute {
-    const key = this.id(item.key);
-    switch (item.type) {
+  /** Id of a value's text. */
+  textId(type: number, value: number): number {
+    switch (type) {
       case VALUE_TYPE.bool:
-        return {
-          key,
-          text: this.#to.idOfString(item.value === 1 ? 'true' : 'false'),
-          number: item.value,
-        };
+        return this.#to.idOfString(value === 1 ? 'true' : 'false');
       case VALUE_TYPE.int:
       case VALUE_TYPE.double:
-        return { key, text: this.#to.idOfString(String(item.value)), number: item.value };
+        return this.#numberId(value);
       case VALUE_TYPE.empty:
-        return { key, text: 0, number: Number.NaN };
-      default: {
-        const text = this.id(item.value);
-        return { key, text, number: Number.NaN };
-      }
+        return 0;
+      default:
+        return this.id(value);
     }
+  }
+
+  #numberId(value: number): number {
+    const known = this.#numberIds.get(value);
+    if (known !== undefined) return known;
+    const id = this.#to.idOfString(String(value));
+    this.#numberIds.set(value, id);
+    return id;
   }
 }
 
@@ -258,6 +265,7 @@ function keptRowsInOrder(table: SpanTable, isKept: (trace: number) => boolean): 
       table.durationUs[b]! - table.durationUs[a]! ||
       compareBytes(table.spanId, 8 * a, 8 * b),
   );
+  const spanIds = bufferOf(table.spanId);
   const kept: number[] = [];
   let seen = new Set<string>();
   let trace = -1;
@@ -266,7 +274,7 @@ function keptRowsInOrder(table: SpanTable, isKept: (trace: number) => boolean): 
       trace = table.trace[row]!;
       seen = new Set();
     }
-    const id = keyOf(table.spanId, 8 * row);
+    const id = keyOf(spanIds, 8 * row);
     if (seen.has(id)) continue;
     seen.add(id);
     kept.push(row);
@@ -319,12 +327,14 @@ function copyRows(from: SpanTable, order: readonly number[]): SpanTable {
 }
 
 /** Fills parent and isOrphan; a loop of parents is cut at its earliest span. */
-function resolveParents(table: SpanTable, parentIds: Uint8Array): void {
+function resolveParents(table: SpanTable, parentIdBytes: Uint8Array): void {
+  const spanIds = bufferOf(table.spanId);
+  const parentIds = bufferOf(parentIdBytes);
   for (let trace = 0; trace < table.traceIds.length; trace++) {
     const start = table.traceStart[trace]!;
     const end = table.traceStart[trace + 1]!;
     const rowById = new Map<string, number>();
-    for (let row = start; row < end; row++) rowById.set(keyOf(table.spanId, 8 * row), row);
+    for (let row = start; row < end; row++) rowById.set(keyOf(spanIds, 8 * row), row);
     for (let row = start; row < end; row++) {
       const parentKey = keyOf(parentIds, 8 * row);
       const parent = rowById.get(parentKey);
@@ -417,10 +427,13 @@ function endUsOf(table: SpanTable, row: number): number {
   return table.startUs[row]! + table.durationUs[row]!;
 }
 
-function keyOf(bytes: Uint8Array, start: number): string {
-  let key = '';
-  for (let index = start; index < start + 8; index++) key += String.fromCharCode(bytes[index]!);
-  return key;
+/** The same bytes as a Buffer, whose slices become strings natively. */
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function keyOf(bytes: Buffer, start: number): string {
+  return bytes.toString('latin1', start, start + 8);
 }
 
 const ZERO_ID = '\0'.repeat(8);

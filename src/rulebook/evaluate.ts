@@ -26,19 +26,10 @@ export interface RuleFinding {
   readonly suspect: SuspectPattern;
 }
 
-export interface EvaluateOptions {
-  /** What a metric is called by convention, so that rules find it under its exporters' names. */
-  readonly canonicalMetricName?: (name: string) => string;
-}
-
 /** Findings by score, the strongest first; deterministic for equal input. */
-export function evaluateRules(
-  rulebook: Rulebook,
-  clustered: Clustered,
-  options: EvaluateOptions = {},
-): readonly RuleFinding[] {
+export function evaluateRules(rulebook: Rulebook, clustered: Clustered): readonly RuleFinding[] {
   if (clustered.clustering.anomalousTraces.length === 0) return [];
-  const data = new EvidenceData(clustered, options.canonicalMetricName);
+  const data = new EvidenceData(clustered);
   return rulebook.rules
     .flatMap((rule) => evaluateRule(rule, data))
     .sort((a, b) => b.score - a.score || compareText(sortKeyOf(a), sortKeyOf(b)));

@@ -120,10 +120,8 @@ export class EvidenceData {
   readonly #memos = new Map<unknown, RegexMemo>();
   readonly #logRows = new Map<LogTable, Map<string, Uint32Array>>();
   readonly #templateTextIds: ReadonlyMap<number, number>;
-  readonly #metricKeyOf: (name: string) => string;
 
-  /** `canonicalMetricName`: what a metric is called by convention, whatever its exporter calls it. */
-  constructor(clustered: Clustered, canonicalMetricName = (name: string) => name) {
+  constructor(clustered: Clustered) {
     const { window, reference, clustering } = clustered;
     this.clustered = clustered;
     this.window = new SpanIndex(new SpanFields(window.spans, clustering.anomalousRows));
@@ -134,7 +132,6 @@ export class EvidenceData {
     this.#isAnomalousTrace = new Uint8Array(window.spans.traceIds.length);
     for (const trace of clustering.anomalousTraces) this.#isAnomalousTrace[trace] = 1;
     this.#templateTextIds = templateTextIdsOf(clustered);
-    this.#metricKeyOf = (name) => metricKeyOf(canonicalMetricName(name));
   }
 
   /** Rows of a service in traces that hold an anomalous span. */
