@@ -238,7 +238,7 @@ export class EvidenceData {
       memo: this.#memoOf(index.fields.table.strings),
       logMemo: this.#memoOf(data.logs.strings),
       templateTextIds: this.#templateTextIds,
-      metricKeyOf: this.#metricKeyOf,
+      metricKeyOf,
     };
   }
 

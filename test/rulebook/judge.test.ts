@@ -125,10 +125,14 @@ describe('judge()', () => {
     expect(judged('p95(pool.wait) > 0').n).toBe(2);
   });
 
-  it('finds metrics under the names that the caller knows', () => {
-    const canonical = (name: string) =>
-      name === 'pool.used' ? 'db.client.connection.count' : name;
-    const scope = new EvidenceData(scene, canonical).serviceScope('bot');
+  it('finds a metric under the name that another exporter gives it', () => {
+    const series = scene.window.series.map((item) =>
+      item.name === 'pool.used' ? { ...item, name: 'hikaricp_connections_active' } : item,
+    );
+    const scope = new EvidenceData({
+      ...scene,
+      window: { ...scene.window, series },
+    }).serviceScope('bot');
     const test = parseTest('max(db.client.connection.count) = 5');
     expect(judge(test, scope, {}).holds).toBe(true);
     expect(judge(test, bot, {}).holds).toBeUndefined();
