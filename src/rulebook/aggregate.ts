@@ -8,7 +8,7 @@ import { US_PER_MINUTE } from '../base/time.ts';
 import type { Side } from './evidence-data.ts';
 import type { Aggregate, Expression, FieldName, Selector } from './expression.ts';
 import { compileFilter, type FieldReader, type RowReader, type RowSource } from './filter.ts';
-import { msFactorOf } from './metric-name.ts';
+import { metricKeyOf, msFactorOf } from './metric-name.ts';
 import type { Value } from './value.ts';
 
 export interface Measure {
@@ -253,7 +253,6 @@ function metricNumbers(
   where: Expression | undefined,
   context: AggregateContext,
 ): Float64Array {
-  const { metricKeyOf } = context.side;
   const wanted = new Set(names.map(metricKeyOf));
   const series = context.side.series.filter(({ name }) => wanted.has(metricKeyOf(name)));
   const source = listSource((row, field) => {

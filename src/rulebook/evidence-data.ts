@@ -8,7 +8,6 @@ import type { ChangeEvent } from '../model/anomaly.ts';
 import type { Clustered } from '../model/investigation.ts';
 import { LogTable, NO_ROW, type SeriesWindow, type WindowData } from '../model/window.ts';
 import type { RegexMemo } from './filter.ts';
-import { metricKeyOf } from './metric-name.ts';
 import { SpanFields } from './span-fields.ts';
 
 /** Attributes that name the version of a bot or service, best first; after them service.version. */
@@ -31,8 +30,6 @@ export interface Side {
   readonly memo: RegexMemo;
   readonly logMemo: RegexMemo;
   readonly templateTextIds: ReadonlyMap<number, number>;
-  /** Equal for names of one metric. */
-  readonly metricKeyOf: (name: string) => string;
 }
 
 /** A place in the system that a rule is tried on. */
@@ -238,7 +235,6 @@ export class EvidenceData {
       memo: this.#memoOf(index.fields.table.strings),
       logMemo: this.#memoOf(data.logs.strings),
       templateTextIds: this.#templateTextIds,
-      metricKeyOf,
     };
   }
 
