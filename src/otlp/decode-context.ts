@@ -2,6 +2,7 @@
  * What both encodings share while one request is decoded: the dictionary, the report, the clock, the
  * envelope the current item stands in, and the bounds on text.
  */
+import { AppError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { AttributeColumns, VALUE_TYPE } from '../model/columns.ts';
 import type { StringDictionary } from '../model/dictionary.ts';
@@ -22,15 +23,16 @@ export class DecodeContext {
   readonly entries: EntryIndex;
   readonly report: DecodeReport;
   readonly nowUs: number;
+  readonly #signal: Signal;
   readonly #repairedBefore: number;
   /** Index of the current span, log record or data point in the request. */
   itemIndex = 0;
   /** Index of the envelope's resource and scope in the columns. */
   resource = 0;
   scope = 0;
-  /** The last AnyValue read, as VALUE_TYPE says. */
+  /** The last AnyValue read, as VALUE_TYPE says. NaN makes the field one for doubles from the start. */
   valueType: number = VALUE_TYPE.empty;
-  value = 0;
+  value = Number.NaN;
   /** Attributes over the bound since the item took the count. */
   droppedAttributesCount = 0;
   /** Attributes of a resource, scope or data point before they become entries. */
@@ -44,12 +46,27 @@ export class DecodeContext {
     entries: EntryIndex;
     nowUs: number;
   }) {
+    this.#signal = options.signal;
     this.strings = options.strings;
     this.entries = options.entries;
     this.nowUs = options.nowUs;
     this.report = new DecodeReport(options.signal);
     this.#repairedBefore = options.strings.repairedCount;
     this.json = new JsonText(LIMITS.attributeValueBytesMax, () => this.warn('notUtf8'));
+  }
+
+  /** Call before each span, log record or data point. */
+  beginItem(): void {
+    if (this.itemIndex >= LIMITS.requestRowsMax) {
+      throw this.tooLarge(`${LIMITS.requestRowsMax} rows`);
+    }
+  }
+
+  tooLarge(bound: string): AppError {
+    return new AppError(
+      'otlp.too_large',
+      `Cannot accept ${this.#signal}: the request holds more than ${bound}; send smaller requests`,
+    );
   }
 
   warn(warning: Warning): void {
@@ -94,16 +111,15 @@ export class DecodeContext {
     this.value = this.strings.idOfString(text);
   }
 
-  /** Sets the current value to an int64 given by its halves. */
+  /** Sets the current value to an int64 given by its halves as signed 32-bit integers. */
   setInt64(low: number, high: number): void {
-    const signedHigh = high | 0;
-    const value = signedHigh * 0x1_0000_0000 + low;
+    const value = high * 0x1_0000_0000 + (low >>> 0);
     if (Number.isSafeInteger(value)) {
       this.valueType = VALUE_TYPE.int;
       this.value = value;
     } else {
       this.valueType = VALUE_TYPE.wideInt;
-      this.value = this.strings.idOfString(String((BigInt(signedHigh) << 32n) + BigInt(low)));
+      this.value = this.strings.idOfString(wideIntText(low, high));
     }
   }
 
@@ -145,4 +161,9 @@ export class DecodeContext {
     this.warn('notUtf8');
     return text.replace(LONE_SURROGATES, '\u{FFFD}');
   }
+}
+
+/** Decimal text of an int64 given by its halves as signed 32-bit integers. */
+export function wideIntText(low: number, high: number): string {
+  return String((BigInt(high) << 32n) + BigInt(low >>> 0));
 }

@@ -33,9 +33,12 @@ export class JsonReader {
 
   /** The request of a body. */
   parse(body: Uint8Array): JsonObject {
-    const depth = depthOf(body);
-    if (depth > JSON_DEPTH_MAX) {
+    const { deepest, elementCount } = measureOf(body);
+    if (deepest > JSON_DEPTH_MAX) {
       throw this.#malformed(`the JSON nests deeper than ${JSON_DEPTH_MAX}`);
+    }
+    if (elementCount > LIMITS.requestElementsMax) {
+      throw this.context.tooLarge(`${LIMITS.requestElementsMax} objects, lists and members`);
     }
     let parsed: unknown;
     try {
@@ -281,11 +284,20 @@ function isUtf8(bytes: Uint8Array): boolean {
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
 
-/** Deepest nesting of brackets outside strings; needs no valid JSON and no stack. */
-function depthOf(body: Uint8Array): number {
+interface JsonMeasure {
+  /** Deepest nesting of brackets outside strings. */
+  readonly deepest: number;
+  /** Opening brackets and commas outside strings. */
+  readonly elementCount: number;
+}
+
+/** Looks a body over before it is parsed; needs no valid JSON, no stack and no memory. */
+function measureOf(body: Uint8Array): JsonMeasure {
   let depth = 0;
   let deepest = 0;
+  let elementCount = 0;
   let isInString = false;
   for (let index = 0; index < body.length; index++) {
     const byte = body[index]!;
@@ -295,11 +307,14 @@ function depthOf(body: Uint8Array): number {
     } else if (byte === QUOTE) {
       isInString = true;
     } else if (byte === 0x7b || byte === 0x5b) {
+      elementCount++;
       depth++;
       if (depth > deepest) deepest = depth;
     } else if (byte === 0x7d || byte === 0x5d) {
       depth--;
+    } else if (byte === COMMA) {
+      elementCount++;
     }
   }
-  return deepest;
+  return { deepest, elementCount };
 }

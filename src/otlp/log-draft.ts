@@ -12,6 +12,7 @@ export class LogDraft {
   droppedAttributesCount = 0;
 
   begin(into: LogColumns, context: DecodeContext): void {
+    context.beginItem();
     this.row = into.addRow();
     into.resource[this.row] = context.resource;
     into.scope[this.row] = context.scope;

@@ -35,14 +35,16 @@ export class PointDraft {
   /** Of an exponential histogram; `counts` are the positive ones. */
   readonly negativeCounts: number[] = [];
   scale = 0;
-  zeroCount = 0;
-  zeroThreshold = 0;
+  /** NaN makes the fields ones for doubles from the start; begin() sets 0. */
+  zeroCount = Number.NaN;
+  zeroThreshold = Number.NaN;
   positiveOffset = 0;
   negativeOffset = 0;
   /** Of a summary: quantile, value, quantile, value … */
   readonly quantiles: number[] = [];
 
   begin(into: PointColumns, context: DecodeContext): void {
+    context.beginItem();
     this.row = into.addRow();
     this.hasValue = false;
     this.firstExemplar = into.exemplars.count;
@@ -70,14 +72,10 @@ export function finishPoint(
 ): void {
   const { row } = draft;
   const seriesKey = metric.key + keyOfColumns(context.scratch);
-  const known = context.entries.findSeries(seriesKey);
-  const fault =
-    faultOf(into, { draft, metric, context }) ??
-    (known === undefined && context.entries.seriesCount >= LIMITS.seriesMax
-      ? 'seriesMax'
-      : undefined);
+  const series = context.entries.findSeries(seriesKey);
+  const fault = faultOf(into, { draft, metric, context, isNewSeries: series === undefined });
   if (fault === undefined) {
-    into.series[row] = known ?? addSeries(seriesKey, metric, context);
+    into.series[row] = series ?? addSeries(seriesKey, metric, context);
     settlePoint(into, draft, context);
     if (metric.kind === 'gauge' || metric.kind === 'sum') settleNumber(into, draft, context);
     else pushBuckets(into, draft, metric.kind);
@@ -122,9 +120,11 @@ interface Checked {
   readonly draft: PointDraft;
   readonly metric: Metric;
   readonly context: DecodeContext;
+  readonly isNewSeries: boolean;
 }
 
-function faultOf(into: PointColumns, { draft, metric, context }: Checked): Fault | undefined {
+function faultOf(into: PointColumns, checked: Checked): Fault | undefined {
+  const { draft, metric, context } = checked;
   const { row, bounds, counts } = draft;
   const timeUs = into.timeUs[row]!;
   if (timeUs === 0 && into.timeNs[row] === 0) return 'noTime';
@@ -133,6 +133,7 @@ function faultOf(into: PointColumns, { draft, metric, context }: Checked): Fault
     const isEmpty = bounds.length === 0 && counts.length === 0;
     if (!isEmpty && counts.length !== bounds.length + 1) return 'buckets';
   }
+  if (checked.isNewSeries && context.entries.seriesCount >= LIMITS.seriesMax) return 'seriesMax';
   return undefined;
 }
 

@@ -1,8 +1,9 @@
 /** Log records from protobuf, straight into columns. */
 import type { LogColumns } from '../model/columns.ts';
 import { finishLog, LogDraft } from './log-draft.ts';
-import { readAnyValue, readAttribute, readEnvelopes, readId } from './protobuf-common.ts';
+import { readEnvelopes } from './protobuf-envelopes.ts';
 import type { MessageFields, ProtobufReader } from './protobuf-reader.ts';
+import { readAnyValue, readAttribute, readId } from './protobuf-value.ts';
 
 const LOG_RECORD: MessageFields = {
   name: 'log_record',

@@ -1,7 +1,7 @@
 /** Metrics of all five kinds from protobuf: what the points of a metric share, then each point. */
 import type { MetricKind, PointColumns } from '../model/columns.ts';
 import { buildMetric, finishPoint, type Metric, PointDraft } from './point-draft.ts';
-import { readEnvelopes } from './protobuf-common.ts';
+import { readEnvelopes } from './protobuf-envelopes.ts';
 import {
   type PointTarget,
   readExponentialPoint,

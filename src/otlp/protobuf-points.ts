@@ -2,8 +2,8 @@
 import type { PointColumns } from '../model/columns.ts';
 import { POINT_HAS } from '../model/columns.ts';
 import { finishExemplar, type PointDraft, setOptional } from './point-draft.ts';
-import { readAttribute, readId } from './protobuf-common.ts';
 import type { MessageFields, ProtobufReader } from './protobuf-reader.ts';
+import { readAttribute, readId } from './protobuf-value.ts';
 
 const NUMBER_POINT: MessageFields = {
   name: 'number_data_point',

@@ -27,11 +27,12 @@ export class ProtobufReader {
   position = 0;
   /** First byte behind the message being read; enter() narrows it, the caller restores it. */
   end: number;
-  /** Halves of the last 64-bit number, unsigned. */
+  /** Halves of the last 64-bit number, as signed 32-bit integers: fields that always hold small integers
+   * or always doubles keep the hot code compiled. */
   low = 0;
   high = 0;
   /** The last time read: µs since the epoch, and the ns below. */
-  timeUs = 0;
+  timeUs = Number.NaN;
   timeNs = 0;
   /** String ids of the last attribute that tryTextAttribute() took. */
   attributeKey = 0;
@@ -42,6 +43,7 @@ export class ProtobufReader {
   #message = NO_MESSAGE;
   #tagPosition = 0;
   #tag = 0;
+  #messageCount = 0;
 
   constructor(bytes: Uint8Array, options: { context: DecodeContext; signal: Signal }) {
     this.context = options.context;
@@ -58,13 +60,17 @@ export class ProtobufReader {
     this.#message = message;
     this.#tagPosition = this.position;
     this.#tag = 0;
-    const tag = this.position < this.end ? this.bytes[this.position]! : 0x80;
-    if (tag < 0x80) this.position++;
-    else this.#longVarint();
-    this.#tag = tag < 0x80 ? tag : this.low;
-    if (tag >= 0x80 && this.high !== 0) throw this.fault('has a field number beyond 2^29 - 1');
-    if (this.#tag < 8) throw this.fault('has field number 0');
-    return this.#tag;
+    let tag = this.position < this.end ? this.bytes[this.position]! : 0x80;
+    if (tag < 0x80) {
+      this.position++;
+    } else {
+      this.#longVarint();
+      if (this.high !== 0) throw this.fault('has a field number beyond 2^29 - 1');
+      tag = this.low;
+    }
+    this.#tag = tag;
+    if (tag >>> 3 === 0) throw this.fault('has field number 0');
+    return tag;
   }
 
   /** Low 32 bits of a varint, unsigned. */
@@ -77,7 +83,7 @@ export class ProtobufReader {
       }
     }
     this.#longVarint();
-    return this.low;
+    return this.low >>> 0;
   }
 
   /** A zigzag-coded 32-bit integer. */
@@ -107,26 +113,26 @@ export class ProtobufReader {
   /** A varint as number; beyond 2^53 the nearest double. */
   uint64(): number {
     this.varint64();
-    return this.high * 0x1_0000_0000 + this.low;
+    return unsigned64(this.low, this.high);
   }
 
   /** Eight bytes into low and high. */
   fixed64(): void {
     const position = this.#advance(8);
-    this.low = this.#view.getUint32(position, true);
-    this.high = this.#view.getUint32(position + 4, true);
+    this.low = this.#view.getInt32(position, true);
+    this.high = this.#view.getInt32(position + 4, true);
   }
 
   /** An unsigned fixed64 as number; beyond 2^53 the nearest double. */
   fixed64Number(): number {
     this.fixed64();
-    return this.high * 0x1_0000_0000 + this.low;
+    return unsigned64(this.low, this.high);
   }
 
   /** A signed fixed64 as number; beyond ±2^53 the nearest double. */
   sfixed64Number(): number {
     this.fixed64();
-    return (this.high | 0) * 0x1_0000_0000 + this.low;
+    return this.high * 0x1_0000_0000 + (this.low >>> 0);
   }
 
   /**
@@ -136,9 +142,10 @@ export class ProtobufReader {
    */
   time(): void {
     this.fixed64();
-    const rest = this.high * 296 + this.low;
+    const high = this.high >>> 0;
+    const rest = high * 296 + (this.low >>> 0);
     const restUs = Math.floor(rest / 1000);
-    this.timeUs = this.high * 4_294_967 + restUs;
+    this.timeUs = high * 4_294_967 + restUs;
     this.timeNs = rest - restUs * 1000;
   }
 
@@ -157,7 +164,7 @@ export class ProtobufReader {
       this.position++;
     } else {
       this.#longVarint();
-      size = this.high * 0x1_0000_0000 + this.low;
+      size = unsigned64(this.low, this.high);
     }
     const end = this.position + size;
     if (end > this.end) {
@@ -195,6 +202,7 @@ export class ProtobufReader {
     ) {
       return false;
     }
+    this.#countMessages(2);
     this.attributeKey = this.#textBetween(keyStart, keyEnd);
     this.attributeValue = this.#textBetween(keyEnd + 4, end);
     this.position = end;
@@ -203,6 +211,7 @@ export class ProtobufReader {
 
   /** Starts an embedded message; returns the end of the outer one, to be put back when it is read. */
   enter(): number {
+    this.#countMessages(1);
     const outerEnd = this.end;
     this.end = this.fieldEnd();
     return outerEnd;
@@ -280,6 +289,13 @@ export class ProtobufReader {
     }
   }
 
+  #countMessages(amount: number): void {
+    this.#messageCount += amount;
+    if (this.#messageCount > LIMITS.requestElementsMax) {
+      throw this.context.tooLarge(`${LIMITS.requestElementsMax} embedded messages`);
+    }
+  }
+
   #advance(sizeBytes: number): number {
     const position = this.position;
     const end = position + sizeBytes;
@@ -304,11 +320,15 @@ export class ProtobufReader {
       } else high |= bits << (7 * index - 32);
       if (byte < 0x80) {
         if (index === 9 && byte > 1) break;
-        this.low = low >>> 0;
-        this.high = high >>> 0;
+        this.low = low;
+        this.high = high;
         return;
       }
     }
     throw this.fault('has a varint of more than 64 bits');
   }
+}
+
+function unsigned64(low: number, high: number): number {
+  return (high >>> 0) * 0x1_0000_0000 + (low >>> 0);
 }

@@ -1,7 +1,8 @@
 /** Spans from protobuf, straight into columns. */
 import type { SpanColumns } from '../model/columns.ts';
-import { readAttribute, readEnvelopes, readId } from './protobuf-common.ts';
+import { readEnvelopes } from './protobuf-envelopes.ts';
 import type { MessageFields, ProtobufReader } from './protobuf-reader.ts';
+import { readAttribute, readId } from './protobuf-value.ts';
 import { finishLink, finishSpan, SpanDraft } from './span-draft.ts';
 
 const SPAN: MessageFields = {

@@ -9,7 +9,8 @@ export class SpanDraft {
   traceIdBytes = 0;
   spanIdBytes = 0;
   parentSpanIdBytes = 0;
-  endUs = 0;
+  /** NaN makes the field one for doubles from the start; begin() sets 0. */
+  endUs = Number.NaN;
   endNs = 0;
   /** Events and links before this span. */
   firstEvent = 0;
@@ -19,6 +20,7 @@ export class SpanDraft {
   droppedLinksCount = 0;
 
   begin(into: SpanColumns, context: DecodeContext): void {
+    context.beginItem();
     this.row = into.addRow();
     into.resource[this.row] = context.resource;
     into.scope[this.row] = context.scope;

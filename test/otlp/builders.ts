@@ -1,4 +1,6 @@
 /** Small good requests that tests bend in one place. */
+import { expect } from 'vitest';
+import { AppError } from '../../src/base/errors.ts';
 import type { Encoding } from '../../src/otlp/otlp.ts';
 import { encodeMessage, REQUEST_TYPES } from './otlp-schema.ts';
 import { otlpJson } from './wire.ts';
@@ -39,4 +41,16 @@ export function bodyOf(
 
 export function utf8(text: string): Uint8Array {
   return new TextEncoder().encode(text);
+}
+
+/** The message of the otlp.malformed that `decode` must throw. */
+export function messageOfFault(decode: () => unknown): string {
+  try {
+    decode();
+  } catch (thrown) {
+    expect(thrown).toBeInstanceOf(AppError);
+    expect((thrown as AppError).code).toBe('otlp.malformed');
+    return (thrown as AppError).message;
+  }
+  throw new Error('expected the request to be refused');
 }

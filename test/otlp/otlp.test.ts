@@ -1,25 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { AppError } from '../../src/base/errors.ts';
 import { LIMITS } from '../../src/base/limits.ts';
-import { LogColumns, PointColumns, SpanColumns, VALUE_TYPE } from '../../src/model/columns.ts';
+import { PointColumns, SpanColumns, VALUE_TYPE } from '../../src/model/columns.ts';
 import { StringDictionary } from '../../src/model/dictionary.ts';
-import { SIGNALS, type Signal } from '../../src/model/vocabulary.ts';
-import { decodeLogs, decodeMetrics, decodeTraces, type Encoding } from '../../src/otlp/otlp.ts';
+import { SIGNALS } from '../../src/model/vocabulary.ts';
+import { decodeMetrics, decodeTraces } from '../../src/otlp/otlp.ts';
 import {
   bodyOf,
   GOOD_SPAN,
   logsOf,
+  messageOfFault,
   metricsOf,
   SPAN_ID,
   START_NS,
   TRACE_ID,
   tracesOf,
-  utf8,
 } from './builders.ts';
 import { decodeInto } from './decode-into.ts';
 import { NOW_US } from './random-request.ts';
-import { field, fixed64Field, varint, varintField } from './wire.ts';
 
 const ENCODINGS = ['protobuf', 'json'] as const;
 
@@ -29,17 +27,6 @@ function spanColumns(): SpanColumns {
 
 function fixture(name: string): Uint8Array {
   return readFileSync(new URL(`../fixture/otlp/${name}`, import.meta.url));
-}
-
-function messageOfFault(decode: () => unknown): string {
-  try {
-    decode();
-  } catch (thrown) {
-    expect(thrown).toBeInstanceOf(AppError);
-    expect((thrown as AppError).code).toBe('otlp.malformed');
-    return (thrown as AppError).message;
-  }
-  throw new Error('expected the request to be refused');
 }
 
 describe('hand-written requests', () => {
@@ -453,317 +440,5 @@ describe.each(ENCODINGS)('accepted with a warning in %s', (encoding) => {
     expect(decodeInto('traces')(atBound, encoding).outcome.acceptedCount).toBe(1);
     const beyond = tracesOf(encoding, spanOf(LIMITS.valueDepthMax + 1));
     expect(messageOfFault(() => decodeInto('traces')(beyond, encoding))).toMatch(/deeper than 32/);
-  });
-});
-
-describe('malformed protobuf', () => {
-  const span = (...fields: number[][]) =>
-    Uint8Array.from(field(1, field(2, field(2, fields.flat()))));
-  const CASES: readonly [string, Uint8Array, string][] = [
-    [
-      'a length past the end of the message',
-      span([...varint(5 * 8 + 2), 14, 0x61, 0x62]),
-      'span.name at byte 6 runs 12 bytes past the end of its message',
-    ],
-    [
-      'a body that ends in a varint',
-      span([0x30, 0xff]),
-      'span.kind at byte 6 ends inside a varint',
-    ],
-    [
-      'a varint of eleven bytes',
-      span([0x30, ...Array<number>(10).fill(0xff), 1]),
-      'more than 64 bits',
-    ],
-    ['field number 0', span([0x02, 0x00]), 'span.tag at byte 6 has field number 0'],
-    ['a field number beyond 2^29', span([0xf8, 0xff, 0xff, 0xff, 0xff, 1, 0]), 'beyond 2^29 - 1'],
-    ['a wrong wire type', span([0x28, 1]), 'span.name at byte 6 has wire type 0'],
-    ['wire type 6', span([...varint(900 * 8 + 6), 0]), 'has wire type 6, which does not exist'],
-    ['a group that never began', span([...varint(900 * 8 + 4)]), 'ends a group that never began'],
-    ['a group that never ends', span([...varint(900 * 8 + 3)]), 'ends inside a varint'],
-    [
-      'a group that another field ends',
-      span([...varint(900 * 8 + 3), ...varint(901 * 8 + 4)]),
-      'ends a group that another field began',
-    ],
-    [
-      'a cut fixed64',
-      span([0x39, 1, 2, 3]),
-      'span.start_time_unix_nano at byte 6 runs 5 bytes past',
-    ],
-    [
-      'a wrong wire type in the envelope',
-      Uint8Array.from([0x08, 1]),
-      'request.resource_spans at byte 0',
-    ],
-    ['bytes of nothing', utf8('<html>502 Bad Gateway</html>'), 'Cannot decode traces: request.'],
-  ];
-  test.each(CASES)('%s', (_, body, expected) => {
-    const into = spanColumns();
-    const message = messageOfFault(() =>
-      decodeTraces(body, into, { encoding: 'protobuf', nowUs: NOW_US }),
-    );
-    expect(message).toContain('Cannot decode traces: ');
-    expect(message).toContain(expected);
-  });
-
-  test('groups and values nested 100 000 deep', () => {
-    const group = Uint8Array.from(
-      Array.from({ length: 100_000 }, () => varint(900 * 8 + 3)).flat(),
-    );
-    const refused = () =>
-      decodeTraces(group, spanColumns(), { encoding: 'protobuf', nowUs: NOW_US });
-    expect(messageOfFault(refused)).toContain('nests groups deeper than 32');
-  });
-
-  test('a value nested 20 000 deep', () => {
-    // Sizes grow from the inside out, so the bytes are collected back to front.
-    const reversed: number[] = [];
-    for (let depth = 0; depth < 20_000; depth++) {
-      for (const number of [1, 5]) {
-        const head = [...varint(number * 8 + 2), ...varint(reversed.length)];
-        reversed.push(...head.reverse());
-      }
-    }
-    const value = reversed.reverse();
-    const body = span(field(9, field(2, value)));
-    const refused = () =>
-      decodeTraces(body, spanColumns(), { encoding: 'protobuf', nowUs: NOW_US });
-    expect(messageOfFault(refused)).toContain('nests values deeper than 32');
-  });
-
-  test('a fault in the last span takes back the request and nothing else', () => {
-    const into = spanColumns();
-    const options = { encoding: 'protobuf', nowUs: NOW_US } as const;
-    decodeTraces(tracesOf('protobuf', GOOD_SPAN), into, options);
-    const withResource = bodyOf('protobuf', 'traces', {
-      resourceSpans: [
-        {
-          resource: { droppedAttributesCount: 9 },
-          scopeSpans: [{ scope: { name: 'other' }, spans: [GOOD_SPAN] }],
-        },
-      ],
-    });
-    const broken = Uint8Array.from([...withResource, 0x0a, 0x05]);
-    messageOfFault(() => decodeTraces(broken, into, options));
-    expect([into.count, into.resources.length, into.scopes.length]).toEqual([1, 1, 1]);
-    decodeTraces(withResource, into, options);
-    expect([into.count, into.resource[1], into.resources.length]).toEqual([2, 1, 2]);
-  });
-});
-
-describe('protobuf details', () => {
-  const one = (signal: Signal, item: number[]) => {
-    const body = Uint8Array.from(field(1, field(2, field(2, item))));
-    return decodeInto(signal)(body, 'protobuf');
-  };
-  const goodSpan = [
-    ...field(1, TRACE_ID),
-    ...field(2, SPAN_ID),
-    ...fixed64Field(7, BigInt(START_NS)),
-    ...fixed64Field(8, BigInt(START_NS)),
-  ];
-
-  test('of a status that stands twice the last counts whole', () => {
-    const first = field(15, [...field(2, 'first'), ...varintField(3, 2)]);
-    const { rows } = one('traces', [...goodSpan, ...first, ...field(15, varintField(3, 1))]);
-    expect(rows).toMatchObject([{ statusCode: 1, statusMessage: '' }]);
-  });
-
-  test('of a value that stands twice the last counts', () => {
-    const value = field(2, [...field(1, 'text'), ...varintField(2, 1)]);
-    const { rows } = one('traces', [...goodSpan, ...field(9, [...field(1, 'k'), ...value])]);
-    expect(rows).toMatchObject([{ attributes: ['k={"boolValue":true}'] }]);
-  });
-
-  test('bytes that are not UTF-8 become U+FFFD, with a warning', () => {
-    const { outcome, rows } = one('traces', [...goodSpan, ...field(5, [0x61, 0xff, 0x62])]);
-    expect(rows).toMatchObject([{ name: 'a\u{FFFD}b' }]);
-    expect(outcome).toMatchObject({ acceptedCount: 1, rejectedCount: 0 });
-    expect(outcome.message).toMatch(/^Warning: 1 × text that is not UTF-8/);
-  });
-
-  test('bucket counts may stand packed or one by one', () => {
-    const point = [
-      ...fixed64Field(3, BigInt(START_NS)),
-      ...fixed64Field(6, 1n),
-      ...fixed64Field(6, 2n),
-      ...varint(7 * 8 + 1),
-      ...new Uint8Array(new Float64Array([0.5]).buffer),
-    ];
-    const { rows } = one('metrics', field(9, field(1, point)));
-    expect(rows).toMatchObject([{ buckets: [0.5, 1, 2] }]);
-  });
-
-  test('the body may be a view into a larger buffer', () => {
-    const body = tracesOf('protobuf', GOOD_SPAN);
-    const larger = Buffer.concat([Buffer.alloc(13, 0xff), body, Buffer.alloc(7, 0xff)]);
-    const view = larger.subarray(13, 13 + body.length);
-    expect(decodeInto('traces')(view, 'protobuf').rows).toEqual(
-      decodeInto('traces')(body, 'protobuf').rows,
-    );
-  });
-});
-
-describe('OTLP/JSON', () => {
-  const spanJson = (fields: Record<string, unknown>) => ({
-    resourceSpans: [
-      {
-        scopeSpans: [
-          {
-            spans: [
-              {
-                traceId: '0102030405060708090a0b0c0d0e0f10',
-                spanId: '2122232425262728',
-                startTimeUnixNano: START_NS,
-                endTimeUnixNano: START_NS,
-                ...fields,
-              },
-            ],
-          },
-        ],
-      },
-    ],
-  });
-  const decodeJson = (request: unknown) =>
-    decodeInto('traces')(utf8(JSON.stringify(request)), 'json');
-
-  const ACCEPTED: readonly [string, Record<string, unknown>, object][] = [
-    ['upper-case ids', { spanId: 'ABCDEF0123456789' }, { spanId: 'abcdef0123456789' }],
-    [
-      'unknown fields of any type',
-      { future: { deep: [1, { a: null }] }, name: 'n' },
-      { name: 'n' },
-    ],
-    [
-      'null as absent',
-      { name: null, attributes: null, status: null },
-      { name: '', attributes: [] },
-    ],
-    ['snake_case as unknown', { trace_state: 'x' }, { traceState: '' }],
-    [
-      'a time as a number',
-      { startTimeUnixNano: 1_700_000_000_000_000_000 },
-      { startNs: '1700000000000000000' },
-    ],
-    ['a count as a string', { droppedEventsCount: '7' }, { dropped: [0, 7, 0] }],
-    [
-      'a double as a string',
-      { attributes: [{ key: 'k', value: { doubleValue: '1.5e3' } }] },
-      { attributes: ['k={"doubleValue":1500}'] },
-    ],
-    [
-      'URL-safe base64',
-      { attributes: [{ key: 'k', value: { bytesValue: '_-8' } }] },
-      { attributes: ['k={"bytesValue":"/+8="}'] },
-    ],
-    ['a lone surrogate, repaired', { name: 'a\ud800b' }, { name: 'a\u{FFFD}b' }],
-  ];
-  test.each(ACCEPTED)('accepts %s', (_, fields, expected) => {
-    expect(decodeJson(spanJson(fields)).rows).toMatchObject([expected]);
-  });
-
-  test('refuses a single span whose id is not hex', () => {
-    const { outcome } = decodeJson(spanJson({ traceId: 'W47/95gDgQPSabYzgT/GDA==' }));
-    expect(outcome).toMatchObject({ acceptedCount: 0, rejectedCount: 1 });
-    expect(outcome.message).toContain('not hex');
-  });
-
-  const REFUSED: readonly [string, Record<string, unknown>, string][] = [
-    [
-      'an enum by name',
-      { kind: 'SPAN_KIND_SERVER' },
-      'spans[0].kind is the string "SPAN_KIND_SERVER"',
-    ],
-    ['an enum as a digit string', { kind: '2' }, 'writes enums as integers'],
-    ['a broken enum', { kind: 1.5 }, 'writes enums as integers'],
-    ['a number as a name', { name: 5 }, 'spans[0].name is the number 5, not a string'],
-    ['an object as a list', { events: {} }, 'spans[0].events is an object, not an array'],
-    ['null in a list', { events: [null] }, 'spans[0].events[0] is null, not an object'],
-    [
-      'a negative time',
-      { startTimeUnixNano: -1 },
-      'startTimeUnixNano is -1, out of the range of uint64',
-    ],
-    ['a time of words', { startTimeUnixNano: 'now' }, 'not an integer or a string of one'],
-    ['a broken time', { startTimeUnixNano: 1.5 }, 'not an integer or a string of one'],
-    ['a count beyond uint32', { flags: 4_294_967_296 }, 'out of the range of uint32'],
-    ['an id as a number', { traceId: 5 }, 'traceId is the number 5, not a string'],
-    [
-      'a boolean as a string',
-      { attributes: [{ key: 'k', value: { boolValue: 'true' } }] },
-      'boolValue',
-    ],
-    [
-      'an int64 out of range',
-      { attributes: [{ key: 'k', value: { intValue: '9223372036854775808' } }] },
-      'attributes[0].value.intValue is 9223372036854775808, out of the range of int64',
-    ],
-    [
-      'two types of one value',
-      { attributes: [{ key: 'k', value: { intValue: 1, stringValue: 'x' } }] },
-      'intValue stands beside stringValue',
-    ],
-    [
-      'bytes that are not base64',
-      { attributes: [{ key: 'k', value: { bytesValue: '$$$' } }] },
-      'bytesValue is not base64',
-    ],
-  ];
-  test.each(REFUSED)('refuses %s', (_, fields, expected) => {
-    expect(messageOfFault(() => decodeJson(spanJson(fields)))).toContain(expected);
-  });
-
-  const BODIES: readonly [string, string][] = [
-    ['no JSON', 'hello'],
-    ['half of it', '{"resourceSpans":['],
-    ['a list', '[]'],
-    ['a number', '5'],
-    ['null', 'null'],
-    ['100 000 brackets', '['.repeat(100_000)],
-    ['100 000 balanced brackets in an unknown field', `{"x":${'['.repeat(1e5)}${']'.repeat(1e5)}}`],
-    ['100 000 objects deep', '{"a":'.repeat(100_000)],
-  ];
-  test.each(BODIES)('refuses a body of %s', (_, body) => {
-    expect(messageOfFault(() => decodeInto('traces')(utf8(body), 'json'))).toMatch(
-      /^Cannot decode traces: /,
-    );
-  });
-
-  test('brackets and escapes inside strings do not count as depth', () => {
-    const name = `${'["{\\"'.repeat(1000)}`;
-    expect(decodeJson(spanJson({ name })).rows).toMatchObject([{ name }]);
-  });
-
-  test('keys of the prototype neither set nor read anything', () => {
-    const body = utf8(
-      '{"__proto__":{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"x"}]}]}]},' +
-        '"constructor":{"prototype":{"polluted":1}}}',
-    );
-    expect(decodeInto('traces')(body, 'json').outcome).toMatchObject({ rejectedCount: 0 });
-    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
-  });
-
-  test('a byte order mark and bytes that are not UTF-8 are survived', () => {
-    const text = JSON.stringify(spanJson({ name: 'a?b' }));
-    const bytes = Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from(text)]);
-    bytes[bytes.indexOf('?')] = 0xff;
-    const { outcome, rows } = decodeInto('traces')(bytes, 'json');
-    expect(rows).toMatchObject([{ name: 'a\u{FFFD}b' }]);
-    expect(outcome.message).toContain('not UTF-8');
-  });
-
-  const decodeOf: Record<Signal, (body: Uint8Array, encoding: Encoding) => unknown> = {
-    traces: (body, encoding) => decodeTraces(body, spanColumns(), { encoding, nowUs: NOW_US }),
-    logs: (body, encoding) =>
-      decodeLogs(body, new LogColumns(new StringDictionary()), { encoding, nowUs: NOW_US }),
-    metrics: (body, encoding) =>
-      decodeMetrics(body, new PointColumns(new StringDictionary()), { encoding, nowUs: NOW_US }),
-  };
-  test.each(SIGNALS)('faults name the signal: %s', (signal) => {
-    for (const encoding of ENCODINGS) {
-      const message = messageOfFault(() => decodeOf[signal](Uint8Array.of(0xff), encoding));
-      expect(message).toContain(`Cannot decode ${signal}: `);
-    }
   });
 });
