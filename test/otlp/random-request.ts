@@ -313,6 +313,7 @@ const TEXTS = [
   'constructor',
   'toString',
   'line\nbreak "quoted" \\ \u0000 \u2028',
+  '\u{FEFF}byte order mark',
   'x'.repeat(300),
 ] as const;
 
