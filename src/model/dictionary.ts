@@ -7,7 +7,7 @@ const encoder = new TextEncoder();
 const REPLACEMENT = '�';
 
 export class StringDictionary {
-  /** Texts that held bytes which are not UTF-8; each such byte became U+FFFD. */
+  /** Distinct texts that held bytes which are not UTF-8; each such byte became U+FFFD. */
   repairedCount = 0;
   readonly #texts: string[] = [''];
   readonly #idByText = new Map<string, number>([['', 0]]);
@@ -63,7 +63,7 @@ export class StringDictionary {
       slot = (slot + 1) & mask;
     }
     const text = decoder.decode(bytes.subarray(start, end));
-    if (text.includes(REPLACEMENT) && encoder.encode(text).length !== end - start) {
+    if (text.includes(REPLACEMENT) && !isSame(encoder.encode(text), { bytes, start, end })) {
       this.repairedCount++;
     }
     const id = this.idOfString(text);
@@ -126,6 +126,15 @@ export class StringDictionary {
 }
 
 export type ColumnArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
+
+/** Whether the text's own bytes are the ones it was read from: false when a byte was replaced. */
+function isSame(
+  encoded: Uint8Array,
+  source: { readonly bytes: Uint8Array; readonly start: number; readonly end: number },
+): boolean {
+  if (encoded.length !== source.end - source.start) return false;
+  return encoded.every((byte, index) => byte === source.bytes[source.start + index]);
+}
 
 /** A copy with room for more. */
 export function grown<T extends ColumnArray>(array: T, capacity: number): T {

@@ -49,6 +49,17 @@ describe('StringDictionary', () => {
     expect([dictionary.text(id), dictionary.repairedCount]).toEqual(['a\ufffdb', 1]);
   });
 
+  test('a repair is counted also where the text stays as long as its bytes', () => {
+    const dictionary = new StringDictionary();
+    const id = idOfBytes(dictionary, Uint8Array.from([0xf0, 0x9f, 0x98]));
+    expect([dictionary.text(id), dictionary.repairedCount]).toEqual(['\ufffd', 1]);
+  });
+
+  test('a byte order mark stays where it was sent', () => {
+    const dictionary = new StringDictionary();
+    expect(dictionary.text(idOfBytes(dictionary, utf8('\ufeffbot')))).toBe('\ufeffbot');
+  });
+
   test('a replacement character that was really sent is no repair', () => {
     const dictionary = new StringDictionary();
     idOfBytes(dictionary, utf8('a\ufffdb'));
