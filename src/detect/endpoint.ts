@@ -1,4 +1,5 @@
 /** Anomalies of endpoints: their tallies in the range against the bands of their baselines. */
+import { formatNumber, formatPercent, formatUs } from '../base/quantity.ts';
 import { deviationLlr, shareLlr, twoShareLlr } from '../base/statistics.ts';
 import { type TimeRange, US_PER_MINUTE } from '../base/time.ts';
 import type { Anomaly } from '../model/anomaly.ts';
@@ -105,7 +106,7 @@ function slowness(
   if (score <= 0) return undefined;
   const value = quantileOf(sketch, 0.95);
   const expected = baseline.latencyUsP95;
-  const [now, usual] = [milliseconds(value), milliseconds(expected.expected)];
+  const [now, usual] = [formatUs(value), formatUs(expected.expected)];
   const name = nameOf(baseline.endpoint);
   return {
     kind: 'latency',
@@ -114,8 +115,8 @@ function slowness(
     expected,
     score,
     statement: {
-      zh: `${name} 的 P95 延迟 ${now}，平时 ${usual}`,
-      en: `P95 latency of ${name} is ${now}, usually ${usual}`,
+      zh: `${name} 的 P95 延迟为 ${now}，平时 ${usual}`,
+      en: `${name} takes ${now} at p95, usually ${usual}`,
     },
   };
 }
@@ -133,7 +134,7 @@ function failing(
     total: baseline.requests + 1,
   };
   const name = nameOf(baseline.endpoint);
-  const [now, usual] = [percent(value), percent(expected.expected)];
+  const [now, usual] = [formatPercent(value), formatPercent(expected.expected)];
   return {
     kind: 'error',
     direction: 'up',
@@ -141,7 +142,7 @@ function failing(
     expected,
     score: twoShareLlr({ hits: errors, total: requests }, learned),
     statement: {
-      zh: `${name} 的错误率 ${now}，平时 ${usual}`,
+      zh: `${name} 的失败率为 ${now}，平时 ${usual}`,
       en: `${now} of the requests of ${name} fail, usually ${usual}`,
     },
   };
@@ -161,7 +162,7 @@ function traffic(
   if (isUp && requests < EXPECTED_REQUESTS_MIN) return undefined;
   const sigma = Math.max((expected.high - expected.expected) / BAND_SIGMAS, 1e-9);
   const name = nameOf(baseline.endpoint);
-  const [now, usual] = [value.toPrecision(3), expected.expected.toPrecision(3)];
+  const [now, usual] = [formatNumber(value), formatNumber(expected.expected)];
   return {
     kind: 'traffic',
     direction: isUp ? 'up' : 'down',
@@ -177,12 +178,4 @@ function traffic(
 
 function nameOf({ service, operation }: Endpoint): string {
   return `${service} ${operation}`;
-}
-
-function milliseconds(us: number): string {
-  return `${Number((us / 1000).toPrecision(3))} ms`;
-}
-
-function percent(ratio: number): string {
-  return `${Number((100 * ratio).toPrecision(3))} %`;
 }

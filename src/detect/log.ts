@@ -1,4 +1,5 @@
 /** Anomalies of logs: templates that are new, or take a larger share of their service's lines and come faster. */
+import { formatNumber } from '../base/quantity.ts';
 import { twoRateLlr } from '../base/statistics.ts';
 import { type TimeRange, US_PER_MINUTE } from '../base/time.ts';
 import type { Anomaly } from '../model/anomaly.ts';
@@ -102,7 +103,7 @@ function anomalyOf(
   const value = count / minutes;
   const usual = earlier / input.referenceMinutes;
   const line = (input.templates.get(templateId)?.text ?? templateId).slice(0, 120);
-  const rate = Number(value.toPrecision(3));
+  const [rate, usualRate] = [formatNumber(value), formatNumber(usual)];
   return {
     anomalyId: anomalyIdOf({ kind: 'log', range }, `${service}\0${templateId}`),
     kind: 'log',
@@ -115,8 +116,8 @@ function anomalyOf(
     n: count,
     score: context.score,
     statement: {
-      zh: `${service} 每分钟 ${rate} 条日志${earlier === 0 ? '（之前没有）' : `，平时 ${Number(usual.toPrecision(3))}`}：${line}`,
-      en: `${service} logs ${rate} lines a minute${earlier === 0 ? ' (never before)' : `, usually ${Number(usual.toPrecision(3))}`}: ${line}`,
+      zh: `${service} 每分钟 ${rate} 条日志${earlier === 0 ? '（之前没有）' : `，平时 ${usualRate}`}：${line}`,
+      en: `${service} logs ${rate} lines a minute${earlier === 0 ? ' (not seen before)' : `, usually ${usualRate}`}: ${line}`,
     },
   };
 }

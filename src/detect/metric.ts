@@ -1,4 +1,5 @@
 /** Anomalies of metrics: a series' median in the range against its own level and noise before. */
+import { formatQuantity } from '../base/quantity.ts';
 import {
   deviationLlr,
   medianOf,
@@ -77,11 +78,7 @@ function anomalyOf(
 ): Anomaly {
   const { value, center, sigma, range } = jump;
   const { service, name } = series;
-  const unit = series.unit === '' || series.unit === '1' ? '' : ` ${series.unit}`;
-  const [now, usual] = [
-    `${Number(value.toPrecision(3))}${unit}`,
-    `${Number(center.toPrecision(3))}${unit}`,
-  ];
+  const [now, usual] = [formatQuantity(value, series.unit), formatQuantity(center, series.unit)];
   return {
     anomalyId: anomalyIdOf({ kind: 'metric', range }, series.seriesId),
     kind: 'metric',

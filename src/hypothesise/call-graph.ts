@@ -3,14 +3,13 @@
  * thing that services call without seeing inside it. Time a span spends waiting for a child is the child's,
  * so callers of a slow service are not suspected here. The way to another service is src/hypothesise/network.ts.
  */
+import { formatPercent, formatUs } from '../base/quantity.ts';
 import type { SuspectPattern } from '../model/hypothesis.ts';
 import type { Facts, OperationFact } from './facts.ts';
 import {
   compareText,
   type EvidenceDraft,
   explainedWeight,
-  formatPercent,
-  formatUs,
   type Suspicion,
   text,
   tracesLink,
@@ -120,8 +119,8 @@ function ownTimeEvidence(
     source: 'trace',
     direction: 'for',
     statement: text(
-      `${place} 占异常请求多出时间的 ${formatPercent(explained)}：平均每个多 ${formatUs(meanUs)}（正常时自身耗时中位数 ${normal}）`,
-      `${place} holds ${formatPercent(explained)} of the extra time of bad requests: ${formatUs(meanUs)} more each on average (own time is ${normal} normally)`,
+      `${place} 占异常请求多花时间的 ${formatPercent(explained)}：平均每个请求多 ${formatUs(meanUs)}（平时自身耗时中位数 ${normal}）`,
+      `${place} accounts for ${formatPercent(explained)} of the extra time of bad requests: ${formatUs(meanUs)} more each on average (usually ${normal} in itself)`,
     ),
     value: top.selfUsP50Reference + meanUs,
     expected: top.selfUsP50Reference,

@@ -1,9 +1,10 @@
 /** Channel "what was changed": deploys, configuration, keys and the like of a service shortly before the onset. */
+import { formatNumber } from '../base/quantity.ts';
 import { US_PER_MINUTE } from '../base/time.ts';
 import type { ChangeEvent } from '../model/anomaly.ts';
 import type { CauseKind } from '../model/hypothesis.ts';
 import type { Facts } from './facts.ts';
-import { compareText, type Suspicion, text, threeDigits } from './suspicion.ts';
+import { compareText, type Suspicion, text } from './suspicion.ts';
 
 /** A change this long before the onset is as good as none. */
 const BEFORE_US_MAX = 60 * US_PER_MINUTE;
@@ -25,7 +26,7 @@ export function suspectChanges(facts: Facts): Suspicion[] {
 
 function suspicionOf(change: ChangeEvent, facts: Facts): Suspicion {
   const beforeUs = Math.max(0, facts.onsetUs - change.timeUs);
-  const minutes = threeDigits(beforeUs / US_PER_MINUTE);
+  const minutes = formatNumber(beforeUs / US_PER_MINUTE);
   const service = change.service ?? '';
   const version = change.version === undefined ? '' : ` ${change.version}`;
   const what = change.description.slice(0, 120);

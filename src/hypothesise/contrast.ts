@@ -2,18 +2,11 @@
  * Channel "what the bad ones have in common": attribute values and versions that the clusters found to set
  * anomalous spans apart from others of the same operation.
  */
+import { formatNumber, formatPercent } from '../base/quantity.ts';
 import type { Cluster, Contrast } from '../model/cluster.ts';
 import type { CauseKind, Culprit, SuspectPattern } from '../model/hypothesis.ts';
 import type { Facts } from './facts.ts';
-import {
-  compareText,
-  formatPercent,
-  type Suspicion,
-  softCapped,
-  text,
-  threeDigits,
-  tracesLink,
-} from './suspicion.ts';
+import { compareText, type Suspicion, softCapped, text, tracesLink } from './suspicion.ts';
 
 const VERSION_KEYS: ReadonlySet<string> = new Set(['service.version', 'deployment.version']);
 /** A split that leaves this many of the bad spans out does not describe them. */
@@ -56,6 +49,12 @@ function suspicionOf(cluster: Cluster, contrast: Contrast, facts: Facts): Suspic
     attributes: contrast.attributes,
     ...(errorType === '' ? {} : { errorType }),
   };
+  const lift = Number.isFinite(contrast.lift)
+    ? text(
+        `是正常调用的 ${formatNumber(contrast.lift)} 倍`,
+        `${formatNumber(contrast.lift)} times the share among the others`,
+      )
+    : text('正常调用中一个也没有', 'none of the others do');
   const values = Object.entries(contrast.attributes)
     .map(([key, value]) => `${key}=${value}`)
     .sort(compareText)
@@ -71,8 +70,8 @@ function suspicionOf(cluster: Cluster, contrast: Contrast, facts: Facts): Suspic
         source: 'trace',
         direction: 'for',
         statement: text(
-          `${service} ${operation} 的异常调用中 ${formatPercent(contrast.coverage)} 带有 ${values}，是正常调用的 ${threeDigits(contrast.lift)} 倍（p = ${contrast.pValue.toExponential(1)}）`,
-          `${formatPercent(contrast.coverage)} of the anomalous calls of ${service} ${operation} carry ${values}, ${threeDigits(contrast.lift)} times the share among the others (p = ${contrast.pValue.toExponential(1)})`,
+          `${service} ${operation} 的异常调用中 ${formatPercent(contrast.coverage)} 带有 ${values}，${lift.zh}（p = ${contrast.pValue.toExponential(1)}）`,
+          `${formatPercent(contrast.coverage)} of the anomalous calls of ${service} ${operation} carry ${values}, ${lift.en} (p = ${contrast.pValue.toExponential(1)})`,
         ),
         value: contrast.coverage,
         expected: contrast.coverage / contrast.lift,

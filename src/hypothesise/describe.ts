@@ -7,24 +7,39 @@ import { text } from './suspicion.ts';
 
 export function stateCause(suspect: Suspect): Text {
   if (suspect.rule) return suspect.rule.statement;
-  const place = placeOf(suspect);
-  const what = KIND_TEXT[suspect.kind];
+  const sentence = sentenceOf(suspect);
   const who = attributesOf(suspect);
-  return text(
-    `${place} ${what.zh}${who === '' ? '' : `（限于 ${who}）`}`,
-    `${place} ${what.en}${who === '' ? '' : ` (for ${who})`}`,
-  );
+  return who === ''
+    ? sentence
+    : text(`${sentence.zh}（限于 ${who}）`, `${sentence.en} (only with ${who})`);
 }
 
-function placeOf({ culprit, kind, services, detail }: Suspect): string {
+/** The parts of a sentence: who is blamed, who meets it. */
+interface Names {
+  /** Service, and operation where one is known. */
+  readonly place: string;
+  readonly service: string;
+  /** What is called, or the service itself. */
+  readonly called: string;
+  readonly callers: string;
+  /** Both ends of a slow way. */
+  readonly from: string;
+  readonly to: string;
+  readonly version: string;
+}
+
+function sentenceOf(suspect: Suspect): Text {
+  const { culprit, kind, services, detail } = suspect;
   const { service, operation, dependency, version } = culprit;
-  if (kind === 'network') return `${detail['from'] ?? service} → ${detail['to'] ?? service}`;
-  if (dependency !== undefined) {
-    const callers = services.size > 1 ? [...services].sort().join(', ') : service;
-    return `${callers} → ${dependency}${operation === undefined ? '' : ` (${operation})`}`;
-  }
-  if (version !== undefined) return `${service} ${version}`;
-  return operation === undefined ? service : `${service} ${operation}`;
+  return SENTENCES[kind]({
+    place: operation === undefined ? service : `${service} ${operation}`,
+    service,
+    called: dependency ?? service,
+    callers: services.size > 1 ? [...services].sort().join(', ') : service,
+    from: detail['from'] ?? service,
+    to: detail['to'] ?? service,
+    version: version ?? '',
+  });
 }
 
 function attributesOf({ culprit }: Suspect): string {
@@ -34,25 +49,63 @@ function attributesOf({ culprit }: Suspect): string {
     .join(', ');
 }
 
-const KIND_TEXT: Readonly<Record<CauseKind, Text>> = {
-  cpu: text('处理器成为瓶颈', 'is short of processor time'),
-  memory: text('内存压力', 'is under memory pressure'),
-  network: text('之间的网络变慢', 'is a slow way through the network'),
-  code: text('代码路径出错', 'takes a faulty path in its code'),
-  dependency: text('依赖变慢或失败', 'is a dependency that is slow or fails'),
-  pool: text('连接池或工作线程耗尽', 'has run out of pooled connections or workers'),
-  database: text('数据库调用变慢或失败', 'is a database call that is slow or fails'),
-  retry: text('重试放大了请求', 'multiplies its requests by retries'),
-  timeout: text('在被调方答复前放弃', 'gives up before its callee answers'),
-  deadline: text('期限设置过短', 'has a deadline that is too short'),
-  quota: text('超出配额被限流', 'is over its quota and throttled'),
-  knowledge: text('知识库检索异常', 'retrieves badly from its knowledge base'),
-  deploy: text('该版本引入故障', 'brought the fault with this version'),
-  config: text('变更引入故障', 'brought the fault with a change'),
-  traffic: text('请求量突增', 'gets more requests than usual'),
-  latency: text('自身处理变慢', 'is slow in its own work'),
-  error: text('自身处理失败', 'fails in its own work'),
-  telemetry: text('遥测数据缺失', 'does not report its telemetry'),
+const SENTENCES: Readonly<Record<CauseKind, (names: Names) => Text>> = {
+  cpu: ({ service }) => text(`${service} 的 CPU 不够用`, `${service} is short of CPU`),
+  memory: ({ service }) => text(`${service} 的内存吃紧`, `${service} is short of memory`),
+  network: ({ from, to }) =>
+    text(`${from} 与 ${to} 之间的网络变慢`, `The network between ${from} and ${to} is slow`),
+  code: ({ place }) =>
+    text(
+      `${place} 的执行步骤与平时不同，代码走了别的分支`,
+      `${place} no longer goes through its usual steps: its code takes another path`,
+    ),
+  dependency: ({ called, callers }) =>
+    text(
+      `${callers} 所调用的 ${called} 变慢或失败`,
+      `${called}, called by ${callers}, is slow or fails`,
+    ),
+  pool: ({ service, called }) =>
+    called === service
+      ? text(
+          `${service} 的连接或工作线程已用完`,
+          `${service} has no free connections or workers left`,
+        )
+      : text(
+          `${service} 到 ${called} 的连接已用完`,
+          `${service} has no free connections to ${called} left`,
+        ),
+  database: ({ called, callers }) =>
+    text(
+      `${callers} 所用的数据库 ${called} 变慢或失败`,
+      `The database ${called}, used by ${callers}, is slow or fails`,
+    ),
+  retry: ({ service }) =>
+    text(`${service} 的重试放大了请求量`, `Retries of ${service} multiply its requests`),
+  timeout: ({ place, called, service }) =>
+    called === service
+      ? text(`${place} 没等到答复就放弃`, `${place} gives up before it has an answer`)
+      : text(`${place} 没等 ${called} 答复就放弃`, `${place} gives up before ${called} answers`),
+  deadline: ({ place }) => text(`${place} 的时限设得太短`, `The deadline of ${place} is too short`),
+  quota: ({ service }) =>
+    text(`${service} 超出配额而被限流`, `${service} is over its quota and is throttled`),
+  knowledge: ({ service }) =>
+    text(`${service} 的知识库检索异常`, `${service} has trouble searching its knowledge base`),
+  deploy: ({ service, version }) =>
+    version === ''
+      ? text(`${service} 的一次发布引入了故障`, `A release of ${service} brought the fault`)
+      : text(
+          `${service} 的版本 ${version} 引入了故障`,
+          `Version ${version} of ${service} brought the fault`,
+        ),
+  config: ({ service }) =>
+    text(`${service} 的一次变更引入了故障`, `A change of ${service} brought the fault`),
+  traffic: ({ service }) =>
+    text(`${service} 的请求量比平时多`, `${service} gets more requests than usual`),
+  latency: ({ place }) =>
+    text(`${place} 自身变慢，不是在等它所调用的服务`, `${place} itself has become slow`),
+  error: ({ place }) => text(`${place} 自身处理失败`, `${place} itself fails`),
+  telemetry: ({ service }) =>
+    text(`${service} 的遥测数据没有送达`, `Telemetry of ${service} does not arrive`),
 };
 
 export function remedyFor(suspect: Suspect): Text {

@@ -149,8 +149,12 @@ function explanation(effect: Suspect, cause: Suspect): EvidenceDraft {
     source: 'trace',
     direction: 'against',
     statement: text(
-      `${from} 的异常可由它所依赖的 ${to} 解释`,
-      `What shows at ${from} is explained by ${to}, on which it depends`,
+      from === to
+        ? `${from} 的这一异常可由它的另一处故障解释`
+        : `${from} 的异常可由它所依赖的 ${to} 解释`,
+      from === to
+        ? `What shows at ${from} is explained by another fault there`
+        : `What shows at ${from} is explained by ${to}, on which it depends`,
     ),
     n: 1,
     weight: -(1 - LEFT_SHARE) * effect.score,

@@ -2,6 +2,7 @@
  * Channel "where it breaks": the deepest failed spans of bad traces (a caller that fails because its callee
  * failed is no suspect), and calls that operations made in the reference and no longer make.
  */
+import { formatPercent } from '../base/quantity.ts';
 import { type Share, twoShareLlr } from '../base/statistics.ts';
 import type { CauseKind, Culprit } from '../model/hypothesis.ts';
 import { pairKey } from '../model/row-groups.ts';
@@ -11,7 +12,6 @@ import {
   compareText,
   type EvidenceDraft,
   explainedWeight,
-  formatPercent,
   type Suspicion,
   softCapped,
   text,
@@ -135,8 +135,8 @@ function failureEvidence(group: FailureGroup, facts: Facts, failingCount: number
     source: 'trace',
     direction: 'for',
     statement: text(
-      `${formatPercent(explained)} 的失败请求最深处的失败在 ${name}：失败率 ${formatPercent(ratio)}${earlier === undefined ? '' : `，参照期 ${earlier}`}`,
-      `In ${formatPercent(explained)} of the failed requests the deepest failure is ${name}: ${formatPercent(ratio)} of its calls fail${earlier === undefined ? '' : `, ${earlier} in the reference`}`,
+      `${formatPercent(explained)} 的失败请求最先坏在 ${name}：其调用失败 ${formatPercent(ratio)}${earlier === undefined ? '' : `，平时 ${earlier}`}`,
+      `${formatPercent(explained)} of the failed requests break at ${name}: ${formatPercent(ratio)} of its calls fail${earlier === undefined ? '' : `, usually ${earlier}`}`,
     ),
     value: ratio,
     ...(ratioBefore === undefined ? {} : { expected: ratioBefore }),
@@ -216,7 +216,7 @@ function missingCall(found: MissingCall, facts: Facts): Suspicion {
         direction: 'for',
         statement: text(
           `${name} 调用 ${child} 的比例从 ${formatPercent(was)} 降到 ${formatPercent(is)}`,
-          `${name} calls ${child} in ${formatPercent(is)} of its runs, ${formatPercent(was)} in the reference`,
+          `${name} calls ${child} in ${formatPercent(is)} of its runs, usually in ${formatPercent(was)}`,
         ),
         value: is,
         expected: was,

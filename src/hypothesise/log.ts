@@ -2,19 +2,12 @@
  * Channel "what the logs say": templates that are new or burst, by their share of the service's lines and
  * by their rate. An error log of a caller may only echo its callee, so logs alone never count as own.
  */
+import { formatNumber, formatPercent } from '../base/quantity.ts';
 import { twoRateLlr } from '../base/statistics.ts';
 import { US_PER_MINUTE } from '../base/time.ts';
 import type { LogTable, WindowData } from '../model/window.ts';
 import type { Facts } from './facts.ts';
-import {
-  compareText,
-  formatPercent,
-  logsLink,
-  type Suspicion,
-  softCapped,
-  text,
-  threeDigits,
-} from './suspicion.ts';
+import { compareText, logsLink, type Suspicion, softCapped, text } from './suspicion.ts';
 
 /** SeverityNumber of OTLP from which a line is a warning, an error. */
 const SEVERITY_WARN = 13;
@@ -143,10 +136,10 @@ function suspicionOf(
         : WEIGHT_MAX.other;
   const news =
     earlier === 0
-      ? text('出现新日志', 'logs a line not seen before')
+      ? text('出现以前没有的日志', 'logs a line not seen before')
       : text(
-          `日志占比从 ${formatPercent(shareBefore)} 升到 ${formatPercent(share)}`,
-          `logs a line in ${formatPercent(share)} of its lines, ${formatPercent(shareBefore)} in the reference`,
+          `的一种日志占比从 ${formatPercent(shareBefore)} 升到 ${formatPercent(share)}`,
+          `logs one line more often: ${formatPercent(share)} of its log, usually ${formatPercent(shareBefore)}`,
         );
   return {
     culprit: { service },
@@ -157,8 +150,8 @@ function suspicionOf(
         source: 'log',
         direction: 'for',
         statement: text(
-          `${service} ${news.zh}（${threeDigits(template.count)} 条）：${line}`,
-          `${service} ${news.en} (${threeDigits(template.count)} lines): ${line}`,
+          `${service} ${news.zh}（${formatNumber(template.count)} 条）：${line}`,
+          `${service} ${news.en} (${formatNumber(template.count)} lines): ${line}`,
         ),
         value: share,
         expected: shareBefore,

@@ -2,18 +2,12 @@
  * Channel "what the gauges say": metrics of a service that jumped, measured against their own noise and,
  * where a series has few points, against how the same metric moved at its peers.
  */
+import { formatQuantity } from '../base/quantity.ts';
 import { deviationLlr, medianOf, robustSigmaOf } from '../base/statistics.ts';
 import type { CauseKind } from '../model/hypothesis.ts';
 import type { SeriesWindow } from '../model/window.ts';
 import type { Facts } from './facts.ts';
-import {
-  compareText,
-  metricLink,
-  type Suspicion,
-  softCapped,
-  text,
-  threeDigits,
-} from './suspicion.ts';
+import { compareText, metricLink, type Suspicion, softCapped, text } from './suspicion.ts';
 
 /** What a metric's name tells about the part of a service that it measures. */
 interface Meaning {
@@ -166,8 +160,7 @@ function suspectMoves(moves: readonly Move[], facts: Facts): Suspicion[] {
 function suspicionOf(move: Move, llr: number, facts: Facts): Suspicion {
   const { series, meaning } = move;
   const { service, name } = series;
-  const unit = series.unit === '' || series.unit === '1' ? '' : ` ${series.unit}`;
-  const [now, before] = [`${threeDigits(move.now)}${unit}`, `${threeDigits(move.before)}${unit}`];
+  const [now, before] = [move.now, move.before].map((value) => formatQuantity(value, series.unit));
   // Where there are spans they tell first-hand how slow a service is, how often it fails and is called.
   const isSupport = !meaning.isOwn && facts.table.count > 0;
   const share =

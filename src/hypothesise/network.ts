@@ -2,6 +2,7 @@
  * Channel "the way between": time between a client span and the server span that it holds, for each pair of
  * services. Operations are put together here, because a slow link slows all that cross it.
  */
+import { formatPercent, formatUs } from '../base/quantity.ts';
 import { type Cut, findHighCut, quantileOfSorted } from '../base/statistics.ts';
 import { pairKey } from '../model/row-groups.ts';
 import { SPAN_KIND } from '../model/vocabulary.ts';
@@ -11,8 +12,6 @@ import {
   compareText,
   type EvidenceDraft,
   explainedWeight,
-  formatPercent,
-  formatUs,
   type Suspicion,
   text,
   tracesLink,
@@ -160,8 +159,8 @@ function gapEvidence(top: Edge, edges: readonly Edge[], facts: Facts): EvidenceD
     source: 'trace',
     direction: 'for',
     statement: text(
-      `${top.caller} 到 ${top.callee} 的路上${more > 0 ? `（及另外 ${more} 条）` : ''}占异常请求多出时间的 ${formatPercent(explained)}：平均每个多 ${formatUs(meanUs)}（正常时 ${usual}）`,
-      `The way from ${top.caller} to ${top.callee}${more > 0 ? ` (and ${more} more)` : ''} holds ${formatPercent(explained)} of the extra time of bad requests: ${formatUs(meanUs)} more each on average (${usual} normally)`,
+      `${top.caller} 到 ${top.callee} 的路上${more > 0 ? `（及另外 ${more} 条）` : ''}占异常请求多花时间的 ${formatPercent(explained)}：平均每个请求多 ${formatUs(meanUs)}（平时 ${usual}）`,
+      `The way from ${top.caller} to ${top.callee}${more > 0 ? ` (and ${more} more)` : ''} accounts for ${formatPercent(explained)} of the extra time of bad requests: ${formatUs(meanUs)} more each on average (usually ${usual})`,
     ),
     value: top.gapUsP50 + meanUs,
     expected: top.gapUsP50,

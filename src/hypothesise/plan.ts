@@ -2,11 +2,12 @@
  * What must hold if a hypothesis is true, and the probe that asks our own store; written before anything
  * runs. Probes of rules come with the rule.
  */
+import { formatUs } from '../base/quantity.ts';
 import type { TimeRange } from '../base/time.ts';
 import type { ProbePlan, SuspectPattern } from '../model/hypothesis.ts';
 import type { Text } from '../model/text.ts';
 import type { RankedSuspect } from './explain.ts';
-import { formatUs, text, tracesLink } from './suspicion.ts';
+import { text, tracesLink } from './suspicion.ts';
 
 /** A cause shows in at least this share of the bad traces and in much fewer of the good ones. */
 const EXPECTED_SHARE = '50 %';
@@ -39,25 +40,50 @@ function cohortProbe(
   return {
     probeId: `${hypothesisId}.cohort`,
     kind: 'store',
-    target: `cohort ${name.en}`,
+    target: `cohort: ${patternLabel(pattern)}`,
     expectation: text(
-      `异常请求中带有 ${name.zh} 的占多数（至少 ${EXPECTED_SHARE}），且明显多于正常请求`,
-      `Most bad requests (at least ${EXPECTED_SHARE}) hold ${name.en}, and clearly fewer of the good ones do`,
+      `多数异常请求（至少 ${EXPECTED_SHARE}）含有${name.zh}，正常请求中则少得多`,
+      `Most bad requests (at least ${EXPECTED_SHARE}) have ${name.en}; far fewer of the good ones do`,
     ),
     spec: { kind: 'store', query: { kind: 'cohort', suspect: pattern } },
-    rerun: `curl -s "$TAPROOT_URL${link}"`,
+    rerun: `curl -s "\${TAPROOT_URL:-http://127.0.0.1:4400}${link}"`,
   };
 }
 
 function patternText(pattern: SuspectPattern): Text {
-  const parts = [pattern.service, pattern.operation, pattern.target && `→ ${pattern.target}`];
+  const name = patternName(pattern);
+  const { selfUsMin, durationUsMin } = pattern;
+  if (selfUsMin !== undefined) {
+    const bound = formatUs(selfUsMin);
+    return text(
+      `${name} 自身耗时 ≥ ${bound} 的调用`,
+      `calls of ${name} that take ≥ ${bound} themselves`,
+    );
+  }
+  if (durationUsMin !== undefined) {
+    const bound = formatUs(durationUsMin);
+    return text(`${name} 耗时 ≥ ${bound} 的调用`, `calls of ${name} that take ≥ ${bound}`);
+  }
+  return text(`${name} 的调用`, `calls of ${name}`);
+}
+
+function patternLabel(pattern: SuspectPattern): string {
+  const { selfUsMin, durationUsMin } = pattern;
+  return [
+    patternName(pattern),
+    ...(selfUsMin === undefined ? [] : [`self ≥ ${formatUs(selfUsMin)}`]),
+    ...(durationUsMin === undefined ? [] : [`duration ≥ ${formatUs(durationUsMin)}`]),
+  ].join(', ');
+}
+
+function patternName(pattern: SuspectPattern): string {
+  const { service, operation, target, errorType } = pattern;
   const attributes = Object.entries(pattern.attributes ?? {})
     .map(([key, value]) => `${key}=${value}`)
     .sort();
-  const name = [...parts, pattern.errorType, ...attributes].filter(Boolean).join(' ');
-  if (pattern.selfUsMin === undefined) return text(`${name} 的调用`, `spans of ${name}`);
-  const bound = formatUs(pattern.selfUsMin);
-  return text(`${name} 自身耗时 ≥ ${bound} 的调用`, `spans of ${name} with own time ≥ ${bound}`);
+  return [service, operation, target && `→ ${target}`, errorType, ...attributes]
+    .filter(Boolean)
+    .join(' ');
 }
 
 /** Consequences that whoever reads the report can look at. */
@@ -66,8 +92,8 @@ export function predict(suspect: RankedSuspect): Text[] {
   const name = patternText(suspect.pattern);
   const predictions = [
     text(
-      `含有 ${name.zh} 的请求多数异常，不含的多数正常`,
-      `Requests with ${name.en} are mostly bad, requests without are mostly good`,
+      `含有${name.zh}的请求多数异常，不含的多数正常`,
+      `Requests with ${name.en} are mostly bad, those without are mostly good`,
     ),
   ];
   if (version !== undefined) {
@@ -86,8 +112,8 @@ export function predict(suspect: RankedSuspect): Text[] {
   if (suspect.kind === 'cpu' || suspect.kind === 'memory' || suspect.kind === 'pool') {
     predictions.push(
       text(
-        `该指标恢复后，${service} 的自身耗时随之恢复`,
-        `Own time of ${service} recovers as soon as the metric does`,
+        `该资源恢复后，${service} 的耗时随之恢复`,
+        `${service} is fast again as soon as this resource is free again`,
       ),
     );
   }

@@ -97,20 +97,6 @@ export function text(zh: string, en: string): Text {
   return { zh, en };
 }
 
-/** 1234567 µs → "1.23 s": three digits, for sentences. */
-export function formatUs(us: number): string {
-  if (us >= 1e6) return `${threeDigits(us / 1e6)} s`;
-  return us >= 1e3 ? `${threeDigits(us / 1e3)} ms` : `${threeDigits(us)} µs`;
-}
-
-export function formatPercent(ratio: number): string {
-  return `${threeDigits(100 * ratio)} %`;
-}
-
-export function threeDigits(value: number): string {
-  return Math.abs(value) >= 1000 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
-}
-
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -3,18 +3,13 @@
  * Where after one event the usual next one stays away, the code between the two has changed its way. Needs
  * logs that name their span.
  */
+
 import { hexOf } from '../base/bytes.ts';
+import { formatPercent } from '../base/quantity.ts';
 import { type Share, twoShareLlr } from '../base/statistics.ts';
 import { NO_ROW, type SpanTable, type WindowData } from '../model/window.ts';
 import type { Facts } from './facts.ts';
-import {
-  compareText,
-  formatPercent,
-  type Suspicion,
-  softCapped,
-  text,
-  tracesLink,
-} from './suspicion.ts';
+import { compareText, type Suspicion, softCapped, text, tracesLink } from './suspicion.ts';
 
 /** A step rarer than this in the reference is not missed. */
 const USUAL_SHARE = 0.3;
@@ -201,7 +196,7 @@ function suspicionOf({ step, is, was, llr }: BrokenStep, facts: Facts): Suspicio
         direction: 'for',
         statement: text(
           `${service} ${operation}：“${from}” 之后出现 “${to}” 的比例从 ${formatPercent(ratioBefore)} 降到 ${formatPercent(ratio)}`,
-          `${service} ${operation}: "${from}" is followed by "${to}" in ${formatPercent(ratio)} of its runs, ${formatPercent(ratioBefore)} in the reference`,
+          `${service} ${operation}: "${from}" is followed by "${to}" in ${formatPercent(ratio)} of its runs, usually in ${formatPercent(ratioBefore)}`,
         ),
         value: ratio,
         expected: ratioBefore,

@@ -2,7 +2,9 @@
  * Tries every rule on every service (called target, version) that its filter finds in anomalous traces. A
  * rule speaks only when all its required evidence holds; missing telemetry never decides.
  */
+
 import { LIMITS } from '../base/limits.ts';
+import { formatNumber } from '../base/quantity.ts';
 import { formatTime } from '../base/time.ts';
 import type { Culprit, Evidence, EvidenceSource, SuspectPattern } from '../model/hypothesis.ts';
 import type { Clustered } from '../model/investigation.ts';
@@ -12,7 +14,7 @@ import { EvidenceData, type Scope } from './evidence-data.ts';
 import { parseTest } from './expression.ts';
 import { type Judgement, judge } from './judge.ts';
 import { suspicionOf } from './suspect.ts';
-import { fillText, formatNumber, type PlaceValues } from './template.ts';
+import { fillText, type PlaceValues } from './template.ts';
 
 /** A rule that fits what is seen. */
 export interface RuleFinding {

@@ -2,12 +2,12 @@
  * Turns a finding's probes into plans: targets filled from the registered services of the configuration,
  * and from nothing else. A probe whose target nobody registered makes no plan.
  */
+import { formatNumber } from '../base/quantity.ts';
 import type { ProbePlan, SuspectPattern } from '../model/hypothesis.ts';
 import type { RuleProbe } from '../model/rule.ts';
 import type { Text } from '../model/text.ts';
 import type { RuleFinding } from './evaluate.ts';
 import { httpPathOf, promQueryOf, serviceUrl, shellQuote } from './probe-target.ts';
-import { formatNumber } from './template.ts';
 
 export interface ServiceTarget {
   readonly debugUrl?: string | undefined;

@@ -1,4 +1,5 @@
 /** Sentences of rules with places for numbers and names: `{value}`, `{value%}`, `{service}` … */
+import { formatNumber } from '../base/quantity.ts';
 import type { Text } from '../model/text.ts';
 
 const PLACE = /\{([a-z]+)(%?)\}/g;
@@ -31,12 +32,6 @@ export function findUnknownPlace(text: Text): string | undefined {
     }
   }
   return undefined;
-}
-
-/** At most three significant digits; whole numbers from 1000 on. 0.08123 → 0.0812, 12345.6 → 12346. */
-export function formatNumber(value: number): string {
-  if (!Number.isFinite(value)) return '–';
-  return Math.abs(value) >= 1000 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
 }
 
 function fill(sentence: string, values: PlaceValues): string {

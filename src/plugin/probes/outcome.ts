@@ -1,8 +1,9 @@
 /** What a probe found, and how an expectation over an answer becomes confirm, refute or inconclusive. */
+
+import { formatNumber } from '../../base/quantity.ts';
 import type { ProbeOutcome } from '../../model/hypothesis.ts';
 import type { Text } from '../../model/text.ts';
 import { type Expression, parseExpectation } from '../../rulebook/expression.ts';
-import { formatNumber } from '../../rulebook/template.ts';
 import { evaluate, type LeafReader, type Value } from '../../rulebook/value.ts';
 
 export interface ProbeResult {

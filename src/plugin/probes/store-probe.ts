@@ -2,12 +2,13 @@
  * Cohort probe: of the traces that are bad, how many carry the suspected cause; of those that are good, how
  * many. Necessity (bad traces carry it) and sufficiency (good ones do not) on the investigation's own data.
  */
+
+import { formatNumber } from '../../base/quantity.ts';
 import { fisherExact } from '../../base/statistics.ts';
 import type { StoreCheck, SuspectPattern } from '../../model/hypothesis.ts';
 import type { Clustered } from '../../model/investigation.ts';
 import type { Text } from '../../model/text.ts';
 import { NO_ROW, type SpanTable } from '../../model/window.ts';
-import { formatNumber } from '../../rulebook/template.ts';
 import type { ProbeResult } from './outcome.ts';
 
 /** Fewer traces on a side say nothing. */
