@@ -28,7 +28,13 @@ export function addServe(program: Command): void {
         },
         'taproot is ready',
       );
-      const signal = await Promise.race([stopSignal, service.failed]);
+      const signal = await Promise.race([stopSignal, service.failed]).catch(
+        async (thrown: unknown) => {
+          log.error({ err: thrown }, 'a part of Taproot died: stopping the others');
+          await service.stop();
+          throw thrown;
+        },
+      );
       log.info(
         { signal },
         'stopping: refusing new work, draining, flushing; a second signal ends at once',

@@ -10,6 +10,7 @@ import { systemClock, US_PER_MINUTE, US_PER_MS } from '../base/time.ts';
 import { createAnalysis } from '../pipeline/analysis.ts';
 import { renderReport } from '../pipeline/render.ts';
 import { createProbeRunner } from '../plugin/probes/probes.ts';
+import { listenFailed } from '../receive/listen.ts';
 import { createRulebookHolder } from '../rulebook/rulebook.ts';
 import { openStateStore, openTelemetryReader } from '../store/open.ts';
 import { localUrl } from './local-url.ts';
@@ -75,6 +76,9 @@ const rpc = createRpc(parentPort, {
         windowMinutes: config.windowMinutes,
         publicUrl: config.publicUrl,
       },
+    }).catch((error: unknown) => {
+      const { listenHost: host, apiPort: port } = config;
+      throw listenFailed({ what: 'the API', host, port, error });
     });
     if (config.detection) scheduleTick();
     return { apiPort: api.port };

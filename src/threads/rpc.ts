@@ -7,15 +7,16 @@ import { AppError, type ErrorCode, isAppError, messageOf } from '../base/errors.
 
 export type RpcHandlers = Readonly<Record<string, (payload: never) => unknown>>;
 
+export interface CallOptions {
+  readonly transfer?: readonly TransferListItem[];
+  /** Gives up after this long; without it the call waits as long as the other side lives. */
+  readonly timeoutMs?: number;
+}
+
 export interface Rpc {
-  call<Result>(
-    method: string,
-    payload: unknown,
-    transfer?: readonly TransferListItem[],
-  ): Promise<Result>;
-  /** Says something that needs no answer. */
-  notify(method: string, payload: unknown): void;
-  /** Fails every call that waits: the other side is gone. */
+  /** Rejects with the AppError of the handler, when the other side is gone, and after the time given. */
+  call<Result>(method: string, payload: unknown, options?: CallOptions): Promise<Result>;
+  /** Fails every call that waits and every later one: the other side is gone. */
   fail(error: Error): void;
 }
 
@@ -26,7 +27,6 @@ type Message =
       readonly method: string;
       readonly payload: unknown;
     }
-  | { readonly kind: 'notify'; readonly method: string; readonly payload: unknown }
   | { readonly kind: 'result'; readonly id: number; readonly value: unknown }
   | {
       readonly kind: 'error';
@@ -35,12 +35,23 @@ type Message =
       readonly message: string;
     };
 
+interface Waiting {
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout | undefined;
+}
+
 export function createRpc(port: MessagePort | Worker, handlers: RpcHandlers): Rpc {
-  const waiting = new Map<
-    number,
-    { resolve: (value: never) => void; reject: (error: Error) => void }
-  >();
+  const waiting = new Map<number, Waiting>();
   let nextId = 1;
+  let failure: Error | undefined;
+
+  function takeWaiting(id: number): Waiting | undefined {
+    const found = waiting.get(id);
+    waiting.delete(id);
+    clearTimeout(found?.timer);
+    return found;
+  }
 
   async function answer(message: Extract<Message, { kind: 'call' }>): Promise<void> {
     try {
@@ -64,34 +75,33 @@ export function createRpc(port: MessagePort | Worker, handlers: RpcHandlers): Rp
       case 'call':
         void answer(message);
         return;
-      case 'notify':
-        void handlers[message.method]?.(message.payload as never);
-        return;
       case 'result':
-        waiting.get(message.id)?.resolve(message.value as never);
-        waiting.delete(message.id);
+        takeWaiting(message.id)?.resolve(message.value as never);
         return;
       case 'error':
-        waiting.get(message.id)?.reject(new AppError(message.code, message.message));
-        waiting.delete(message.id);
+        takeWaiting(message.id)?.reject(new AppError(message.code, message.message));
         return;
     }
   });
 
   return {
-    call(method, payload, transfer = []) {
+    call(method, payload, { transfer = [], timeoutMs } = {}) {
+      if (failure) return Promise.reject(failure);
       const id = nextId++;
+      port.postMessage({ kind: 'call', id, method, payload } satisfies Message, [...transfer]);
       return new Promise((resolve, reject) => {
-        waiting.set(id, { resolve, reject });
-        port.postMessage({ kind: 'call', id, method, payload } satisfies Message, [...transfer]);
+        const late = () => takeWaiting(id)?.reject(noAnswer(method, timeoutMs));
+        const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs);
+        waiting.set(id, { resolve, reject, timer });
       });
     },
-    notify(method, payload) {
-      port.postMessage({ kind: 'notify', method, payload } satisfies Message);
-    },
     fail(error) {
-      for (const { reject } of waiting.values()) reject(error);
-      waiting.clear();
+      failure = error;
+      for (const id of [...waiting.keys()]) takeWaiting(id)?.reject(error);
     },
   };
+}
+
+function noAnswer(method: string, timeoutMs: number | undefined): AppError {
+  return new AppError('internal', `Cannot call "${method}": no answer within ${timeoutMs} ms`);
 }

@@ -5,10 +5,14 @@
 import { Worker } from 'node:worker_threads';
 import type { CounterSample, Counters } from '../base/counters.ts';
 import { createCounters } from '../base/counters.ts';
-import { AppError } from '../base/errors.ts';
+import { AppError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { Config } from '../config/config.ts';
-import { type IngestReply, type IngestRequest, startReceiver } from '../receive/receive.ts';
+import {
+  type IngestReply,
+  type IngestRequest,
+  type Receiver,
+  startReceiver,
+} from '../receive/receive.ts';
 import { localUrl } from './local-url.ts';
 import type { AnalysisSettings, WorkerSettings } from './messages.ts';
 import { createRpc, type Rpc } from './rpc.ts';
@@ -25,26 +29,59 @@ export interface Service {
 
 /** Time for accepted requests and for a running analysis to end. */
 const DRAIN_TIMEOUT_MS = 10_000;
+/** Time for a thread to open its stores and rules: days of telemetry are looked at for log templates. */
+const START_TIMEOUT_MS = 60_000;
+/** Time for a thread to close, beyond what it drains. */
+const CLOSE_TIMEOUT_MS = 5000;
+/** Time for a thread to tell its counters; the usual patience of Prometheus. */
+const COUNTERS_TIMEOUT_MS = 10_000;
 
 interface Thread {
   readonly worker: Worker;
   readonly rpc: Rpc;
 }
 
+/** What runs so far: a start that fails half way stops as much as there is. */
+interface Parts {
+  readonly log: Log;
+  readonly store: Thread;
+  receiver?: Receiver;
+  analysis?: Thread;
+}
+
 export async function startService(
   settings: WorkerSettings,
   options: { readonly log: Log },
 ): Promise<Service> {
-  const { config } = settings;
-  const { log } = options;
-  const counters = createCounters();
   let die: (error: Error) => void = () => undefined;
   const failed = new Promise<never>((_, reject) => {
     die = reject;
   });
   failed.catch(() => undefined);
+  const parts: Parts = {
+    log: options.log,
+    store: startThread('./store-thread.js', settings, {}, die),
+  };
+  try {
+    const ports = await startParts(parts, { settings, die });
+    return { ...ports, stop: () => stopParts(parts), failed };
+  } catch (thrown) {
+    await stopParts(parts);
+    throw thrown;
+  }
+}
 
-  const store = startThread('./store-thread.js', settings, {}, die);
+/** Store, then receiver, then analysis: a port is open only when what stands behind it is ready. */
+async function startParts(
+  parts: Parts,
+  options: { readonly settings: WorkerSettings; readonly die: (error: Error) => void },
+): Promise<Pick<Service, 'otlpHttpPort' | 'otlpGrpcPort' | 'apiPort'>> {
+  const { settings, die } = options;
+  const { config } = settings;
+  const { store, log } = parts;
+  const counters = createCounters();
+  const timeoutMs = START_TIMEOUT_MS;
+  await store.rpc.call('ready', undefined, { timeoutMs });
   const receiver = await startReceiver({
     host: config.listenHost,
     httpPort: config.otlpHttpPort,
@@ -55,48 +92,39 @@ export async function startService(
     ingestor: { submit: (request) => submitTo(store.rpc, request) },
     counters,
     log,
-  }).catch(async (thrown: unknown) => {
-    await store.worker.terminate();
-    throw thrown;
   });
-  const endpoint = localUrl(config.listenHost, receiver.httpPort);
-  if (config.selfTracing) await store.rpc.call('startTracing', { endpoint });
-
+  parts.receiver = receiver;
+  if (config.selfTracing) {
+    const endpoint = localUrl(config.listenHost, receiver.httpPort);
+    await store.rpc.call('startTracing', { endpoint }, { timeoutMs });
+  }
   const analysis = startThread(
     './analysis-thread.js',
     { ...settings, otlpHttpPort: receiver.httpPort } satisfies AnalysisSettings,
     { counters: () => countersOfAll(counters, store.rpc) },
     die,
   );
-  const stopAll = () => stopService({ config, receiver, store, analysis });
-  const started = await Promise.race([
-    analysis.rpc.call<{ readonly apiPort: number }>('start', undefined),
-    failed,
-  ]).catch(async (thrown: unknown) => {
-    await stopAll();
-    throw thrown;
+  parts.analysis = analysis;
+  const { apiPort } = await analysis.rpc.call<{ readonly apiPort: number }>('start', undefined, {
+    timeoutMs,
   });
-  return {
-    otlpHttpPort: receiver.httpPort,
-    otlpGrpcPort: receiver.grpcPort,
-    apiPort: started.apiPort,
-    stop: stopAll,
-    failed,
-  };
+  return { otlpHttpPort: receiver.httpPort, otlpGrpcPort: receiver.grpcPort, apiPort };
 }
 
-async function stopService(parts: {
-  readonly config: Config;
-  readonly receiver: Awaited<ReturnType<typeof startReceiver>>;
-  readonly store: Thread;
-  readonly analysis: Thread;
-}): Promise<void> {
+/** Drains in the order of the path. A part that is gone or stuck is passed over: the rest still drains. */
+async function stopParts({ log, receiver, store, analysis }: Parts): Promise<void> {
+  const call = (thread: Thread | undefined, method: string, payload?: unknown) =>
+    thread?.rpc
+      .call(method, payload, { timeoutMs: DRAIN_TIMEOUT_MS + CLOSE_TIMEOUT_MS })
+      .catch((thrown: unknown) =>
+        log.warn({ error: messageOf(thrown), method }, 'a part did not stop by itself'),
+      );
   // Own spans first: their export needs the receiver.
-  await parts.analysis.rpc.call('stop', { timeoutMs: DRAIN_TIMEOUT_MS });
-  if (parts.config.selfTracing) await parts.store.rpc.call('stopTracing', undefined);
-  await parts.receiver.stop({ timeoutMs: DRAIN_TIMEOUT_MS });
-  await parts.store.rpc.call('stop', undefined);
-  await Promise.all([parts.analysis.worker.terminate(), parts.store.worker.terminate()]);
+  await call(analysis, 'stop', { timeoutMs: DRAIN_TIMEOUT_MS });
+  await call(store, 'stopTracing');
+  await receiver?.stop({ timeoutMs: DRAIN_TIMEOUT_MS });
+  await call(store, 'stop');
+  await Promise.all([analysis?.worker.terminate(), store.worker.terminate()]);
 }
 
 function startThread(
@@ -107,28 +135,30 @@ function startThread(
 ): Thread {
   const worker = new Worker(new URL(file, import.meta.url), { workerData: settings });
   const rpc = createRpc(worker, handlers);
-  worker.on('error', (cause) => {
-    const error =
-      cause instanceof AppError
-        ? cause
-        : new AppError('internal', `Cannot go on: thread ${file} died: ${cause.message}`, {
-            cause,
-          });
+  const fail = (reason: string, cause?: Error) => {
+    const error = new AppError('internal', `Cannot go on: thread ${file} died: ${reason}`, {
+      cause,
+    });
     rpc.fail(error);
     die(error);
-  });
+  };
+  worker.on('error', (cause) => fail(cause.message, cause));
+  // After an error this comes too late to be heard, and after stop() nobody listens.
+  worker.on('exit', (code) => fail(`exit code ${code}`));
   return { worker, rpc };
 }
 
 /** The body's memory moves to the store thread: the receiver hands over a body that has its own buffer. */
 function submitTo(store: Rpc, request: IngestRequest): Promise<IngestReply> {
   const buffer = request.body.buffer as ArrayBuffer; // by the contract of IngestRequest
-  return store.call<IngestReply>('ingest', request, [buffer]);
+  return store.call<IngestReply>('ingest', request, { transfer: [buffer] });
 }
 
 async function countersOfAll(own: Counters, store: Rpc): Promise<readonly CounterSample[]> {
   return [
     ...own.snapshot(),
-    ...(await store.call<readonly CounterSample[]>('counters', undefined)),
+    ...(await store.call<readonly CounterSample[]>('counters', undefined, {
+      timeoutMs: COUNTERS_TIMEOUT_MS,
+    })),
   ];
 }

@@ -54,6 +54,8 @@ const checkpoints = setInterval(() => {
 
 if (!parentPort) throw new Error('store-thread runs as a worker only');
 createRpc(parentPort, {
+  /** Answers once the store is open. */
+  ready: () => true,
   ingest: (request: IngestRequest) => pipeline.submit(request),
   startTracing: ({ endpoint }: { readonly endpoint: string }) => {
     tracing = startSelfTracing({ endpoint, version, thread: 'store' });

@@ -15,6 +15,8 @@ export interface RunningChild {
   readonly pid: number;
   /** True until the process has ended. */
   isAlive(): boolean;
+  /** undefined while it runs; null when a signal ended it. */
+  exitCode(): number | null | undefined;
   /** What it wrote so far, for the message of a failing test. */
   readOutput(): string;
   stop(): Promise<void>;
@@ -45,6 +47,7 @@ export function startChild(options: ChildOptions): RunningChild {
   return {
     pid: child.pid ?? -1,
     isAlive,
+    exitCode: () => (isAlive() ? undefined : child.exitCode),
     readOutput: () => readFileSync(outputFile, 'utf8'),
     stop: () => (isAlive() ? stopChild(child) : Promise.resolve()),
   };

@@ -59,7 +59,7 @@ describe('createRpc()', () => {
   it('moves a body instead of copying it', async () => {
     const rpc = pair({ size: (body: Uint8Array) => body.byteLength });
     const body = new Uint8Array(1000);
-    await expect(rpc.call('size', body, [body.buffer])).resolves.toBe(1000);
+    await expect(rpc.call('size', body, { transfer: [body.buffer] })).resolves.toBe(1000);
     expect(body.byteLength).toBe(0);
   });
 
@@ -68,5 +68,19 @@ describe('createRpc()', () => {
     const waiting = rpc.call('never', undefined);
     rpc.fail(new AppError('internal', 'thread died'));
     await expect(waiting).rejects.toMatchObject({ message: 'thread died' });
+  });
+
+  it('fails what is asked after the other side is gone, instead of waiting for ever', async () => {
+    const rpc = pair({ never: () => new Promise(() => undefined) });
+    rpc.fail(new AppError('internal', 'thread died'));
+    await expect(rpc.call('never', undefined)).rejects.toMatchObject({ message: 'thread died' });
+  });
+
+  it('gives up a call after its time', async () => {
+    const rpc = pair({ never: () => new Promise(() => undefined) });
+    await expect(rpc.call('never', undefined, { timeoutMs: 1 })).rejects.toMatchObject({
+      code: 'internal',
+      message: 'Cannot call "never": no answer within 1 ms',
+    });
   });
 });
