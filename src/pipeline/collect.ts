@@ -40,70 +40,115 @@ export function collect(
   request: InvestigationRequest,
   dependencies: CollectDependencies,
 ): Collected {
-  const { telemetry } = dependencies;
+  const { telemetry, state } = dependencies;
   const strings = new StringDictionary();
   const periods = choosePeriods(request, dependencies);
-  const window = readWindow(telemetry, { range: periods.window, strings, request });
-  const reference =
-    periods.reference && readWindow(telemetry, { range: periods.reference, strings, request });
-  const hasReference = reference !== undefined && rowCountOf(reference) > 0;
+  const window = readWindow(telemetry, {
+    period: { range: periods.window, without: [] },
+    strings,
+    request,
+  });
+  const reference = readReference(periods, { telemetry, strings, request });
   const templates = new Map(
     telemetry
       .listTemplates({})
       .map((template): [string, LogTemplate] => [template.templateId, template]),
   );
-  const baselines = baselinesOf(
-    hasReference ? reference : undefined,
-    periods.kind,
-    dependencies.learned,
-  );
-  const anomalies = anomaliesOf({
-    window,
-    reference: hasReference ? reference : undefined,
-    baselines,
-    templates,
-  });
+  const baselines = baselinesOf(reference, periods.kind, dependencies.learned);
   const changeRange = { fromUs: periods.window.fromUs - REFERENCE_US, toUs: periods.window.toUs };
   return {
     request: { ...request, window: periods.window },
     window,
-    reference: hasReference ? reference : undefined,
-    referenceKind: hasReference ? periods.kind : 'none',
+    reference: reference?.data,
+    referenceKind: reference === undefined ? 'none' : periods.kind,
     baselines,
-    anomalies,
-    changes:
-      dependencies.state?.listChanges({ range: changeRange, limit: LIMITS.queryRowsMax }) ?? [],
+    anomalies: anomaliesOf({ window, reference, baselines, templates }),
+    changes: state?.listChanges({ range: changeRange, limit: LIMITS.queryRowsMax }) ?? [],
     templates,
     topology: dependencies.topology,
   };
 }
 
+/** A range, and the parts of it that do not count. */
+interface Period {
+  readonly range: TimeRange;
+  readonly without: readonly TimeRange[];
+}
+
 interface Periods {
   readonly window: TimeRange;
-  readonly reference: TimeRange | undefined;
+  readonly reference: Period;
   readonly kind: ReferenceKind;
+}
+
+/** The reference's data, and on how many minutes they stand. */
+interface Reference {
+  readonly data: WindowData;
+  readonly minutes: number;
 }
 
 /**
  * The caller's reference wins. Otherwise the hour before: and where an alert's window begins with healthy
  * minutes, the change point inside divides it, so that healthy traffic is the reference and not the window.
+ * Earlier incidents are no part of a reference.
  */
 function choosePeriods(request: InvestigationRequest, dependencies: CollectDependencies): Periods {
   if (request.reference) {
-    return { window: request.window, reference: request.reference, kind: 'given' };
+    const reference = { range: request.reference, without: [] };
+    return { window: request.window, reference, kind: 'given' };
   }
   const kind: ReferenceKind = dependencies.learned.size > 0 ? 'learned' : 'hour-before';
-  const before: TimeRange = {
-    fromUs: request.window.fromUs - REFERENCE_US,
-    toUs: request.window.fromUs,
-  };
-  const onsetUs = findOnsetIn(request, dependencies.telemetry);
-  if (onsetUs === undefined) return { window: request.window, reference: before, kind };
+  const beginUs = findOnsetIn(request, dependencies.telemetry) ?? request.window.fromUs;
+  const range = { fromUs: request.window.fromUs - REFERENCE_US, toUs: beginUs };
   return {
-    window: { fromUs: onsetUs, toUs: request.window.toUs },
-    reference: { fromUs: before.fromUs, toUs: onsetUs },
+    window: { fromUs: beginUs, toUs: request.window.toUs },
+    reference: { range, without: incidentsIn(range, dependencies.state) },
     kind,
   };
+}
+
+/** Periods that earlier incidents and reports with a cause took; none when they leave too little over. */
+function incidentsIn(range: TimeRange, state: StateStore | undefined): readonly TimeRange[] {
+  if (state === undefined) return [];
+  const list = { range, limit: LIMITS.queryRowsDefault };
+  const incidents = state
+    .listIncidents(list)
+    .map(({ onsetUs, lastSeenUs }) => ({ fromUs: onsetUs, toUs: lastSeenUs + US_PER_MINUTE }));
+  const reports = state
+    .listReports(list)
+    .items.filter(({ verdict }) => verdict === 'confirmed' || verdict === 'likely')
+    .flatMap(({ reportId }) => state.findReport(reportId)?.window ?? []);
+  const without = [...incidents, ...reports].filter(
+    ({ fromUs, toUs }) => fromUs < range.toUs && toUs > range.fromUs,
+  );
+  return minutesOf({ range, without }) * US_PER_MINUTE >= REFERENCE_US_MIN ? without : [];
+}
+
+/** Undefined when the reference holds nothing. A period that nobody named begins where its data begin. */
+function readReference(
+  periods: Periods,
+  context: {
+    readonly telemetry: TelemetryReader;
+    readonly strings: StringDictionary;
+    readonly request: InvestigationRequest;
+  },
+): Reference | undefined {
+  const { strings, request } = context;
+  const data = readWindow(context.telemetry, { period: periods.reference, strings, request });
+  if (data.spans.count + data.logs.count + data.series.length === 0) return undefined;
+  if (periods.kind === 'given') return { data, minutes: minutesOf(periods.reference) };
+  const range = { fromUs: Math.max(data.range.fromUs, beginOf(data)), toUs: data.range.toUs };
+  const minutes = minutesOf({ range, without: periods.reference.without });
+  return { data: { ...data, range }, minutes };
+}
+
+/** The earliest span, log or point. */
+function beginOf({ spans, logs, series, range }: WindowData): number {
+  let beginUs = range.toUs;
+  for (let row = 0; row < spans.count; row++) beginUs = Math.min(beginUs, spans.startUs[row]!);
+  for (let row = 0; row < logs.count; row++) beginUs = Math.min(beginUs, logs.timeUs[row]!);
+  for (const { timesUs } of series) beginUs = Math.min(beginUs, timesUs[0] ?? range.toUs);
+  return Math.floor(beginUs);
 }
 
 /** When the window turned bad, or undefined when it is bad (or good) all along. */
@@ -179,20 +224,31 @@ function logDuration(table: SpanTable, row: number): number {
 function readWindow(
   telemetry: TelemetryReader,
   options: {
-    readonly range: TimeRange;
+    readonly period: Period;
     readonly strings: StringDictionary;
     readonly request: InvestigationRequest;
   },
 ): WindowData {
-  const { range, strings } = options;
+  const { strings } = options;
+  const { range, without } = options.period;
+  const { service } = options.request.scope;
   const spans = buildSpanTable(telemetry, {
     range,
+    without,
     strings,
     spansMax: LIMITS.analysisSpansMax,
     ...leftOut(options.request),
+    ...(service === undefined ? {} : { throughService: service }),
   });
-  const logs = buildLogTable(telemetry, { range, strings, logsMax: LIMITS.analysisLogsMax });
-  const metrics = buildSeriesWindows(telemetry, { range, seriesMax: SERIES_MAX });
+  // Logs and metrics of services whose requests never meet the one that was asked about are other trouble.
+  const left = { without, withoutServices: spans.otherServices };
+  const logs = buildLogTable(telemetry, {
+    range,
+    strings,
+    logsMax: LIMITS.analysisLogsMax,
+    ...left,
+  });
+  const metrics = buildSeriesWindows(telemetry, { range, seriesMax: SERIES_MAX, ...left });
   return {
     range,
     spans: spans.table,
@@ -207,23 +263,15 @@ function leftOut({ scope }: InvestigationRequest): { readonly withoutService?: s
   return scope.service === SELF_SERVICE ? {} : { withoutService: SELF_SERVICE };
 }
 
-function rowCountOf(data: WindowData): number {
-  return data.spans.count + data.logs.count + data.series.length;
-}
-
 /** Learned bands where they stand on more than the reference does, else bands of the reference itself. */
 function baselinesOf(
-  reference: WindowData | undefined,
+  reference: Reference | undefined,
   kind: ReferenceKind,
   learned: ReadonlyMap<string, EndpointBaseline>,
 ): ReadonlyMap<string, EndpointBaseline> {
-  if (kind === 'learned' && reference === undefined) return learned;
-  if (reference === undefined) return new Map();
+  if (reference === undefined) return learned;
   const source: BaselineSource = kind === 'given' ? 'given' : 'hour-before';
-  const own = learnBaselines(tallyWindow(reference), {
-    source,
-    minutes: minutesOf(reference.range),
-  });
+  const own = learnBaselines(tallyWindow(reference.data), { source, minutes: reference.minutes });
   if (kind !== 'learned') return own;
   const merged = new Map(own);
   for (const [endpointId, band] of learned) {
@@ -233,13 +281,23 @@ function baselinesOf(
   return merged;
 }
 
-function minutesOf(range: TimeRange): number {
-  return (range.toUs - range.fromUs) / US_PER_MINUTE;
+/** Length without the parts that do not count; these may overlap. */
+function minutesOf({ range, without }: Period): number {
+  let coveredUs = 0;
+  let cursorUs = range.fromUs;
+  for (const { fromUs, toUs } of [...without].sort((a, b) => a.fromUs - b.fromUs)) {
+    const beginUs = Math.max(fromUs, cursorUs);
+    const endUs = Math.min(toUs, range.toUs);
+    if (endUs <= beginUs) continue;
+    coveredUs += endUs - beginUs;
+    cursorUs = endUs;
+  }
+  return (range.toUs - range.fromUs - coveredUs) / US_PER_MINUTE;
 }
 
 function anomaliesOf(input: {
   readonly window: WindowData;
-  readonly reference: WindowData | undefined;
+  readonly reference: Reference | undefined;
   readonly baselines: ReadonlyMap<string, EndpointBaseline>;
   readonly templates: ReadonlyMap<string, LogTemplate>;
 }): readonly Anomaly[] {
@@ -249,10 +307,10 @@ function anomaliesOf(input: {
     tallies: tallyWindow(window),
     baselines: input.baselines,
     templateTallies: tallyTemplates(window),
-    referenceTemplateTallies: reference ? tallyTemplates(reference) : [],
-    referenceMinutes: reference ? minutesOf(reference.range) : 0,
+    referenceTemplateTallies: reference ? tallyTemplates(reference.data) : [],
+    referenceMinutes: reference?.minutes ?? 0,
     templates: input.templates,
     series: window.series,
-    referenceSeries: reference?.series ?? [],
+    referenceSeries: reference?.data.series ?? [],
   });
 }

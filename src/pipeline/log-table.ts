@@ -7,18 +7,28 @@ import { LogTable, type SeriesWindow } from '../model/window.ts';
 import { attributeJsonOf } from '../otlp/value.ts';
 import type { SeriesPoints, TelemetryReader } from '../store/api/telemetry.ts';
 
+/** What both readers leave out. */
+export interface LeftOut {
+  /** Periods inside the range. */
+  readonly without: readonly TimeRange[];
+  readonly withoutServices: ReadonlySet<string>;
+}
+
 export function buildLogTable(
   reader: TelemetryReader,
-  options: {
+  options: LeftOut & {
     readonly range: TimeRange;
     readonly strings: StringDictionary;
     readonly logsMax: number;
   },
 ): { readonly table: LogTable; readonly isCut: boolean } {
+  const { without, withoutServices } = options;
   const table = new LogTable(options.strings);
   let isCut = false;
   reader.scanLogs({ range: options.range }, (columns, matching) => {
     for (const from of matching) {
+      if (isInAny(columns.timeUs[from]!, without)) continue;
+      if (withoutServices.has(columns.strings.text(columns.service[from]!))) continue;
       if (table.count >= options.logsMax) {
         isCut = true;
         return false;
@@ -79,7 +89,7 @@ const RATE_LEAD_US = 5 * US_PER_MINUTE;
 
 export function buildSeriesWindows(
   reader: TelemetryReader,
-  options: { readonly range: TimeRange; readonly seriesMax: number },
+  options: LeftOut & { readonly range: TimeRange; readonly seriesMax: number },
 ): { readonly series: readonly SeriesWindow[]; readonly isCut: boolean } {
   const { range } = options;
   const page = reader.readSeries({
@@ -87,13 +97,21 @@ export function buildSeriesWindows(
     limit: options.seriesMax,
   });
   const series = page.items
-    .map((points) => windowOf(points, range))
+    .filter((points) => !options.withoutServices.has(points.series.service))
+    .map((points) => windowOf(points, { range, without: options.without }))
     .filter((window) => window.timesUs.length > 0)
     .sort((a, b) => (a.seriesId < b.seriesId ? -1 : 1));
   return { series, isCut: page.wasCut };
 }
 
-function windowOf(points: SeriesPoints, range: TimeRange): SeriesWindow {
+function isInAny(timeUs: number, periods: readonly TimeRange[]): boolean {
+  return periods.some(({ fromUs, toUs }) => timeUs >= fromUs && timeUs < toUs);
+}
+
+function windowOf(
+  points: SeriesPoints,
+  { range, without }: { readonly range: TimeRange; readonly without: readonly TimeRange[] },
+): SeriesWindow {
   const times: number[] = [];
   const values: number[] = [];
   const observations: number[] = [];
@@ -101,7 +119,7 @@ function windowOf(points: SeriesPoints, range: TimeRange): SeriesWindow {
   const isRate = points.series.kind === 'sum' && points.series.isMonotonic;
   for (let index = 0; index < points.timesUs.length; index++) {
     const timeUs = points.timesUs[index]!;
-    if (timeUs < range.fromUs || timeUs >= range.toUs) continue;
+    if (timeUs < range.fromUs || timeUs >= range.toUs || isInAny(timeUs, without)) continue;
     const step = isCounted || isRate ? stepOf(points, index) : undefined;
     if (isCounted) {
       if (!step || step.observations <= 0) continue;

@@ -17,10 +17,26 @@ import type { TelemetryReader } from '../store/api/telemetry.ts';
 /** Spans this far outside the period may complete a trace that began inside it. */
 const SLACK_US = 30 * US_PER_SECOND;
 
+export interface SpanTableOptions {
+  readonly range: TimeRange;
+  readonly strings: StringDictionary;
+  readonly spansMax: number;
+  /** Traces that begin in these stay out. */
+  readonly without?: readonly TimeRange[];
+  /** A service whose spans stay out. */
+  readonly withoutService?: string;
+  /** Only traces that hold a span of this service; when there are none, all. */
+  readonly throughService?: string;
+  /** False: attributes, and with them version and bot, stay empty; several times as fast. */
+  readonly hasAttributes?: boolean;
+}
+
 export interface SpanTableResult {
   readonly table: SpanTable;
   /** True when traces were left out because the period holds more spans than the bound. */
   readonly isSampled: boolean;
+  /** Services whose every trace was left out by throughService. */
+  readonly otherServices: ReadonlySet<string>;
 }
 
 /**
@@ -29,27 +45,19 @@ export interface SpanTableResult {
  */
 export function buildSpanTable(
   reader: Pick<TelemetryReader, 'scanSpans' | 'countRows'>,
-  options: {
-    readonly range: TimeRange;
-    readonly strings: StringDictionary;
-    readonly spansMax: number;
-    /** A service whose spans stay out. */
-    readonly withoutService?: string;
-    /** False: attributes, and with them version and bot, stay empty; several times as fast. */
-    readonly hasAttributes?: boolean;
-  },
+  options: SpanTableOptions,
 ): SpanTableResult {
-  const { range, strings } = options;
+  const { range } = options;
   const scanRange = { fromUs: range.fromUs - SLACK_US, toUs: range.toUs + SLACK_US };
   const rowsInRange = reader.countRows(range).spans;
   const keptShare = rowsInRange > options.spansMax ? options.spansMax / rowsInRange : 1;
-  const rows = new RowCollector(strings, options.withoutService);
+  const rows = new RowCollector(options.strings, options.withoutService);
   const sections = options.hasAttributes === false ? [] : (['attributes'] as const);
   reader.scanSpans({ range: scanRange, sections }, (columns, matching) => {
     rows.add(columns, matching, keptShare);
     return undefined;
   });
-  return { table: rows.finish(range), isSampled: keptShare < 1 };
+  return { ...rows.finish(options), isSampled: keptShare < 1 };
 }
 
 /** Gathers rows of all blocks in arrival order, then lays them out by trace. */
@@ -171,18 +179,13 @@ class RowCollector {
     this.#parentId = grown(this.#parentId, 8 * capacity);
   }
 
-  /** Keeps traces that begin in the range, resolves parents, computes times. */
-  finish(range: TimeRange): SpanTable {
+  /** Keeps the traces that are asked for, resolves parents, computes times. */
+  finish(options: SpanTableOptions): Omit<SpanTableResult, 'isSampled'> {
     const all = this.#table;
-    const traceBegin = new Float64Array(all.traceIds.length).fill(Number.POSITIVE_INFINITY);
-    for (let row = 0; row < all.count; row++) {
-      const trace = all.trace[row]!;
-      traceBegin[trace] = Math.min(traceBegin[trace]!, all.startUs[row]!);
-    }
-    const order = keptRowsInOrder(all, (trace) => {
-      const begin = traceBegin[trace]!;
-      return begin >= range.fromUs && begin < range.toUs;
-    });
+    const isInPeriod = this.#tracesInPeriod(options);
+    const isKept = Uint8Array.from(isInPeriod);
+    if (options.throughService !== undefined) keepThrough(all, isKept, options.throughService);
+    const order = keptRowsInOrder(all, (trace) => isKept[trace] === 1);
     const table = copyRows(all, order);
     const parentIds = new Uint8Array(8 * order.length);
     order.forEach((from, row) => {
@@ -190,8 +193,50 @@ class RowCollector {
     });
     resolveParents(table, parentIds);
     for (let trace = 0; trace < table.traceIds.length; trace++) computeTimes(table, trace);
-    return table;
+    return { table, otherServices: servicesLost(all, { isInPeriod, isKept }) };
   }
+
+  #tracesInPeriod({ range, without = [] }: SpanTableOptions): Uint8Array {
+    const all = this.#table;
+    const traceBegin = new Float64Array(all.traceIds.length).fill(Number.POSITIVE_INFINITY);
+    for (let row = 0; row < all.count; row++) {
+      const trace = all.trace[row]!;
+      traceBegin[trace] = Math.min(traceBegin[trace]!, all.startUs[row]!);
+    }
+    const isIn = (timeUs: number, { fromUs, toUs }: TimeRange) => timeUs >= fromUs && timeUs < toUs;
+    return Uint8Array.from(traceBegin, (begin) =>
+      isIn(begin, range) && !without.some((period) => isIn(begin, period)) ? 1 : 0,
+    );
+  }
+}
+
+/** Of the kept traces keeps those with a span of the service, unless none has one. */
+function keepThrough(table: SpanTable, isKept: Uint8Array, service: string): void {
+  const serviceId = table.strings.find(service);
+  const isThrough = new Uint8Array(isKept.length);
+  let count = 0;
+  for (let row = 0; row < table.count; row++) {
+    const trace = table.trace[row]!;
+    if (isKept[trace] === 0 || table.service[row] !== serviceId || isThrough[trace] === 1) continue;
+    isThrough[trace] = 1;
+    count++;
+  }
+  if (count > 0) isKept.set(isThrough);
+}
+
+/** Services of traces in the period that no kept trace holds. */
+function servicesLost(
+  table: SpanTable,
+  traces: { readonly isInPeriod: Uint8Array; readonly isKept: Uint8Array },
+): ReadonlySet<string> {
+  const seen = new Set<number>();
+  const kept = new Set<number>();
+  for (let row = 0; row < table.count; row++) {
+    const trace = table.trace[row]!;
+    if (traces.isInPeriod[trace] === 1) seen.add(table.service[row]!);
+    if (traces.isKept[trace] === 1) kept.add(table.service[row]!);
+  }
+  return new Set([...seen].filter((id) => !kept.has(id)).map((id) => table.strings.text(id)));
 }
 
 /** Carries string ids of a block into the table's dictionary, each once. */

@@ -15,6 +15,7 @@ export interface TrafficOptions {
   /** Extra time of the database call, µs. */
   readonly slowDatabaseUs?: number;
   readonly errorRatio?: number;
+  readonly service?: string;
 }
 
 /** Requests of POST /coze/webhook that call a database: three spans a trace, one body a minute. */
@@ -48,7 +49,11 @@ function minuteOf(
   const content = {
     resourceSpans: [
       {
-        resource: { attributes: [{ key: 'service.name', value: { stringValue: 'coze-bot-7' } }] },
+        resource: {
+          attributes: [
+            { key: 'service.name', value: { stringValue: options.service ?? 'coze-bot-7' } },
+          ],
+        },
         scopeSpans: [{ spans }],
       },
     ],
