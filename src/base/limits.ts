@@ -51,6 +51,8 @@ export const LIMITS = {
   blockRowsMax: 8192,
   /** A group is committed at this many rows … */
   groupRowsMax: 8192,
+  /** … or at this many bytes of bodies once inflated: many small ones may inflate to much … */
+  groupBytesMax: 32 * MIB,
   /** … or after this long, so that a lone request waits little. */
   groupWaitMs: 5,
   /** Days one request may touch: each day is a file. */

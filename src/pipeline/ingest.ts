@@ -48,8 +48,8 @@ export const SELF_SERVICE = 'taproot';
 
 /** A decoded request that waits for its group's commit. */
 interface Pending {
+  /** As it came: should it be tried again, it is inflated again. */
   readonly request: IngestRequest;
-  readonly body: Uint8Array;
   readonly hash: Uint8Array;
   readonly rows: GroupRequest;
   readonly outcome: DecodeOutcome;
@@ -63,6 +63,8 @@ interface Group {
   readonly pending: Pending[];
   /** Requests of this group by hash: the same bytes sent twice share one fate. */
   readonly byHash: Map<string, Pending>;
+  /** Bytes of its bodies, inflated. */
+  bodyBytes: number;
 }
 
 export function createIngestPipeline(dependencies: IngestDependencies): IngestPipeline {
@@ -79,10 +81,7 @@ export function createIngestPipeline(dependencies: IngestDependencies): IngestPi
   function submit(request: IngestRequest): Promise<IngestReply> {
     return new Promise((resolve) => {
       try {
-        const body = inflateBody(request.body, {
-          compression: request.compression,
-          limitBytes: dependencies.bodyBytesMax,
-        });
+        const body = inflate(request);
         const hash = hashOf(request, body);
         const key = Buffer.from(hash).toString('latin1');
         const twin = group.byHash.get(key);
@@ -99,7 +98,7 @@ export function createIngestPipeline(dependencies: IngestDependencies): IngestPi
         const pending = decodeInto(group, { request, body, hash, nowUs: clock.nowUs() });
         pending.replies.push(resolve);
         group.byHash.set(key, pending);
-        if (rowCountOf(group) >= LIMITS.groupRowsMax) flush();
+        if (isFull(group)) flush();
         else timer ??= setTimeout(flush, LIMITS.groupWaitMs);
       } catch (thrown) {
         resolve(refusalOf(thrown, { counters, log, signal: request.signal }));
@@ -124,12 +123,14 @@ export function createIngestPipeline(dependencies: IngestDependencies): IngestPi
       if (isAppError(thrown, 'store.unavailable') || closing.pending.length === 1) {
         refuseAll(closing, thrown);
       } else {
-        // One poison request must not fail its neighbours: each is tried alone.
+        // One poison request must not fail its neighbours. Halves find it in a few commits, however many there are.
         log.warn(
           { error: messageOf(thrown), requests: closing.pending.length },
-          'group refused, trying its requests alone',
+          'group refused, trying its halves',
         );
-        for (const pending of closing.pending) commitAlone(pending);
+        const middle = Math.ceil(closing.pending.length / 2);
+        commitAgain(closing.pending.slice(0, middle));
+        commitAgain(closing.pending.slice(middle));
       }
       return;
     }
@@ -140,22 +141,28 @@ export function createIngestPipeline(dependencies: IngestDependencies): IngestPi
     for (const pending of closing.pending) acknowledge(pending, counters);
   }
 
-  function commitAlone(pending: Pending): void {
-    const alone = openGroup();
-    try {
-      const again = decodeInto(alone, { ...pending, nowUs: clock.nowUs() });
-      again.replies.push(...pending.replies);
-    } catch (thrown) {
-      settle(pending, refusalOf(thrown, { counters, log, signal: pending.request.signal }));
-      return;
+  function commitAgain(part: readonly Pending[]): void {
+    const again = openGroup();
+    for (const pending of part) {
+      try {
+        const body = inflate(pending.request);
+        const { replies } = decodeInto(again, { ...pending, body, nowUs: clock.nowUs() });
+        replies.push(...pending.replies);
+      } catch (thrown) {
+        settle(pending, refusalOf(thrown, { counters, log, signal: pending.request.signal }));
+      }
     }
-    commit(alone);
+    if (again.pending.length > 0) commit(again);
   }
 
   function refuseAll(closing: Group, thrown: unknown): void {
     for (const pending of closing.pending) {
       settle(pending, refusalOf(thrown, { counters, log, signal: pending.request.signal }));
     }
+  }
+
+  function inflate({ body, compression }: IngestRequest): Uint8Array {
+    return inflateBody(body, { compression, limitBytes: dependencies.bodyBytesMax });
   }
 
   return { submit, flush };
@@ -169,11 +176,15 @@ function openGroup(): Group {
     points: new PointColumns(strings),
     pending: [],
     byHash: new Map(),
+    bodyBytes: 0,
   };
 }
 
-function rowCountOf(group: Group): number {
-  return group.spans.count + group.logs.count + group.points.count;
+function isFull({ spans, logs, points, bodyBytes }: Group): boolean {
+  return (
+    spans.count + logs.count + points.count >= LIMITS.groupRowsMax ||
+    bodyBytes >= LIMITS.groupBytesMax
+  );
 }
 
 function decodeInto(
@@ -189,7 +200,6 @@ function decodeInto(
   const outcome = decode(group, item);
   const pending: Pending = {
     request: item.request,
-    body: item.body,
     hash: item.hash,
     rows: {
       hash: item.hash,
@@ -201,6 +211,7 @@ function decodeInto(
     replies: [],
   };
   group.pending.push(pending);
+  group.bodyBytes += item.body.length;
   return pending;
 }
 

@@ -96,7 +96,7 @@ export function createRpc(port: MessagePort | Worker, handlers: RpcHandlers): Rp
       });
     },
     fail(error) {
-      failure = error;
+      failure ??= error; // the first reason is the reason
       for (const id of [...waiting.keys()]) takeWaiting(id)?.reject(error);
     },
   };

@@ -79,6 +79,10 @@ function jsonRequest(signal: Signal, content: unknown): IngestRequest {
   return { signal, encoding: 'json', compression: '', body };
 }
 
+function decodeJson({ body }: IngestRequest): Record<string, unknown> {
+  return JSON.parse(new TextDecoder().decode(body)) as Record<string, unknown>; // made by jsonRequest()
+}
+
 function storedNames(): string[] {
   const names: string[] = [];
   reader.scanSpans({ range: RANGE, sections: [] }, (columns, rows) => {
@@ -177,6 +181,38 @@ describe('createIngestPipeline()', () => {
     expect(replies.map(({ kind }) => kind)).toEqual(['stored', 'refused', 'stored']);
     expect(replies[1]).toMatchObject({ code: 'store.rejected' });
     expect(storedNames()).toEqual(['a', 'b']);
+  });
+
+  it('finds one poison request among many in few commits', async () => {
+    let writes = 0;
+    const poisoned = failingWriter((group) => {
+      writes++;
+      if (group.spans.strings.find('poison') !== undefined) throw new RangeError('poison');
+      writer.write(group);
+    });
+    const pipeline = pipelineOver(poisoned);
+    const names = Array.from({ length: 128 }, (_, index) =>
+      index === 77 ? 'poison' : `n${index}`,
+    );
+    const replies = await Promise.all(names.map((name) => pipeline.submit(traceRequest([name]))));
+    expect(replies.map(({ kind }) => kind === 'stored')).toEqual(names.map((n) => n !== 'poison'));
+    expect(storedNames()).toHaveLength(127);
+    // The group, and two halves on each of log2(128) levels.
+    expect(writes).toBe(1 + 2 * 7);
+  });
+
+  it('commits a group whose bodies grow large, however few rows they hold', async () => {
+    const pipeline = pipelineOver(writer);
+    const padding = 'x'.repeat(1000 * 1024);
+    const requests = Array.from({ length: 80 }, (_, index) => {
+      const content = { ...decodeJson(traceRequest([`n${index}`])), unknownField: padding };
+      const { body, ...rest } = jsonRequest('traces', content);
+      return { ...rest, compression: 'gzip', body: new Uint8Array(gzipSync(body)) };
+    });
+    const replies = await Promise.all(requests.map((request) => pipeline.submit(request)));
+    expect(replies.every(({ kind }) => kind === 'stored')).toBe(true);
+    // 80 bodies of 1000 KiB; a group takes bodies until it has 32 MiB.
+    expect(counterOf('taproot_ingest_commits_total')).toBe(3);
   });
 
   it('a full disk refuses the whole group for now, and the same requests are stored later', async () => {
