@@ -13,6 +13,8 @@ import {
 import { grown, type StringDictionary } from '../model/dictionary.ts';
 import { NO_ROW, SpanTable } from '../model/window.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
+import { DictionaryBridge } from './dictionary-bridge.ts';
+import { bufferOf, computeTimes, keyOf, resolveParents } from './trace-times.ts';
 
 /** Spans this far outside the period may complete a trace that began inside it. */
 const SLACK_US = 30 * US_PER_SECOND;
@@ -239,51 +241,6 @@ function servicesLost(
   return new Set([...seen].filter((id) => !kept.has(id)).map((id) => table.strings.text(id)));
 }
 
-/** Carries string ids of a block into the table's dictionary, each once. */
-class DictionaryBridge {
-  readonly #from: StringDictionary;
-  readonly #to: StringDictionary;
-  readonly #ids: Int32Array;
-  readonly #numberIds = new Map<number, number>();
-
-  constructor(from: StringDictionary, to: StringDictionary) {
-    this.#from = from;
-    this.#to = to;
-    this.#ids = new Int32Array(from.size).fill(-1);
-  }
-
-  id(fromId: number): number {
-    const known = this.#ids[fromId] ?? 0;
-    if (known >= 0) return known;
-    const id = this.#to.idOfString(this.#from.text(fromId));
-    this.#ids[fromId] = id;
-    return id;
-  }
-
-  /** Id of a value's text. */
-  textId(type: number, value: number): number {
-    switch (type) {
-      case VALUE_TYPE.bool:
-        return this.#to.idOfString(value === 1 ? 'true' : 'false');
-      case VALUE_TYPE.int:
-      case VALUE_TYPE.double:
-        return this.#numberId(value);
-      case VALUE_TYPE.empty:
-        return 0;
-      default:
-        return this.id(value);
-    }
-  }
-
-  #numberId(value: number): number {
-    const known = this.#numberIds.get(value);
-    if (known !== undefined) return known;
-    const id = this.#to.idOfString(String(value));
-    this.#numberIds.set(value, id);
-    return id;
-  }
-}
-
 /** A trace's place in [0, 1), from its id alone. */
 function traceShareOf(bytes: Uint8Array, start: number): number {
   let hash = 0x811c9dc5;
@@ -370,118 +327,6 @@ function copyRows(from: SpanTable, order: readonly number[]): SpanTable {
   table.traceStart = Uint32Array.from([...starts, order.length]);
   return table;
 }
-
-/** Fills parent and isOrphan; a loop of parents is cut at its earliest span. */
-function resolveParents(table: SpanTable, parentIdBytes: Uint8Array): void {
-  const spanIds = bufferOf(table.spanId);
-  const parentIds = bufferOf(parentIdBytes);
-  for (let trace = 0; trace < table.traceIds.length; trace++) {
-    const start = table.traceStart[trace]!;
-    const end = table.traceStart[trace + 1]!;
-    const rowById = new Map<string, number>();
-    for (let row = start; row < end; row++) rowById.set(keyOf(spanIds, 8 * row), row);
-    for (let row = start; row < end; row++) {
-      const parentKey = keyOf(parentIds, 8 * row);
-      const parent = rowById.get(parentKey);
-      table.parent[row] = parent === undefined || parent === row ? NO_ROW : parent;
-      table.isOrphan[row] = parent === undefined && parentKey !== ZERO_ID ? 1 : 0;
-    }
-    for (let row = start; row < end; row++) {
-      let steps = 0;
-      for (let at = table.parent[row]!; at !== NO_ROW; at = table.parent[at]!) {
-        if (++steps > end - start) {
-          table.parent[row] = NO_ROW;
-          break;
-        }
-      }
-    }
-  }
-}
-
-/** Self time and critical path of one trace. Rows of a trace stand by start time. */
-function computeTimes(table: SpanTable, trace: number): void {
-  const start = table.traceStart[trace]!;
-  const end = table.traceStart[trace + 1]!;
-  const children = new Map<number, number[]>();
-  for (let row = start; row < end; row++) {
-    const parent = table.parent[row]!;
-    if (parent === NO_ROW) continue;
-    const list = children.get(parent);
-    if (list) list.push(row);
-    else children.set(parent, [row]);
-  }
-  for (let row = start; row < end; row++) {
-    table.selfUs[row] = table.durationUs[row]! - coveredUs(table, row, children.get(row) ?? []);
-  }
-  for (let row = start; row < end; row++) {
-    if (table.parent[row] === NO_ROW) walkCriticalPath(table, row, children);
-  }
-}
-
-/** Part of a span's time that its children cover; children are sorted by start. */
-function coveredUs(table: SpanTable, row: number, children: readonly number[]): number {
-  const from = table.startUs[row]!;
-  const to = from + table.durationUs[row]!;
-  let covered = 0;
-  let coveredUntil = from;
-  for (const child of children) {
-    const begin = Math.max(table.startUs[child]!, coveredUntil);
-    const finish = Math.min(table.startUs[child]! + table.durationUs[child]!, to);
-    if (finish <= begin) continue;
-    covered += finish - begin;
-    coveredUntil = finish;
-  }
-  return covered;
-}
-
-/**
- * Backwards from a span's end: the child that finished last carries the path, then the one that finished
- * last before that child began, and so on; what no child carries is the span's own.
- */
-function walkCriticalPath(
-  table: SpanTable,
-  root: number,
-  children: ReadonlyMap<number, readonly number[]>,
-): void {
-  const stack: { row: number; fromUs: number; toUs: number }[] = [
-    {
-      row: root,
-      fromUs: table.startUs[root]!,
-      toUs: table.startUs[root]! + table.durationUs[root]!,
-    },
-  ];
-  for (let item = stack.pop(); item; item = stack.pop()) {
-    let cursorUs = item.toUs;
-    let ownUs = 0;
-    const byEnd = [...(children.get(item.row) ?? [])].sort(
-      (a, b) => endUsOf(table, b) - endUsOf(table, a) || b - a,
-    );
-    for (const child of byEnd) {
-      const begin = Math.max(table.startUs[child]!, item.fromUs);
-      const finish = Math.min(endUsOf(table, child), cursorUs);
-      if (finish <= begin) continue;
-      ownUs += cursorUs - finish;
-      stack.push({ row: child, fromUs: begin, toUs: finish });
-      cursorUs = begin;
-    }
-    table.criticalUs[item.row] = ownUs + Math.max(0, cursorUs - item.fromUs);
-  }
-}
-
-function endUsOf(table: SpanTable, row: number): number {
-  return table.startUs[row]! + table.durationUs[row]!;
-}
-
-/** The same bytes as a Buffer, whose slices become strings natively. */
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function keyOf(bytes: Buffer, start: number): string {
-  return bytes.toString('latin1', start, start + 8);
-}
-
-const ZERO_ID = '\0'.repeat(8);
 
 function compareBytes(bytes: Uint8Array, a: number, b: number): number {
   for (let index = 0; index < 8; index++) {
