@@ -88,7 +88,7 @@ function sourceOf(columns: LogColumns, row: number): string {
 const RATE_LEAD_US = 5 * US_PER_MINUTE;
 
 export function buildSeriesWindows(
-  reader: TelemetryReader,
+  reader: Pick<TelemetryReader, 'readSeries'>,
   options: LeftOut & { readonly range: TimeRange; readonly seriesMax: number },
 ): { readonly series: readonly SeriesWindow[]; readonly isCut: boolean } {
   const { range } = options;
