@@ -73,6 +73,8 @@ export const LIMITS = {
   endpointsMax: 20_000,
   /** Distinct log templates per service; more go to the overflow template. */
   templatesPerServiceMax: 1000,
+  /** Distinct log templates of all services: about 1 KiB of memory each; more go to the overflow templates. */
+  templatesMax: 100_000,
   /** Distinct metric series; points of further series are rejected. */
   seriesMax: 200_000,
   /** Time that one probe may take. */

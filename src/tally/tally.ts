@@ -23,6 +23,8 @@ export interface TallyTake {
 
 /** Services that get an overflow endpoint of their own; beyond it all share one. */
 const OVERFLOW_SERVICES_MAX = 1000;
+/** Services whose log lines are counted apart; beyond it they count for the overflow service, as templates do. */
+const LOG_SERVICES_MAX = 1000;
 
 /** An endpoint for the life of the process; its counts are in the cells of the minutes. */
 interface EndpointRecord {
@@ -65,6 +67,7 @@ export class TallyBuilder {
   #overflowServiceCount = 0;
   readonly #cells = new Map<number, Cell>();
   readonly #templateCells = new Map<string, TemplateCell>();
+  readonly #logServices = new Set<string>();
   #cache: EndpointCache | undefined;
 
   /** Hot: 0.05 µs of CPU a span (groups of 8 192, Node 20, a shared core). */
@@ -107,7 +110,7 @@ export class TallyBuilder {
       ) {
         previous = this.#templateCellOf({
           templateId: columns.strings.text(template),
-          service: columns.strings.text(service),
+          service: this.#logServiceOf(columns.strings.text(service)),
           minute,
         });
         previousTemplate = template;
@@ -135,6 +138,13 @@ export class TallyBuilder {
     this.#cells.clear();
     this.#templateCells.clear();
     return { tallies, templateTallies };
+  }
+
+  #logServiceOf(service: string): string {
+    if (this.#logServices.has(service)) return service;
+    if (this.#logServices.size >= LOG_SERVICES_MAX) return OVERFLOW_OPERATION;
+    this.#logServices.add(service);
+    return service;
   }
 
   #recordOf(service: string, operation: string): EndpointRecord {

@@ -14,8 +14,10 @@ import { isPunctuation, type Pieces, piecesOf, textOfPieces, WILDCARD } from './
 export const OVERFLOW_TEMPLATE = '(overflow)';
 /** Services with templates of their own; beyond it all share the overflow service. */
 const SERVICES_MAX = 1000;
-/** Masked lines remembered per service, so that the same line keeps its template. */
+/** Masked lines remembered per service, so that the same line keeps its template … */
 const REMEMBERED_LINES_MAX = 10_000;
+/** … and of all services together: below 1 KiB each. */
+export const REMEMBERED_LINES_TOTAL_MAX = 100_000;
 /** Leading words told apart per length; beyond it they share one branch. */
 const BRANCHES_MAX = 128;
 /** Templates compared one by one; a line that fits none of so many goes to the overflow template. */
@@ -61,6 +63,9 @@ export class TemplateMiner {
   /** Lines that fell into an overflow template so far; to be reported, never reset. */
   overflowCount = 0;
   readonly #services = new Map<string, ServiceTemplates>();
+  /** Templates and remembered lines of all services. */
+  #templateCount = 0;
+  #lineCount = 0;
   readonly #announced = new Map<string, LogTemplate>();
   #strings: StringDictionary | undefined;
   /** (body, service) → string id of the template, for one dictionary. */
@@ -70,8 +75,13 @@ export class TemplateMiner {
     for (const { templateId, service, text, firstSeenUs } of known) {
       const templates = this.#templatesOf(service);
       if (templates.byId.has(templateId)) continue;
-      addTemplate(templates, templateOf({ templateId, pieces: piecesOf(text), firstSeenUs }));
+      this.#add(templates, templateOf({ templateId, pieces: piecesOf(text), firstSeenUs }));
     }
+  }
+
+  /** Masked lines in memory; to be reported. */
+  get rememberedLineCount(): number {
+    return this.#lineCount;
   }
 
   /** Sets columns.template of rows [from, to); services must be normalised. */
@@ -111,9 +121,25 @@ export class TemplateMiner {
     const template =
       this.#findSimilar(templates, pieces) ??
       this.#createTemplate(templates, { pieces, text, timeUs: item.timeUs });
-    if (templates.byLine.size >= REMEMBERED_LINES_MAX) templates.byLine.clear();
-    templates.byLine.set(text, template);
+    this.#remember(templates, text, template);
     return this.#countOverflow(template).templateId;
+  }
+
+  #remember(templates: ServiceTemplates, text: string, template: Template): void {
+    if (this.#lineCount >= REMEMBERED_LINES_TOTAL_MAX) {
+      for (const { byLine } of this.#services.values()) byLine.clear();
+      this.#lineCount = 0;
+    } else if (templates.byLine.size >= REMEMBERED_LINES_MAX) {
+      this.#lineCount -= templates.byLine.size;
+      templates.byLine.clear();
+    }
+    templates.byLine.set(text, template);
+    this.#lineCount++;
+  }
+
+  #add(templates: ServiceTemplates, template: Template): void {
+    addTemplate(templates, template);
+    this.#templateCount++;
   }
 
   #countOverflow(template: Template): Template {
@@ -149,6 +175,7 @@ export class TemplateMiner {
     const branch = templates.branches.get(branchOf(templates, line.pieces));
     const hasRoom =
       templates.count < LIMITS.templatesPerServiceMax &&
+      this.#templateCount < LIMITS.templatesMax &&
       (branch === undefined || branch.length < BRANCH_TEMPLATES_MAX);
     const text = hasRoom ? line.text : OVERFLOW_TEMPLATE;
     const templateId = templateIdOf(templates.service, text);
@@ -156,7 +183,7 @@ export class TemplateMiner {
     if (known !== undefined) return known;
     const pieces = hasRoom ? line.pieces : OVERFLOW_PIECES;
     const template = templateOf({ templateId, pieces, firstSeenUs: line.timeUs });
-    addTemplate(templates, template);
+    this.#add(templates, template);
     this.#announce(templates.service, template);
     return template;
   }

@@ -161,3 +161,19 @@ test('TallyBuilder.addLogs() counts lines and keeps the highest severity', () =>
     { templateId: 't1', service: 'bot', minuteUs: T0 + US_PER_MINUTE, count: 1, severityMax: 9 },
   ]);
 });
+
+test('TallyBuilder.addLogs() counts lines of invented services together, beyond a bound', () => {
+  const columns = new LogColumns(new StringDictionary());
+  for (let index = 0; index < 5000; index++) {
+    const row = columns.addRow();
+    columns.service[row] = columns.strings.idOfString(`s${index}`);
+    columns.template[row] = columns.strings.idOfString('t1');
+    columns.timeUs[row] = T0;
+    columns.endRow(row);
+  }
+  const builder = new TallyBuilder();
+  builder.addLogs(columns, 0, columns.count);
+  const { templateTallies } = builder.take();
+  expect(templateTallies).toHaveLength(1001);
+  expect(templateTallies.find(({ service }) => service === OVERFLOW_OPERATION)?.count).toBe(4000);
+});

@@ -5,7 +5,12 @@ import { LIMITS } from '../../src/base/limits.ts';
 import { LogColumns, VALUE_TYPE } from '../../src/model/columns.ts';
 import { StringDictionary } from '../../src/model/dictionary.ts';
 import { piecesOf, textOfPieces } from '../../src/tally/log-line.ts';
-import { OVERFLOW_TEMPLATE, TemplateMiner, templateIdOf } from '../../src/tally/template.ts';
+import {
+  OVERFLOW_TEMPLATE,
+  REMEMBERED_LINES_TOTAL_MAX,
+  TemplateMiner,
+  templateIdOf,
+} from '../../src/tally/template.ts';
 
 function logsOf(bodies: readonly string[], service = 'bot'): LogColumns {
   const columns = new LogColumns(new StringDictionary());
@@ -331,5 +336,22 @@ describe('bounds', () => {
       addLog(columns, { body: 'pool full', service: `s${index}` });
     const ids = new Set(assign(new TemplateMiner([]), columns));
     expect(ids.size).toBe(1001);
+  });
+
+  test('many services with many lines each keep the bounds of all together', () => {
+    const letters = 'abcdefghijklmnopqrstuvwxyz';
+    const wordOf = (number: number): string =>
+      number < 26 ? letters[number]! : wordOf(Math.floor(number / 26)) + letters[number % 26];
+    const lines = Array.from({ length: 1000 }, (_, index) => `line ${wordOf(index)}`);
+    const miner = new TemplateMiner([]);
+    for (let index = 0; index < 120; index++) {
+      const ids = assign(miner, logsOf(lines, `s${index}`));
+      expect(ids).toHaveLength(lines.length);
+      expect(miner.rememberedLineCount).toBeLessThanOrEqual(REMEMBERED_LINES_TOTAL_MAX);
+    }
+    expect(miner.overflowCount).toBe(120 * lines.length - LIMITS.templatesMax);
+    // Lines that were forgotten find their templates again.
+    const [known] = assign(miner, logsOf(lines.slice(0, 1), 's0'));
+    expect(known).toBe(templateIdOf('s0', 'line a'));
   });
 });
