@@ -500,6 +500,16 @@ export function describeTelemetryStore(name: string, opener: StoreOpener): void 
         writer = opener.openWriter(dataDir);
         expect(writer.loadTemplates()).toEqual([template]);
       });
+
+      it('keep the text of a template that has become more general', () => {
+        const template = { templateId: 'a1', service: 'bot', text: 'a b', firstSeenUs: NOON_US };
+        write({ newTemplates: [template] });
+        write({ newTemplates: [{ ...template, text: 'a <*>' }] });
+        expect(reader.listTemplates({}).map(({ text }) => text)).toEqual(['a <*>']);
+        writer.close();
+        writer = opener.openWriter(dataDir);
+        expect(writer.loadTemplates().map(({ text }) => text)).toEqual(['a <*>']);
+      });
     });
 
     it('counts rows and names services from headers', () => {

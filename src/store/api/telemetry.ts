@@ -25,7 +25,7 @@ export interface IngestGroup {
   readonly requests: readonly GroupRequest[];
   readonly tallies: readonly Tally[];
   readonly templateTallies: readonly TemplateTally[];
-  /** Templates that no earlier group has announced. */
+  /** Templates that no earlier group has announced, or whose text has become more general since. */
   readonly newTemplates: readonly LogTemplate[];
 }
 

@@ -90,7 +90,9 @@ export class DayWriter {
       'INSERT INTO template_tallies (minute_us, checksum, bytes) VALUES (?, ?, ?)',
     );
     this.#insertTemplate = prepare(
-      'INSERT OR IGNORE INTO templates (template_id, service, text, first_seen_us) VALUES (?, ?, ?, ?)',
+      // A template that is announced again has become more general.
+      `INSERT INTO templates (template_id, service, text, first_seen_us) VALUES (?, ?, ?, ?)
+       ON CONFLICT (template_id) DO UPDATE SET text = excluded.text`,
     );
     this.#insertCommit = prepare('INSERT INTO commits (written_us, requests) VALUES (?, ?)');
     this.#insertEndpoint = prepare(
