@@ -9,8 +9,9 @@ import { LIMITS } from '../base/limits.ts';
 import type { ApiOptions } from './contract.ts';
 import { createEventStreams } from './event-stream.ts';
 import { buildOpenApi } from './openapi.ts';
+import { unknownPage } from './pages.ts';
 import { createErrorHandler } from './problem.ts';
-import type { Answer, ApiContext, Route } from './route.ts';
+import { type Answer, type ApiContext, languageOf, type Route } from './route.ts';
 import { investigateRoutes } from './routes/investigate.ts';
 import { knowledgeRoutes } from './routes/knowledge.ts';
 import { reportRoutes } from './routes/reports.ts';
@@ -75,7 +76,7 @@ export function createApp(context: ApiContext, options: ApiOptions): Express {
       void answer(route, context, { request, response, next });
     });
   }
-  app.use(refuseUnknown);
+  app.use(createUnknownHandler(context));
   app.use(createErrorHandler(options.log));
   return app;
 }
@@ -119,7 +120,20 @@ function count({ counters }: ApiOptions, route: Route, status: number): void {
   });
 }
 
-/** 405 with Allow for a known path and another method, else 404. */
+/** 405 with Allow for a known path and another method, else 404: a page for a browser that wanted one. */
+function createUnknownHandler(context: ApiContext) {
+  return (request: Request, response: Response, next: NextFunction): void => {
+    const isPage = request.method === 'GET' && !request.path.startsWith('/api/');
+    if (isPage && request.accepts(['application/json', 'text/html']) === 'text/html') {
+      const lang = languageOf(undefined, { request, response }, context);
+      const body = unknownPage(request.path.slice(0, 128), lang);
+      response.status(404).type('text/html; charset=utf-8').send(body);
+      return;
+    }
+    refuseUnknown(request, response, next);
+  };
+}
+
 function refuseUnknown(request: Request, response: Response, next: NextFunction): void {
   const methods = ROUTES.filter((route) => matches(route.path, request.path)).map((route) =>
     route.method.toUpperCase(),

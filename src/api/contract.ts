@@ -62,5 +62,7 @@ export interface ApiOptions {
     readonly windowMinutes: number;
     /** For links that leave this machine; default: relative links. */
     readonly publicUrl?: string | undefined;
+    /** Where senders reach us, for the page that tells them; default 4318. */
+    readonly otlpHttpPort?: number | undefined;
   };
 }

@@ -1,5 +1,6 @@
 /** Server-rendered pages that are not a report itself: the list, the wait for a running one, not found. */
 import { html, renderPage, type SafeHtml } from '../base/page.ts';
+import { formatPercent } from '../base/quantity.ts';
 import { formatTime } from '../base/time.ts';
 import type { Language } from '../model/text.ts';
 import type { ReportSummary } from '../store/api/state.ts';
@@ -13,15 +14,17 @@ const WORDS = {
     summary: '摘要',
     trigger: '触发',
     next: '更早的报告',
-    newest: '最新的报告',
+    newest: '全部报告',
     emptyTitle: '还没有报告',
     empty:
       '把遥测发到本服务，告警触发或检测到异常之后，报告会出现在这里。应用使用 OpenTelemetry SDK 时只需设置：',
     emptyAlert: 'Alertmanager 的 webhook 地址：',
     emptyManual: '或者手动分析最近 15 分钟：',
+    emptyDemo: '想先看看效果？停下本服务，运行：',
     running: '分析进行中',
     runningNote: '本页每 2 秒刷新一次，完成后即显示报告。',
     missing: '没有这份报告',
+    unknown: '没有这个页面',
     back: '返回列表',
     verdicts: {
       confirmed: '已证实',
@@ -40,21 +43,23 @@ const WORDS = {
     summary: 'Summary',
     trigger: 'Trigger',
     next: 'Earlier reports',
-    newest: 'Newest reports',
+    newest: 'All reports',
     emptyTitle: 'No reports yet',
     empty:
       'Send telemetry here; a report appears when an alert fires or an anomaly is found. With an OpenTelemetry SDK this is all it takes:',
     emptyAlert: 'The webhook address for Alertmanager:',
     emptyManual: 'Or investigate the last 15 minutes by hand:',
+    emptyDemo: 'To see it at work first, stop this service and run:',
     running: 'Analysis in progress',
     runningNote: 'This page reloads every 2 seconds and shows the report when it is done.',
     missing: 'There is no such report',
+    unknown: 'There is no such page',
     back: 'Back to the list',
     verdicts: {
       confirmed: 'Confirmed',
       likely: 'Likely',
       unverified: 'Unverified',
-      abstained: 'Abstained',
+      abstained: 'No verdict',
     },
     triggers: {
       alertmanager: 'Alert',
@@ -66,10 +71,18 @@ const WORDS = {
   },
 } as const;
 
+export interface ListPageOptions {
+  readonly lang: Language;
+  /** Addresses for the reader's own machine, without a slash at the end. */
+  readonly apiUrl: string;
+  readonly otlpUrl: string;
+}
+
 export function reportListPage(
   page: { readonly items: readonly ReportSummary[]; readonly nextCursor?: string },
-  lang: Language,
+  options: ListPageOptions,
 ): string {
+  const { lang } = options;
   const words = WORDS[lang];
   const next =
     page.nextCursor === undefined
@@ -80,7 +93,7 @@ export function reportListPage(
     title: `Taproot · ${words.title}`,
     header: header(lang, '/reports'),
     body: html`<main><h1>${words.title}</h1>
-${page.items.length === 0 ? emptyHtml(lang) : listHtml(page.items, lang)}
+${page.items.length === 0 ? emptyHtml(options) : listHtml(page.items, lang)}
 ${next}</main>`,
   });
 }
@@ -98,13 +111,23 @@ export function waitingPage(reportId: string, lang: Language): string {
 }
 
 export function notFoundPage(reportId: string, lang: Language): string {
-  const words = WORDS[lang];
+  return missingPage(WORDS[lang].missing, { shown: reportId, lang });
+}
+
+export function unknownPage(path: string, lang: Language): string {
+  return missingPage(WORDS[lang].unknown, { shown: path, lang });
+}
+
+function missingPage(
+  title: string,
+  { shown, lang }: { readonly shown: string; readonly lang: Language },
+): string {
   return renderPage({
     lang,
-    title: `Taproot · ${words.missing}`,
+    title: `Taproot · ${title}`,
     header: header(lang, '/reports'),
-    body: html`<main><section class="card hero"><h1>${words.missing}</h1>
-<p><code>${reportId}</code></p><p><a href="/reports?lang=${lang}">${words.back}</a></p></section></main>`,
+    body: html`<main><section class="card hero"><h1>${title}</h1>
+<p><code>${shown}</code></p><p><a href="/reports?lang=${lang}">${WORDS[lang].back}</a></p></section></main>`,
   });
 }
 
@@ -121,25 +144,27 @@ function listHtml(items: readonly ReportSummary[], lang: Language): SafeHtml {
     (
       item,
     ) => html`<tr><td><span class="badge ${item.verdict}">${words.verdicts[item.verdict]}</span>
-<span class="soft small">${Math.round(item.confidence * 100)}%</span>${item.status === 'complete' ? undefined : html` <span class="badge ${item.status}">${words.statuses[item.status]}</span>`}</td>
+<span class="soft small">${formatPercent(item.confidence)}</span>${item.status === 'complete' ? undefined : html` <span class="badge ${item.status}">${words.statuses[item.status]}</span>`}</td>
 <td class="nowrap">${formatTime(item.createdAtUs).slice(0, 19).replace('T', ' ')}</td>
 <td class="statement"><a href="/reports/${encodeURIComponent(item.reportId)}?lang=${lang}">${item.summary[lang]}</a>
 <span class="soft small">${item.services.join(' · ')}</span></td>
 <td class="nowrap">${words.triggers[item.triggerKind]}</td></tr>`,
   );
-  return html`<div class="scroll"><table class="reports"><thead><tr><th>${words.verdict}</th><th>${words.time}</th><th>${words.summary}</th><th>${words.trigger}</th></tr></thead><tbody>${rows}</tbody></table></div>`;
+  return html`<div class="scroll"><table class="reports cards"><thead><tr><th>${words.verdict}</th><th>${words.time}</th><th>${words.summary}</th><th>${words.trigger}</th></tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
 /** Tells how to send telemetry: the first page that a new user sees. */
-function emptyHtml(lang: Language): SafeHtml {
+function emptyHtml({ lang, apiUrl, otlpUrl }: ListPageOptions): SafeHtml {
   const words = WORDS[lang];
   return html`<section class="quiet"><h3>${words.emptyTitle}</h3>
 <p>${words.empty}</p>
-<pre>export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318
+<pre>export OTEL_EXPORTER_OTLP_ENDPOINT=${otlpUrl}
 export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
 export OTEL_SERVICE_NAME=my-bot</pre>
 <p>${words.emptyAlert}</p>
-<pre>http://127.0.0.1:4400/api/v1/webhooks/alertmanager</pre>
+<pre>${apiUrl}/api/v1/webhooks/alertmanager</pre>
 <p>${words.emptyManual}</p>
-<pre>taproot diagnose --window now-15m/now --url http://127.0.0.1:4400</pre></section>`;
+<pre>taproot diagnose --window now-15m/now --url ${apiUrl}</pre>
+<p>${words.emptyDemo}</p>
+<pre>npm run demo</pre></section>`;
 }

@@ -26,11 +26,11 @@ code, pre, .mono { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaV
 pre { margin: 6px 0 0; padding: 8px 12px; background: var(--tint); border-radius: 6px; white-space: pre-wrap; }
 a { color: var(--link); text-underline-offset: 2px; text-decoration-thickness: 1px; }
 a:focus-visible, summary:focus-visible, input:focus-visible + span { outline: 2px solid var(--link); outline-offset: 2px; }
-h1, h2, h3, h4 { line-height: 1.25; text-wrap: balance; }
+h1, h2, h3, h4 { line-height: 1.25; text-wrap: pretty; }
 h1 { font-size: 1.6rem; margin: 0 0 4px; }
-h2 { font-size: 1.15rem; margin: 40px 0 12px; padding-bottom: 6px; border-bottom: 1px solid var(--line); }
+h2 { display: flex; align-items: baseline; font-size: 1.15rem; margin: 40px 0 12px; padding-bottom: 6px; border-bottom: 1px solid var(--line); }
 h2 .step { color: var(--soft); font-weight: 500; margin-right: 6px; }
-h2 .took { float: right; color: var(--soft); font-weight: 400; font-size: 0.85rem; }
+h2 .took { margin-left: auto; color: var(--soft); font-weight: 400; font-size: 0.85rem; }
 h3 { font-size: 1.02rem; margin: 24px 0 8px; }
 h4 { font-size: 0.8rem; margin: 18px 0 6px; color: var(--soft); letter-spacing: 0.03em; }
 p { margin: 6px 0; }
@@ -50,7 +50,7 @@ ul { margin: 4px 0; padding-left: 20px; }
 .hero.confirmed { border-left-color: var(--good); }
 .hero.likely { border-left-color: var(--warn); }
 .hero.unverified, .hero.abstained { border-left-color: var(--mute); }
-.hero .cause { font-size: 1.32rem; line-height: 1.4; font-weight: 600; margin: 10px 0 6px; }
+.hero .cause { font-size: 1.32rem; line-height: 1.4; font-weight: 600; margin: 10px 0 6px; text-wrap: pretty; }
 .verdict-row { display: flex; gap: 10px 16px; align-items: center; flex-wrap: wrap; }
 .badge { display: inline-block; padding: 2px 10px; border-radius: 999px; font-size: 0.82rem; font-weight: 600; background: var(--mute-tint); color: var(--mute); white-space: nowrap; }
 .badge.confirmed, .badge.confirm, .badge.complete { background: var(--good-tint); color: var(--good); }
@@ -61,8 +61,14 @@ meter { width: 130px; height: 10px; vertical-align: middle; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); gap: 12px 20px; margin: 14px 0 0; }
 .facts div { border-top: 1px solid var(--line); padding-top: 6px; }
 .facts dt { color: var(--soft); font-size: 0.8rem; }
-.facts dd { margin: 0; font-size: 1.12rem; font-weight: 600; }
+.facts dd { margin: 0; font-size: 1.08rem; font-weight: 600; text-wrap: balance; }
 dl { margin: 0; }
+.pairs { display: grid; grid-template-columns: max-content 1fr; gap: 3px 14px; margin: 10px 0; }
+.pairs dt { color: var(--soft); }
+.pairs dd { margin: 0; }
+.more > summary { cursor: pointer; color: var(--link); font-size: 0.9rem; padding: 6px 0; }
+.strength { white-space: nowrap; font-size: 0.86rem; color: var(--soft); }
+.strength.strong { color: var(--ink); font-weight: 600; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem; }
 th, td { text-align: left; vertical-align: top; padding: 7px 14px 7px 0; border-bottom: 1px solid var(--line); }
@@ -73,17 +79,18 @@ th:last-child, td:last-child { padding-right: 0; }
 .nowrap { white-space: nowrap; }
 .statement { width: 100%; }
 .clusters { min-width: 720px; }
-.evidence { min-width: 460px; }
 .reports { min-width: 620px; }
 .scroll > svg { max-width: none; }
 .timeline { list-style: none; padding: 0; margin: 0; }
-.timeline li { display: grid; grid-template-columns: 8.5em 6.5em 1fr; gap: 10px; padding: 5px 0; border-bottom: 1px solid var(--line); }
+.timeline li { display: grid; grid-template-columns: 7.6em 5em 1fr; gap: 10px; padding: 5px 0; border-bottom: 1px solid var(--line); }
 .timeline li:last-child { border-bottom: 0; }
 .timeline time { color: var(--soft); white-space: nowrap; }
 .timeline .onset { font-weight: 600; }
 .hypothesis > summary { cursor: pointer; list-style: none; display: grid; grid-template-columns: auto 1fr auto; gap: 4px 12px; align-items: baseline; }
 .hypothesis > summary::-webkit-details-marker { display: none; }
 .hypothesis > summary .rank { color: var(--soft); }
+.hypothesis > summary .rank::before { content: '▸ '; }
+.hypothesis[open] > summary .rank::before { content: '▾ '; }
 .hypothesis > summary strong { font-weight: 600; }
 .hypothesis[open] > summary { padding-bottom: 10px; border-bottom: 1px solid var(--line); }
 .probe { border: 1px solid var(--line); border-radius: 8px; padding: 10px 14px; margin: 8px 0; }
@@ -91,6 +98,7 @@ th:last-child, td:last-child { padding-right: 0; }
 .probe dt { color: var(--soft); }
 .probe dd { margin: 0; }
 .fix { border-left: 3px solid var(--good); padding: 4px 14px; margin: 12px 0 4px; }
+.fix ol, .fix ul { margin: 4px 0; padding-left: 20px; }
 .quiet { color: var(--soft); border: 1px dashed var(--line); border-radius: 12px; padding: 24px; }
 svg { max-width: 100%; height: auto; display: block; }
 svg text { fill: var(--ink); font: 13px system-ui, sans-serif; }
@@ -107,15 +115,26 @@ footer { margin-top: 48px; padding-top: 12px; border-top: 1px solid var(--line);
 @media (max-width: 640px) {
   body { padding: 0 14px 40px; }
   .card { padding: 16px; }
+  .top { gap: 8px; }
+  .brand { gap: 10px; }
+  .theme label > span { padding: 3px 7px; }
   .timeline li { grid-template-columns: 1fr auto; }
   .timeline li > :last-child { grid-column: 1 / -1; }
   .facts { grid-template-columns: 1fr 1fr; }
-  .probe dl { grid-template-columns: 1fr; }
-  .probe dt { margin-top: 6px; }
+  .probe dl, .pairs { grid-template-columns: 1fr; gap: 0; }
+  .probe dt, .pairs dt { margin-top: 6px; font-size: 0.8rem; }
+  .cards, .cards tbody, .cards tr, .cards td { display: block; min-width: 0; }
+  .cards thead { display: none; }
+  .cards tr { border: 1px solid var(--line); border-radius: 10px; background: var(--card); padding: 10px 14px; margin: 10px 0; }
+  .cards td, .cards td.number { border: 0; padding: 2px 0; text-align: left; }
+  .cards td[data-label]::before { content: attr(data-label) ' '; color: var(--soft); font-size: 0.8rem; }
+  .cards svg { display: inline-block; }
+  .evidence tr { display: grid; grid-template-columns: 1fr auto; padding: 6px 0; border-bottom: 1px solid var(--line); }
+  .evidence td { border: 0; padding: 2px 0; }
+  .evidence .statement { grid-row: 2; grid-column: 1 / -1; }
   .hero .cause { font-size: 1.15rem; }
   .hypothesis > summary { grid-template-columns: auto 1fr; }
   .hypothesis > summary .badge { grid-column: 2; justify-self: start; }
-  h2 .took { float: none; display: block; }
 }
 @media print {
   :root { ${LIGHT} }
@@ -123,7 +142,7 @@ footer { margin-top: 48px; padding-top: 12px; border-top: 1px solid var(--line);
   .theme, .no-print { display: none; }
   .card { break-inside: avoid; border-radius: 0; }
   .hypothesis.card { break-inside: auto; }
-  .hypothesis::details-content { content-visibility: visible; height: auto; }
+  .hypothesis::details-content, .more::details-content { content-visibility: visible; height: auto; }
   .probe, tr, .timeline li { break-inside: avoid; }
   a { color: inherit; }
 }

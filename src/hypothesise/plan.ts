@@ -42,7 +42,7 @@ function cohortProbe(
     kind: 'store',
     target: `cohort: ${patternLabel(pattern)}`,
     expectation: text(
-      `多数异常请求（至少 ${EXPECTED_SHARE}）含有${name.zh}，正常请求中则少得多`,
+      `多数异常请求（至少 ${EXPECTED_SHARE}）含有“${name.zh}”，正常请求中则少得多`,
       `Most bad requests (at least ${EXPECTED_SHARE}) have ${name.en}; far fewer of the good ones do`,
     ),
     spec: { kind: 'store', query: { kind: 'cohort', suspect: pattern } },
@@ -92,7 +92,7 @@ export function predict(suspect: RankedSuspect): Text[] {
   const name = patternText(suspect.pattern);
   const predictions = [
     text(
-      `含有${name.zh}的请求多数异常，不含的多数正常`,
+      `含有“${name.zh}”的请求多数异常，不含的多数正常`,
       `Requests with ${name.en} are mostly bad, those without are mostly good`,
     ),
   ];

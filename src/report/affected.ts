@@ -1,6 +1,7 @@
 /** Who was hit: the requests with an anomalous span, the endpoints they entered by, users, conversations, bots. */
 import type { Clustered } from '../model/investigation.ts';
 import type { Impact } from '../model/report.ts';
+import { SPAN_KIND } from '../model/vocabulary.ts';
 import { NO_ROW, type SpanTable } from '../model/window.ts';
 
 const ENDPOINTS_MAX = 10;
@@ -83,9 +84,10 @@ export function buildImpact(clustered: Clustered, affected: Affected): Impact {
 function countEndpoints(spans: SpanTable, affected: Affected): Map<string, EndpointCount> {
   const isAffected = new Uint8Array(spans.traceIds.length);
   for (const trace of affected.traces) isAffected[trace] = 1;
+  const hasEntries = affected.entryRows.some((row) => row !== NO_ROW && isEntry(spans, row));
   const endpoints = new Map<string, EndpointCount>();
   affected.entryRows.forEach((row, trace) => {
-    if (row === NO_ROW) return;
+    if (row === NO_ROW || (hasEntries && !isEntry(spans, row))) return;
     const key = `${spans.service[row]} ${spans.operation[row]}`;
     let endpoint = endpoints.get(key);
     if (!endpoint) {
@@ -103,6 +105,12 @@ function countEndpoints(spans: SpanTable, affected: Affected): Map<string, Endpo
     if (isAffected[trace] === 1) endpoint.isAffected = true;
   });
   return endpoints;
+}
+
+/** The inside of a request whose beginning is not here yet (it still runs) or was lost is no endpoint. */
+function isEntry(spans: SpanTable, row: number): boolean {
+  const kind = spans.kind[row];
+  return spans.isOrphan[row] === 0 || kind === SPAN_KIND.server || kind === SPAN_KIND.consumer;
 }
 
 /** String ids of the distinct values of an attribute in these traces. */

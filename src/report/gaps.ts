@@ -4,7 +4,7 @@ import type { Gap } from '../model/report.ts';
 import type { Text } from '../model/text.ts';
 import { STAGES } from '../model/vocabulary.ts';
 import { NO_ROW, type SpanTable, type WindowData } from '../model/window.ts';
-import { percent } from './format.ts';
+import { count, duration, percent } from './format.ts';
 
 /** Above these shares a fault of the telemetry is worth a line. */
 const ORPHAN_SHARE_MAX = 0.01;
@@ -22,7 +22,7 @@ export function buildGaps(clustered: Clustered, options: { readonly isPartial: b
   else if (window.spans.count > 0 && !hasLinkedLog(window)) gaps.push(GAPS.unlinkedLogs);
   if (window.series.length === 0) gaps.push(GAPS.noMetrics);
   if (clustered.referenceKind === 'none') gaps.push(GAPS.noReference);
-  else if (clustered.referenceKind === 'hour-before') gaps.push(GAPS.hourBefore);
+  else if (clustered.referenceKind === 'hour-before') gaps.push(hourBeforeGap(clustered));
   if (window.isSampled || clustered.reference?.isSampled) gaps.push(GAPS.sampled);
   if (options.isPartial) gaps.push(GAPS.partial);
   return gaps;
@@ -72,14 +72,6 @@ const GAPS = {
       en: 'Anomalies are judged against other requests of the same window; what is slow throughout is not seen',
     },
   },
-  hourBefore: {
-    what: { zh: '参照只是窗口前一小时', en: 'The reference is only the hour before' },
-    why: { zh: '尚未学到该端点的基线', en: 'No baseline of the endpoints is learned yet' },
-    effect: {
-      zh: '周期性的波动可能被当成异常',
-      en: 'A change that recurs every day or week may pass for an anomaly',
-    },
-  },
   sampled: {
     what: { zh: '链路经过抽样', en: 'Traces were sampled' },
     why: {
@@ -98,6 +90,39 @@ const GAPS = {
   },
 } as const satisfies Record<string, Gap>;
 
+/** Says what the reference really holds: it may be an hour of which a minute has data. */
+function hourBeforeGap({ reference }: Clustered): Gap {
+  const spans = reference?.spans;
+  const requests = spans?.traceIds.length ?? 0;
+  const why = {
+    zh: '还没有学到平时的基线，只能与窗口之前的数据相比',
+    en: 'No baseline is learned yet, so the time before the window has to serve',
+  };
+  const held = spans && requests > 0 ? { requests, lengthUs: lengthUsOf(spans) } : undefined;
+  return {
+    what: { zh: '参照时段短', en: 'The reference is short' },
+    why: held
+      ? {
+          zh: `${why.zh}：${duration(held.lengthUs)}，${count(held.requests)} 个请求`,
+          en: `${why.en}: ${duration(held.lengthUs)} with ${count(held.requests)} requests`,
+        }
+      : why,
+    effect: {
+      zh: '每天或每周都有的波动可能被当成异常，流量的变化尤其不可靠',
+      en: 'What recurs every day or week may pass for an anomaly, changes of load above all',
+    },
+  };
+}
+
+function lengthUsOf(spans: SpanTable): number {
+  let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (let row = 0; row < spans.count; row++) {
+    first = Math.min(first, spans.startUs[row]!);
+    last = Math.max(last, spans.startUs[row]!);
+  }
+  return last - first;
+}
+
 function hasLinkedLog(window: WindowData): boolean {
   for (let row = 0; row < window.logs.count; row++) {
     if (window.logs.traceId[row] !== 0) return true;
@@ -111,7 +136,8 @@ export function buildTelemetryQuality(clustered: Clustered): Gap[] {
   const quality = measureQuality(spans);
   const found: Gap[] = [];
   if (quality.orphanShare > ORPHAN_SHARE_MAX) found.push(orphanGap(quality.orphanShare));
-  if (quality.otherTimeShare > OTHER_TIME_SHARE_MAX) found.push(otherGap(quality.otherTimeShare));
+  if (quality.otherTimeShare > OTHER_TIME_SHARE_MAX)
+    found.push(otherGap(quality.otherTimeShare, mostOtherTime(spans)));
   if (quality.namelessShare > NAMELESS_SHARE_MAX) found.push(namelessGap(quality.namelessShare));
   if (quality.negativeCount > 0) found.push(negativeGap(quality.negativeCount));
   if (quality.skewShare > SKEW_SHARE_MAX) found.push(skewGap(quality.skewShare));
@@ -165,8 +191,8 @@ function orphanGap(share: number): Gap {
       en: `${percent(share)} of spans lack their parent`,
     },
     why: {
-      zh: '上游没有上报、被抽样，或上下文没有传下去',
-      en: 'The caller sent nothing, was sampled away, or did not pass the context on',
+      zh: '请求还在进行、上游没有上报、被抽样，或上下文没有传下去',
+      en: 'The request still runs, or its caller sent nothing, was sampled away, or did not pass the context on',
     },
     effect: {
       zh: '这些请求的调用链是断的，原因可能在看不到的一段',
@@ -175,11 +201,24 @@ function orphanGap(share: number): Gap {
   };
 }
 
-function otherGap(share: number): Gap {
+/** The operation with most own time in no known stage. */
+function mostOtherTime(spans: SpanTable): string {
+  const other = STAGES.indexOf('other');
+  const timeByName = new Map<string, number>();
+  for (let row = 0; row < spans.count; row++) {
+    if (spans.stage[row] !== other) continue;
+    const name = `${spans.strings.text(spans.service[row]!)} ${spans.strings.text(spans.operation[row]!)}`;
+    timeByName.set(name, (timeByName.get(name) ?? 0) + Math.max(0, spans.selfUs[row]!));
+  }
+  const [most] = [...timeByName].sort(([a, one], [b, two]) => two - one || (a < b ? -1 : 1));
+  return most?.[0] ?? '';
+}
+
+function otherGap(share: number, most: string): Gap {
   return {
     what: {
-      zh: `${percent(share)} 的耗时没有归入任何阶段`,
-      en: `${percent(share)} of the time belongs to no known stage`,
+      zh: `${percent(share)} 的耗时没有归入任何阶段，最多的是 ${most}`,
+      en: `${percent(share)} of the time belongs to no known stage, most of it to ${most}`,
     },
     why: {
       zh: 'span 的名称和属性认不出阶段',
@@ -203,11 +242,11 @@ function namelessGap(share: number): Gap {
   };
 }
 
-function negativeGap(count: number): Gap {
+function negativeGap(spanCount: number): Gap {
   return {
     what: {
-      zh: `${count} 个 span 结束早于开始`,
-      en: `${count} spans end before they start`,
+      zh: `${count(spanCount)} 个 span 结束早于开始`,
+      en: `${count(spanCount)} spans end before they start`,
     },
     why: { zh: '发送方时钟被调整', en: 'The clock of the sender was moved' },
     effect: { zh: '这些 span 的耗时按 0 计', en: 'Their duration counts as 0' },

@@ -1,12 +1,23 @@
 /** One hypothesis on the report page: what it says, what speaks for and against it, and what its probes found. */
 import { html, type SafeHtml } from '../base/page.ts';
 import type { Evidence, ProbeRun, VerifiedHypothesis } from '../model/hypothesis.ts';
-import { dateTime, durationOfMs, percent, shortNumber } from './format.ts';
+import {
+  EVIDENCE_SHOWN,
+  errorLine,
+  evidenceOf,
+  fold,
+  observationsOf,
+  sourceOfProbe,
+  strengthOf,
+} from './digest.ts';
+import { dateTime, durationOfMs, percent } from './format.ts';
 import type { PageContext } from './html-context.ts';
 import { culpritLabel } from './labels.ts';
 
 export interface HypothesisContext extends PageContext {
   readonly isOpen: boolean;
+  /** The remedy of the cause stands at the top of the page. */
+  readonly isCause: boolean;
 }
 
 export function hypothesisHtml(
@@ -15,16 +26,13 @@ export function hypothesisHtml(
 ): SafeHtml {
   const { lang, words } = context;
   const { labels } = words;
-  const against = hypothesis.evidence.filter((item) => item.direction === 'against');
+  const against = evidenceOf(hypothesis, 'against');
   return html`<details class="card hypothesis" id="${hypothesis.hypothesisId}"${context.isOpen ? html` open` : undefined}>
 <summary><span class="rank">${hypothesis.hypothesisId}</span><strong>${hypothesis.statement[lang]}</strong>
-<span class="badge ${hypothesis.verdict}">${words.verdicts[hypothesis.verdict]} · ${percent(hypothesis.posterior)}</span></summary>
+<span class="badge ${hypothesis.verdict}">${words.verdicts[hypothesis.verdict]}</span></summary>
 <p class="soft small">${factLine(hypothesis, context)}</p>
 <h4>${labels.evidenceFor}</h4>
-${evidenceTable(
-  hypothesis.evidence.filter((item) => item.direction === 'for'),
-  context,
-)}
+${evidenceTable(evidenceOf(hypothesis, 'for'), context)}
 ${against.length > 0 ? html`<h4>${labels.evidenceAgainst}</h4>${evidenceTable(against, context)}` : undefined}
 ${
   hypothesis.predictions.length > 0
@@ -35,9 +43,9 @@ ${
 ${
   hypothesis.probes.length === 0
     ? html`<p class="soft">${labels.noProbes}</p>`
-    : hypothesis.probes.map((probe) => probeHtml(probe, context))
+    : hypothesis.probes.map((probe) => probeHtml(probe, { ...context, hypothesis }))
 }
-${hypothesis.fix ? html`<div class="fix"><strong>${labels.fix}</strong><p>${hypothesis.fix[lang]}</p></div>` : undefined}
+${hypothesis.fix && !context.isCause ? html`<div class="fix"><strong>${labels.fix}</strong><p>${hypothesis.fix[lang]}</p></div>` : undefined}
 </details>`;
 }
 
@@ -51,32 +59,41 @@ function factLine(hypothesis: VerifiedHypothesis, { words, linkTo }: PageContext
     hypothesis.effectOf === undefined
       ? undefined
       : html` · ${labels.effectOf} <a href="#${hypothesis.effectOf}">${hypothesis.effectOf}</a>`;
-  const detail = Object.entries(hypothesis.detail ?? {})
-    .map(([key, value]) => ` · ${key}=${value}`)
-    .join('');
-  return html`${labels.culprit} <code>${culpritLabel(hypothesis.culprit)}</code> · ${labels.kind} ${hypothesis.kind}${rule}${effect}${detail}`;
+  const error = errorLine(hypothesis);
+  return html`${labels.posterior} <strong>${percent(hypothesis.posterior)}</strong> · ${labels.kind} ${words.causeKinds[hypothesis.kind]} · ${labels.culprit} <code>${culpritLabel(hypothesis.culprit)}</code>${error === undefined ? undefined : html` · ${labels.error} <code>${error}</code>`}${rule}${effect}`;
 }
 
 function evidenceTable(evidence: readonly Evidence[], context: PageContext): SafeHtml {
-  const { lang, words, linkTo } = context;
-  const { labels } = words;
-  if (evidence.length === 0) return html`<p class="soft">${labels.none}</p>`;
-  const rows = evidence.map(
-    (item) => html`<tr><td><span class="badge">${words.sources[item.source]}</span></td>
-<td class="statement">${item.link === undefined || item.value !== undefined ? item.statement[lang] : linkTo(item.link, item.statement[lang])}</td>
-<td class="number">${item.value === undefined ? '–' : linkTo(item.link, shortNumber(item.value))}</td>
-<td class="number">${shortNumber(item.expected)}</td><td class="number">${item.n}</td></tr>`,
-  );
-  return html`<div class="scroll"><table class="evidence"><thead><tr><th></th><th></th><th class="number">${labels.observedValue}</th>
-<th class="number">${labels.expectedValue}</th><th class="number">${labels.observations}</th></tr></thead><tbody>${rows}</tbody></table></div>`;
+  const { words } = context;
+  if (evidence.length === 0) return html`<p class="soft">${words.labels.none}</p>`;
+  const { shown, rest } = fold(evidence, EVIDENCE_SHOWN.cause);
+  const rowsOf = (items: readonly Evidence[]) =>
+    html`<table class="evidence"><tbody>${items.map((item) => evidenceRow(item, context))}</tbody></table>`;
+  return html`${rowsOf(shown)}
+${rest.length > 0 ? html`<details class="more"><summary>${words.phrases.andMore(rest.length)}</summary>${rowsOf(rest)}</details>` : undefined}`;
 }
 
-function probeHtml(probe: ProbeRun, { lang, words }: PageContext): SafeHtml {
+/** The statement holds the numbers with their units and links to the query that shows them. */
+function evidenceRow(item: Evidence, { lang, words, linkTo }: PageContext): SafeHtml {
+  const strength = strengthOf(item);
+  const observations = observationsOf(item);
+  return html`<tr><td><span class="badge">${words.sources[item.source]}</span></td>
+<td class="statement">${linkTo(item.link, item.statement[lang])}${observations === undefined ? undefined : html` <span class="soft small nowrap">${observations}</span>`}</td>
+<td class="strength ${strength}" title="${words.labels.strength}">${words.strengths[strength]}</td></tr>`;
+}
+
+function probeHtml(
+  probe: ProbeRun,
+  { lang, words, hypothesis }: PageContext & { readonly hypothesis: VerifiedHypothesis },
+): SafeHtml {
   const { labels } = words;
+  const { plan } = probe;
+  const source = sourceOfProbe(hypothesis, plan.probeId);
   return html`<div class="probe"><span class="badge ${probe.outcome}">${words.outcomes[probe.outcome]}</span>
-<span class="soft small">${probe.plan.probeId} · ${probe.plan.kind} · ${labels.ranAt} ${dateTime(probe.ranAtUs)} · ${durationOfMs(probe.durationMs)}</span>
-<dl><dt>${labels.target}</dt><dd><code>${probe.plan.target}</code></dd>
-<dt>${labels.expectation}</dt><dd>${probe.plan.expectation[lang]}</dd>
+${source === undefined ? undefined : html`<span class="badge">${words.sources[source]}</span>`} <strong>${words.probeKinds[plan.kind]}</strong>
+<span class="soft small">${dateTime(probe.ranAtUs)} UTC · ${durationOfMs(probe.durationMs)}</span>
+<dl><dt>${labels.expectation}</dt><dd>${plan.expectation[lang]}</dd>
 <dt>${labels.observed}</dt><dd>${probe.observed[lang]}</dd>
-<dt>${labels.rerun}</dt><dd><pre>${probe.plan.rerun}</pre></dd></dl></div>`;
+<dt>${labels.target}</dt><dd><code>${plan.target}</code></dd>
+<dt>${labels.rerun}</dt><dd><pre>${plan.rerun}</pre></dd></dl></div>`;
 }

@@ -89,7 +89,7 @@ function edgeSvg(
   return html`<g><title>${singleLine(edge.from)} → ${singleLine(edge.to)}: ${percent(edge.anomalousShare)} / ${edge.calls}</title>
 <path class="edge${hot}" stroke-width="${(1 + 2 * edge.anomalousShare).toFixed(1)}" d="M${startX} ${startY} C${bend} ${startY} ${bend} ${endY} ${endX} ${endY}"/>
 <path class="tip${hot}" d="M${endX} ${endY} L${tip} ${endY - 4} L${tip} ${endY + 4} Z"/>
-<text class="muted" text-anchor="${isForward ? 'end' : 'start'}" x="${isForward ? endX - 12 : endX + 12}" y="${endY - 6}">${percent(edge.anomalousShare)}</text></g>`;
+<text class="muted" text-anchor="${isForward ? 'end' : 'start'}" x="${isForward ? endX - 12 : endX + 12}" y="${endY - 6}">${edge.anomalousShare > 0 ? percent(edge.anomalousShare) : ''}</text></g>`;
 }
 
 function shortened(name: string): string {

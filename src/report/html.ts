@@ -5,12 +5,25 @@
 import { html, renderPage, type SafeHtml, safeHref } from '../base/page.ts';
 import type { Report } from '../model/report.ts';
 import type { Language } from '../model/text.ts';
-import { dateTime, duration, durationOfMs, percent, timeOfDay } from './format.ts';
+import { clusterLabels } from './cluster-label.ts';
+import {
+  ANOMALIES_SHOWN,
+  anomaliesByScore,
+  causeOf,
+  decisionLabel,
+  endpointLine,
+  fold,
+  impactFacts,
+  LEADS_SHOWN,
+  referenceLabel,
+  timesLine,
+  triggerLabel,
+} from './digest.ts';
+import { count, dateTime, duration, durationOfMs, percent, timeOfDay } from './format.ts';
 import type { PageContext } from './html-context.ts';
 import { hypothesisHtml } from './html-hypothesis.ts';
 import { propagationSvg, shareBar } from './html-svg.ts';
 import { culpritLabel, rangeLabel, scopeLabel } from './labels.ts';
-import { clusterLabel } from './timeline.ts';
 import { type Words, wordsOf } from './words.ts';
 
 export interface HtmlOptions {
@@ -52,54 +65,69 @@ ${footerHtml(report, context)}`,
 function heroHtml(report: Report, context: PageContext): SafeHtml {
   const { lang, words } = context;
   const { labels } = words;
-  const cause = report.hypotheses.find((h) => h.hypothesisId === report.rootCause);
+  const cause = causeOf(report);
   const incomplete =
     report.status === 'complete'
       ? undefined
       : html`<span class="badge ${report.status}">${words.statuses[report.status]}</span>`;
+  const scope = scopeLabel(report.scope);
+  const facts = [
+    [labels.window, rangeLabel(report.window)],
+    [labels.reference, referenceLabel(report, words)],
+    [labels.trigger, triggerLabel(report, words)],
+    ...(scope === '' ? [] : [[labels.scope, scope]]),
+    [labels.took, timesLine(report, words)],
+  ];
   return html`<section class="card hero ${report.verdict}" id="verdict">
 <div class="verdict-row">
 <span class="badge large ${report.verdict}">${words.verdicts[report.verdict]}</span>
-<span>${words.confidence} <strong>${percent(report.confidence)}</strong>
+<span title="${labels.beliefNote}">${words.confidence} <strong>${percent(report.confidence)}</strong>
 <meter min="0" max="1" value="${report.confidence}">${percent(report.confidence)}</meter></span>
-<span class="soft">${words.decisions[report.consensus.decision]}</span>
+<span class="soft">${decisionLabel(report, words)}</span>
 ${incomplete}
 </div>
 <h1 class="cause">${cause?.statement[lang] ?? report.summary[lang]}</h1>
-${cause ? html`<p><span class="soft">${labels.culprit}</span> <code>${culpritLabel(cause.culprit)}</code></p>` : undefined}
-${report.firstSymptom ? html`<p><span class="soft">${labels.firstSymptom}</span> ${report.firstSymptom.statement[lang]}</p>` : undefined}
-${impactHtml(report, context)}
 ${cause?.fix ? html`<div class="fix"><strong>${labels.fix}</strong><p>${cause.fix[lang]}</p></div>` : undefined}
+${cause ? undefined : leadsHtml(report, context)}
 ${nextStepsHtml(report, context)}
+${impactHtml(report, context)}
+<dl class="pairs">${cause ? html`<dt>${labels.culprit}</dt><dd><code>${culpritLabel(cause.culprit)}</code></dd>` : undefined}
+${report.firstSymptom ? html`<dt>${labels.firstSymptom}</dt><dd>${report.firstSymptom.statement[lang]}</dd>` : undefined}</dl>
 </section>
-<p class="soft small">${labels.window} ${rangeLabel(report.window)} · ${labels.reference} ${referenceLabel(report, words)} · ${labels.trigger} ${words.triggers[report.trigger.kind]}${scopeLabel(report.scope) ? ` · ${labels.scope} ${scopeLabel(report.scope)}` : ''}</p>`;
+<dl class="pairs soft small">${facts.map(([label, value]) => html`<dt>${label}</dt><dd>${value}</dd>`)}</dl>`;
 }
 
-function referenceLabel(report: Report, words: Words): string {
-  const { reference } = report;
-  if (!('fromUs' in reference)) return words.references.none;
-  return `${rangeLabel(reference)} (${words.references[reference.kind]})`;
+/** Without a cause: what the first suspects are, as a start for people. */
+function leadsHtml(report: Report, { lang, words }: PageContext): SafeHtml | undefined {
+  const { labels, phrases } = words;
+  const leads = report.hypotheses.filter(({ verdict }) => verdict !== 'refuted');
+  if (leads.length === 0) return undefined;
+  const items = leads
+    .slice(0, LEADS_SHOWN)
+    .map(
+      (lead) =>
+        html`<li><a href="#${lead.hypothesisId}">${lead.statement[lang]}</a><span class="soft">${phrases.inBrackets(`${labels.posterior} ${percent(lead.posterior)}`)}</span></li>`,
+    );
+  return html`<div class="fix"><strong>${labels.leads}</strong><ol>${items}</ol></div>`;
 }
 
 function impactHtml(report: Report, { words }: PageContext): SafeHtml {
   const { labels } = words;
   const { impact } = report;
-  const facts: readonly (readonly [string, string])[] = [
-    [labels.requests, String(impact.requests)],
-    [labels.failed, percent(impact.errorRatio)],
-    [labels.endpoints, String(impact.endpoints.length)],
-    [labels.users, String(impact.users)],
-    [labels.conversations, String(impact.conversations)],
-    [labels.bots, String(impact.bots.length)],
-  ];
-  const endpoints = impact.endpoints.map(
-    (endpoint) =>
-      html`<li><code>${endpoint.service} ${endpoint.operation}</code> <span class="soft">${endpoint.requests} · ${labels.failed} ${percent(endpoint.errorRatio)}</span></li>`,
+  const facts = impactFacts(report, words).map(
+    ([label, value]) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`,
   );
-  const bots =
-    impact.bots.length > 0 ? html`<li>${labels.bots}: ${impact.bots.join(', ')}</li>` : undefined;
-  return html`<dl class="facts" id="impact">${facts.map(([label, value]) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>
-${endpoints.length > 0 ? html`<ul class="small">${endpoints}${bots}</ul>` : undefined}`;
+  const lines = [
+    ...impact.endpoints.map(
+      (endpoint) =>
+        html`<li><code>${endpoint.service} ${endpoint.operation}</code> <span class="soft">${endpointLine(endpoint, words)}</span></li>`,
+    ),
+    ...(impact.bots.length > 0
+      ? [html`<li>Bot${words.phrases.colon}${impact.bots.join(', ')}</li>`]
+      : []),
+  ];
+  return html`<section id="impact" aria-label="${labels.impact}"><dl class="facts">${facts}</dl>
+${lines.length > 0 ? html`<ul class="small">${lines}</ul>` : undefined}</section>`;
 }
 
 function nextStepsHtml(report: Report, { lang, words }: PageContext): SafeHtml | undefined {
@@ -119,48 +147,59 @@ function timelineHtml(report: Report, { lang, words }: PageContext): SafeHtml | 
 
 function propagationHtml(report: Report, { words }: PageContext): SafeHtml | undefined {
   if (report.propagation.edges.length === 0) return undefined;
-  const cause = report.hypotheses.find((h) => h.hypothesisId === report.rootCause);
+  const cause = causeOf(report);
   return html`<section id="propagation"><h2>${words.labels.propagation}</h2>
 <div class="scroll">${propagationSvg(report.propagation, { title: words.labels.propagation, culprit: cause?.culprit })}</div>
 <p class="soft small">${words.labels.propagationNote}</p></section>`;
 }
 
-function stepTitle(step: number, title: string, ms: number, words: Words): SafeHtml {
-  return html`<h2><span class="took">${words.labels.took} ${durationOfMs(ms)}</span><span class="step">${step}</span>${title}</h2>`;
+function stepTitle(step: number, title: string, ms: number): SafeHtml {
+  return html`<h2><span class="step">${step}</span>${title}<span class="took">${durationOfMs(ms)}</span></h2>`;
 }
 
 function collectHtml(report: Report, context: PageContext): SafeHtml {
   const { lang, words } = context;
   const { labels } = words;
-  const { signals, anomalies, gaps, telemetryQuality } = report.collect;
-  const counts = (['traces', 'spans', 'logs', 'metrics', 'profiles', 'changes'] as const).map(
-    (signal) => html`<div><dt>${labels[signal]}</dt><dd>${signals[signal]}</dd></div>`,
+  const { signals, gaps, telemetryQuality } = report.collect;
+  const anomalies = fold(anomaliesByScore(report), ANOMALIES_SHOWN);
+  const counts = (['traces', 'spans', 'logs', 'metrics', 'changes'] as const).map(
+    (signal) => html`<div><dt>${labels[signal]}</dt><dd>${count(signals[signal])}</dd></div>`,
   );
-  const anomalyItems = anomalies.map((anomaly) => html`<li>${anomaly.statement[lang]}</li>`);
-  return html`<section id="collect">${stepTitle(1, labels.collect, report.times.collectMs, words)}
+  const itemsOf = (list: Report['collect']['anomalies']) =>
+    list.map((anomaly) => html`<li>${anomaly.statement[lang]}</li>`);
+  return html`<section id="collect">${stepTitle(1, labels.collect, report.times.collectMs)}
 <dl class="facts">${counts}</dl>
-${anomalies.length > 0 ? html`<h3>${labels.anomalies}</h3><ul>${anomalyItems}</ul>` : undefined}
+${anomalies.shown.length > 0 ? html`<h3>${labels.anomalies}</h3><ul>${itemsOf(anomalies.shown)}</ul>` : undefined}
+${foldedHtml(anomalies.rest.length, html`<ul>${itemsOf(anomalies.rest)}</ul>`, words)}
 <h3>${labels.gaps}</h3>
 ${gaps.length === 0 ? html`<p class="soft">${labels.noGaps}</p>` : gapListHtml(gaps, context)}
 ${telemetryQuality.length > 0 ? html`<h3>${labels.quality}</h3>${gapListHtml(telemetryQuality, context)}` : undefined}
 </section>`;
 }
 
+function foldedHtml(restCount: number, list: SafeHtml, { phrases }: Words): SafeHtml | undefined {
+  if (restCount === 0) return undefined;
+  return html`<details class="more"><summary>${phrases.andMore(restCount)}</summary>${list}</details>`;
+}
+
 function gapListHtml(gaps: Report['collect']['gaps'], { lang, words }: PageContext): SafeHtml {
   return html`<ul>${gaps.map(
     (gap) => html`<li><strong>${gap.what[lang]}</strong>
-<span class="soft">${gap.why[lang]}</span><br>${words.labels.effect}: ${gap.effect[lang]}</li>`,
+<span class="soft">${gap.why[lang]}</span><br>${words.labels.effect}${words.phrases.colon}${gap.effect[lang]}</li>`,
   )}</ul>`;
 }
 
 function clusterHtml(report: Report, context: PageContext): SafeHtml {
   const { words } = context;
   const { labels } = words;
-  const rows = report.clusters.map((cluster) => clusterRow(cluster, report, context));
-  const table = html`<p class="soft">${labels.coverage} ${percent(report.clusterCoverage)} (${report.anomalousCount})</p>
-<div class="scroll"><table class="clusters"><thead><tr><th></th><th>${labels.share}</th><th class="number">${labels.count}</th>
+  const names = clusterLabels(report.clusters);
+  const rows = report.clusters.map((cluster) =>
+    clusterRow(cluster, report, { ...context, name: names.get(cluster.clusterId) ?? '' }),
+  );
+  const table = html`<p class="soft">${words.phrases.coverage(count(report.anomalousCount), percent(report.clusterCoverage))}</p>
+<div class="scroll"><table class="clusters cards"><thead><tr><th></th><th>${labels.share}</th><th class="number">${labels.count}</th>
 <th>${labels.signature}</th><th>${labels.firstSeen}</th><th>${labels.ownTime}</th></tr></thead><tbody>${rows}</tbody></table></div>`;
-  return html`<section id="cluster">${stepTitle(2, labels.cluster, report.times.clusterMs, words)}
+  return html`<section id="cluster">${stepTitle(2, labels.cluster, report.times.clusterMs)}
 ${report.clusters.length === 0 ? html`<p class="soft">${labels.noClusters}</p>` : table}
 </section>`;
 }
@@ -168,7 +207,7 @@ ${report.clusters.length === 0 ? html`<p class="soft">${labels.noClusters}</p>` 
 function clusterRow(
   cluster: Report['clusters'][number],
   report: Report,
-  { words, linkTo }: PageContext,
+  { words, linkTo, name }: PageContext & { readonly name: string },
 ): SafeHtml {
   const { labels } = words;
   const around = `from=${Math.floor(report.window.fromUs / 1000)}&to=${Math.ceil(report.window.toUs / 1000)}`;
@@ -178,18 +217,18 @@ function clusterRow(
         .map(([key, value]) => `${key}=${value}`)
         .join(
           ' ',
-        )}</code> ×${Number.isFinite(contrast.lift) ? contrast.lift.toFixed(1) : '∞'} · ${percent(contrast.coverage)}</li>`,
+        )}</code> ×${Number.isFinite(contrast.lift) ? count(contrast.lift) : '∞'} · ${percent(contrast.coverage)}</li>`,
   );
   const exemplars = cluster.exemplars.map(
     (traceId) =>
       html` ${linkTo(`/api/v1/traces/${encodeURIComponent(traceId)}?${around}`, html`<code>${traceId.slice(0, 8)}</code>`)}`,
   );
   return html`<tr id="${cluster.clusterId}"><td class="nowrap">${cluster.clusterId}</td><td class="nowrap">${shareBar(cluster.share)} ${percent(cluster.share)}</td>
-<td class="number">${cluster.count}</td>
-<td class="statement"><span class="badge">${words.clusterKinds[cluster.kind]}</span> <code>${clusterLabel(cluster)}</code>
+<td class="number" data-label="${labels.count}">${count(cluster.count)}</td>
+<td class="statement"><span class="badge">${words.clusterKinds[cluster.kind]}</span> <code>${name}</code>
 ${contrasts.length > 0 ? html`<h4>${labels.contrast}</h4><ul class="small">${contrasts}</ul>` : undefined}
 ${exemplars.length > 0 ? html`<p class="small soft">${labels.exemplars}${exemplars}</p>` : undefined}</td>
-<td class="nowrap">${timeOfDay(cluster.firstSeenUs)}</td><td class="nowrap">${duration(cluster.selfUsP50)} (${duration(cluster.referenceSelfUsP50)})</td></tr>`;
+<td class="nowrap" data-label="${labels.firstSeen}">${timeOfDay(cluster.firstSeenUs)}</td><td class="nowrap" data-label="${labels.ownTime}">${duration(cluster.selfUsP50)} (${duration(cluster.referenceSelfUsP50)})</td></tr>`;
 }
 
 function verifyHtml(report: Report, context: PageContext): SafeHtml {
@@ -197,30 +236,22 @@ function verifyHtml(report: Report, context: PageContext): SafeHtml {
   const { labels } = words;
   const standing = report.hypotheses.filter((h) => h.verdict !== 'refuted');
   const refuted = report.hypotheses.filter((h) => h.verdict === 'refuted');
+  const cause = causeOf(report);
   const sources = report.consensus.sources.map((source) => words.sources[source]).join(' + ');
-  return html`<section id="verify">${stepTitle(3, labels.verify, report.times.verifyMs, words)}
-<p>${labels.consensus}: <strong>${sources || labels.none}</strong> → ${words.decisions[report.consensus.decision]}
-<span class="soft small">${labels.consensusRule}</span></p>
-${report.hypotheses.length === 0 ? html`<p class="soft">${labels.noHypotheses}</p>` : undefined}
-${standing.map((hypothesis) => hypothesisHtml(hypothesis, { ...context, isOpen: hypothesis.hypothesisId === report.rootCause || hypothesis === standing[0] }))}
-${refuted.length > 0 ? html`<h3>${labels.refutedOnes}</h3>${refuted.map((hypothesis) => hypothesisHtml(hypothesis, { ...context, isOpen: false }))}` : undefined}
+  return html`<section id="verify">${stepTitle(3, labels.verify, report.times.verifyMs)}
+<p>${labels.consensus}${words.phrases.colon}<strong>${sources || labels.none}</strong>
+<span class="soft small">${words.phrases.inBrackets(labels.consensusRule)}</span></p>
+<p class="soft small">${report.hypotheses.length === 0 ? labels.noHypotheses : labels.beliefNote}</p>
+${standing.map((hypothesis) => hypothesisHtml(hypothesis, { ...context, isOpen: hypothesis === (cause ?? standing[0]), isCause: hypothesis === cause }))}
+${refuted.length > 0 ? html`<h3>${labels.refutedOnes}</h3>${refuted.map((hypothesis) => hypothesisHtml(hypothesis, { ...context, isOpen: false, isCause: false }))}` : undefined}
 </section>`;
 }
 
 function footerHtml(report: Report, { words }: PageContext): SafeHtml {
   const { labels } = words;
-  const { times } = report;
-  const steps = [
-    [labels.collect, times.collectMs],
-    [labels.cluster, times.clusterMs],
-    [labels.hypothesise, times.hypothesiseMs],
-    [labels.verify, times.verifyMs],
-    [labels.total, times.totalMs],
-  ] as const;
   return html`<footer>
-<p>${steps.map(([name, ms]) => `${name} ${durationOfMs(ms)}`).join(' · ')}</p>
 <p>${labels.created} ${dateTime(report.createdAtUs)} · ${labels.utc} · Taproot ${report.engine.version} · <code>${report.reportId}</code></p>
 <p>${labels.rulesHash} <code>${report.engine.rulesHash}</code><br>${labels.dataHash} <code>${report.dataHash}</code><br>${labels.reportHash} <code>${report.reportHash}</code></p>
-<p class="no-print">${labels.verifyAgain}: <code>taproot verify ${report.reportId}</code></p>
+<p class="no-print">${labels.verifyAgain}${words.phrases.colon}<code>taproot verify ${report.reportId}</code></p>
 </footer>`;
 }

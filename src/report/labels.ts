@@ -4,18 +4,20 @@ import type { Culprit } from '../model/hypothesis.ts';
 import type { Scope } from '../model/report.ts';
 import { dateTime } from './format.ts';
 
-/** `orders · SELECT orders · db pool · version=2.1`. */
+/** `orders · SELECT orders · db pool → db postgresql · version=2.1`. */
 export function culpritLabel(culprit: Culprit): string {
-  return [
-    culprit.service,
-    culprit.operation,
-    culprit.resource,
-    culprit.dependency === undefined ? undefined : `→ ${culprit.dependency}`,
-    culprit.version,
-    ...Object.entries(culprit.attributes ?? {}).map(([key, value]) => `${key}=${value}`),
-  ]
-    .filter((part) => part !== undefined && part !== '')
-    .join(' · ');
+  const { service, operation, resource, dependency, version, attributes } = culprit;
+  const place = joined([service, operation, resource]);
+  const called = dependency === undefined || dependency === '' ? place : `${place} → ${dependency}`;
+  return joined([called, version, ...attributeTexts(attributes)]);
+}
+
+function joined(parts: readonly (string | undefined)[]): string {
+  return parts.filter((part) => part !== undefined && part !== '').join(' · ');
+}
+
+function attributeTexts(attributes: Culprit['attributes']): readonly string[] {
+  return Object.entries(attributes ?? {}).map(([key, value]) => `${key}=${value}`);
 }
 
 /** `2025-07-01 10:00:00 – 10:15:00 UTC`; the second date only when it differs. */
@@ -25,13 +27,6 @@ export function rangeLabel(range: TimeRange): string {
   return `${from} – ${from.slice(0, 10) === to.slice(0, 10) ? to.slice(11) : to} UTC`;
 }
 
-export function scopeLabel(scope: Scope): string {
-  return [
-    scope.service,
-    scope.endpoint,
-    scope.bot,
-    ...Object.entries(scope.attributes ?? {}).map(([key, value]) => `${key}=${value}`),
-  ]
-    .filter((part) => part !== undefined && part !== '')
-    .join(' · ');
+export function scopeLabel({ service, endpoint, bot, attributes }: Scope): string {
+  return joined([service, endpoint, bot, ...attributeTexts(attributes)]);
 }

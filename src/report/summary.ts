@@ -2,7 +2,7 @@
 import type { VerifiedHypothesis } from '../model/hypothesis.ts';
 import type { Impact, Report } from '../model/report.ts';
 import type { Text } from '../model/text.ts';
-import { percent, timeOfDay } from './format.ts';
+import { count as formatNumber, percent, timeOfDay } from './format.ts';
 
 export interface SummaryFacts {
   readonly verdict: Report['verdict'];
@@ -23,7 +23,7 @@ export function buildSummary(facts: SummaryFacts): Text {
     };
   }
   return {
-    zh: `未能判定根因：${facts.anomalousCount} 个异常 span 归为 ${facts.clusterCount} 类，证据不足以指向其中一个原因`,
+    zh: `未能判定根因：${formatNumber(facts.anomalousCount)} 个异常 span 归为 ${facts.clusterCount} 类，证据不足以指向其中一个原因`,
     en: `No cause could be established: ${plural(facts.anomalousCount, 'anomalous span')} in ${plural(facts.clusterCount, 'cluster')}, and the evidence does not single one out`,
   };
 }
@@ -36,7 +36,7 @@ function causeSummary(facts: SummaryFacts, statement: Text): Text {
   const reachZh =
     requests === 0
       ? ''
-      : `；${since ? `自 ${since} 起` : ''}影响 ${requests} 个请求、${endpoints.length} 个入口`;
+      : `；${since ? `自 ${since} 起` : ''}影响 ${formatNumber(requests)} 个请求、${endpoints.length} 个入口`;
   const reachEn =
     requests === 0
       ? ''
@@ -59,5 +59,5 @@ function withoutStop(sentence: string): string {
 }
 
 export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+  return `${formatNumber(count)} ${noun}${count === 1 ? '' : 's'}`;
 }

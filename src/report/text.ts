@@ -16,7 +16,7 @@ const TONE_CODES: Readonly<Record<Tone, string>> = {
   bad: '31;1',
   mute: '36;1',
 };
-const TABLE_CELL_COLUMNS_MAX = 60;
+const TABLE_CELL_COLUMNS_MAX = 76;
 
 export function renderText(report: Report, lang: Language, options: TextOptions): string {
   const paint = (code: string, text: string) =>

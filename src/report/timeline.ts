@@ -1,12 +1,17 @@
 /** What happened when: changes, onset, clusters, anomalies, alerts, in one list by time. */
+import type { Anomaly, ChangeEvent } from '../model/anomaly.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { Clustered } from '../model/investigation.ts';
 import type { TimelineEntry } from '../model/report.ts';
 import type { Text } from '../model/text.ts';
-import { percent } from './format.ts';
+import { clusterLabel, clusterLabels } from './cluster-label.ts';
+import { percent, secondOfDay } from './format.ts';
 import { findOnset } from './onset.ts';
+import { plural } from './summary.ts';
 
-const ANOMALIES_MAX = 20;
+/** Anomalies of one period are one entry, which names so many of them. */
+const ANOMALIES_NAMED = 3;
+const CLUSTERS_MAX = 8;
 const CHANGES_MAX = 20;
 
 /** At equal times causes stand before effects. */
@@ -23,12 +28,7 @@ export function buildTimeline(clustered: Clustered): TimelineEntry[] {
   const entries: TimelineEntry[] = [];
   const nearest = [...changes].sort((a, b) => b.timeUs - a.timeUs).slice(0, CHANGES_MAX);
   for (const change of nearest) {
-    const subject = [change.service, change.version].filter(Boolean).join(' ');
-    entries.push({
-      timeUs: change.timeUs,
-      kind: 'change',
-      text: both([change.kind, subject, change.description].filter(Boolean).join(' · ')),
-    });
+    entries.push({ timeUs: change.timeUs, kind: 'change', text: changeText(change) });
   }
   const onsetUs = findOnset(clustered);
   if (onsetUs !== undefined) {
@@ -38,17 +38,16 @@ export function buildTimeline(clustered: Clustered): TimelineEntry[] {
       text: { zh: '出现第一个异常请求', en: 'The first anomalous request' },
     });
   }
-  for (const cluster of clustering.clusters) entries.push(clusterEntry(cluster));
-  const strongest = [...anomalies].sort((a, b) => b.score - a.score).slice(0, ANOMALIES_MAX);
-  for (const anomaly of strongest) {
-    entries.push({ timeUs: anomaly.range.fromUs, kind: 'anomaly', text: anomaly.statement });
-  }
+  const clusters = clustering.clusters.slice(0, CLUSTERS_MAX);
+  const labels = clusterLabels(clusters);
+  for (const cluster of clusters) entries.push(clusterEntry(cluster, labels));
+  entries.push(...anomalyEntries(anomalies));
   for (const alert of request.trigger.alerts) {
     const name = alert.name || alert.fingerprint;
     entries.push({
       timeUs: alert.startsAtUs,
       kind: 'alert',
-      text: { zh: `告警 ${name} 触发`, en: `Alert ${name} fired` },
+      text: { zh: `${name} 触发`, en: `${name} fired` },
     });
   }
   return entries.sort(
@@ -59,8 +58,38 @@ export function buildTimeline(clustered: Clustered): TimelineEntry[] {
   );
 }
 
-function clusterEntry(cluster: Cluster): TimelineEntry {
-  const label = clusterLabel(cluster);
+/** Anomalies know the period that they were seen in, not their own moment: one entry for each period. */
+function anomalyEntries(anomalies: readonly Anomaly[]): TimelineEntry[] {
+  const periods = new Map<string, Anomaly[]>();
+  for (const anomaly of [...anomalies].sort((a, b) => b.score - a.score)) {
+    const key = `${anomaly.range.fromUs} ${anomaly.range.toUs}`;
+    const known = periods.get(key);
+    if (known) known.push(anomaly);
+    else periods.set(key, [anomaly]);
+  }
+  return [...periods.values()].map(periodEntry);
+}
+
+function periodEntry(group: readonly Anomaly[]): TimelineEntry {
+  const [first] = group;
+  const { range } = first!; // a group has at least one anomaly
+  const named = group.slice(0, ANOMALIES_NAMED);
+  const [from, to] = [secondOfDay(range.fromUs), secondOfDay(range.toUs)];
+  const isAll = named.length === group.length;
+  const zh = named.map(({ statement }) => statement.zh).join('；');
+  const en = named.map(({ statement }) => statement.en).join('; ');
+  return {
+    timeUs: range.fromUs,
+    kind: 'anomaly',
+    text: {
+      zh: `${from} 到 ${to} 有 ${group.length} 项偏离平时${isAll ? '' : '，最明显的是'}：${zh}`,
+      en: `From ${from} to ${to} ${plural(group.length, 'measure')} left the normal range${isAll ? '' : ', most clearly'}: ${en}`,
+    },
+  };
+}
+
+function clusterEntry(cluster: Cluster, labels: ReadonlyMap<string, string>): TimelineEntry {
+  const label = labels.get(cluster.clusterId) ?? clusterLabel(cluster);
   const share = percent(cluster.share);
   return {
     timeUs: cluster.firstSeenUs,
@@ -72,13 +101,18 @@ function clusterEntry(cluster: Cluster): TimelineEntry {
   };
 }
 
-/** `orders SELECT → db postgresql: timeout`. */
-export function clusterLabel(cluster: Cluster): string {
-  const { service, operation, target, errorType } = cluster.signature;
-  const call = [service, operation].filter(Boolean).join(' ');
-  return `${call}${target ? ` → ${target}` : ''}${errorType ? `: ${errorType}` : ''}`;
+function changeText({ kind, service, version, description }: ChangeEvent): Text {
+  const rest = [[service, version].filter(Boolean).join(' '), description].filter(Boolean);
+  const { zh, en } = CHANGE_KINDS[kind];
+  return { zh: [zh, ...rest].join(' · '), en: [en, ...rest].join(' · ') };
 }
 
-function both(sentence: string): Text {
-  return { zh: sentence, en: sentence };
-}
+const CHANGE_KINDS: Readonly<Record<ChangeEvent['kind'], Text>> = {
+  deploy: { zh: '发布', en: 'Release' },
+  config: { zh: '配置', en: 'Configuration' },
+  key: { zh: '密钥', en: 'Key' },
+  certificate: { zh: '证书', en: 'Certificate' },
+  scale: { zh: '扩缩容', en: 'Scaling' },
+  prompt: { zh: '提示词', en: 'Prompt' },
+  other: { zh: '其他', en: 'Other' },
+};

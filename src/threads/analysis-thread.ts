@@ -75,6 +75,7 @@ const rpc = createRpc(parentPort, {
         language: config.language,
         windowMinutes: config.windowMinutes,
         publicUrl: config.publicUrl,
+        otlpHttpPort: config.otlpHttpPort,
       },
     }).catch((error: unknown) => {
       const { listenHost: host, apiPort: port } = config;

@@ -400,7 +400,29 @@ describe('pages', () => {
     const zh = await (await empty.get('/reports?lang=zh')).text();
     await empty.stop();
     expect(en).toContain('OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318');
+    expect(en).toContain(`${empty.url}/api/v1/webhooks/alertmanager`);
     expect(zh).toContain('还没有报告');
+  });
+
+  test('an empty list names the addresses that this service has', async () => {
+    const proxied = await startHarness({
+      publicUrl: 'https://taproot.example/base/',
+      otlpHttpPort: 5318,
+    });
+    const page = await (await proxied.get('/')).text();
+    await proxied.stop();
+    expect(page).toContain('OTEL_EXPORTER_OTLP_ENDPOINT=http://taproot.example:5318');
+    expect(page).toContain('https://taproot.example/base/api/v1/webhooks/alertmanager');
+  });
+
+  test.each([
+    ['text/html', 'text/html; charset=utf-8'],
+    ['*/*', 'application/problem+json; charset=utf-8'],
+  ])('an unknown path is 404 in the form that was asked for: %s', async (accept, type) => {
+    const response = await api.get('/no<b>where', { headers: { accept } });
+    expect(response.status).toBe(404);
+    expect(response.headers.get('content-type')).toBe(type);
+    expect(await response.text()).not.toContain('<b>');
   });
 
   test('the list shows verdict, time, summary and trigger, and links to the report', async () => {

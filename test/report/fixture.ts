@@ -178,8 +178,8 @@ export const REPORT: Report = {
   },
   scope: { service: 'bot-gateway', attributes: { 'coze.channel': 'feishu' } },
   summary: {
-    zh: '根因已证实（94.0%）：order-plugin 到 orders-db 的连接池耗尽，请求在等待连接；自 10:04:13 起影响 34 个请求、1 个入口',
-    en: 'Root cause confirmed (94.0%): The connection pool of order-plugin to orders-db is exhausted; requests wait for a connection; 34 requests on 1 endpoint affected since 10:04:13 UTC',
+    zh: '根因已证实（94 %）：order-plugin 到 orders-db 的连接池耗尽，请求在等待连接；自 10:04:13 起影响 34 个请求、1 个入口',
+    en: 'Root cause confirmed (94 %): The connection pool of order-plugin to orders-db is exhausted; requests wait for a connection; 34 requests on 1 endpoint affected since 10:04:13 UTC',
   },
   verdict: 'confirmed',
   confidence: 0.94,

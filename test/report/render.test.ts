@@ -63,12 +63,12 @@ describe('renderHtml()', () => {
     for (const part of ['timeline', 'collect', 'cluster', 'verify']) {
       expect(page.indexOf(`id="${part}"`), part).toBeGreaterThan(verdictAt);
     }
-    expect(page.slice(verdictAt, verdictAt + 600)).toContain('94.0%');
+    expect(page.slice(verdictAt, verdictAt + 600)).toContain('94 %');
   });
 
-  test('makes evidence values links to their queries', () => {
+  test('makes evidence statements links to their queries', () => {
     expect(page).toContain(
-      '<a href="/api/v1/traces?service=order-plugin&amp;operation=SELECT%20orders&amp;from=1751364000000&amp;to=1751364900000">5003</a>',
+      '<a href="/api/v1/traces?service=order-plugin&amp;operation=SELECT%20orders&amp;from=1751364000000&amp;to=1751364900000">Own time of SELECT orders has a median of 5003 ms in anomalous requests</a>',
     );
   });
 

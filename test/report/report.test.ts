@@ -168,9 +168,9 @@ describe('composeReport()', () => {
   test('a cause makes one sentence with its reach, and no next steps', () => {
     const sure = compose(clusteredOf(slowShop(), isAffectedSpan), { verified: CONFIRMATION });
     expect(sure.summary.en).toMatch(
-      /^Root cause confirmed \(94.0%\): The connection pool .* for a connection; 30 requests on 1 endpoint affected since \d\d:\d\d:\d\d UTC$/,
+      /^Root cause confirmed \(94 %\): The connection pool .* for a connection; 30 requests on 1 endpoint affected since \d\d:\d\d:\d\d UTC$/,
     );
-    expect(sure.summary.zh).toMatch(/^根因已证实（94.0%）：.*影响 30 个请求、1 个入口$/);
+    expect(sure.summary.zh).toMatch(/^根因已证实（94 %）：.*影响 30 个请求、1 个入口$/);
     expect(sure.nextSteps).toEqual([]);
   });
 
@@ -191,6 +191,45 @@ describe('composeReport()', () => {
       clusteredOf([noise, ...slowShop()], isAffectedSpan, { anomalies: [anomaly] }),
     );
     expect(noisy.firstSymptom?.timeUs).toBe(report.firstSymptom?.timeUs);
+  });
+
+  test('anomalies of one period are one entry of the timeline', () => {
+    const range = { fromUs: WINDOW_RANGE.fromUs, toUs: WINDOW_RANGE.toUs };
+    const anomalies = [3, 9, 5, 7].map(
+      (score): Anomaly => ({
+        ...REPORT.collect.anomalies[0]!,
+        anomalyId: `a${score}`,
+        range,
+        score,
+        statement: { zh: `项 ${score}`, en: `item ${score}` },
+      }),
+    );
+    const { timeline } = compose(clusteredOf(slowShop(), isAffectedSpan, { anomalies }));
+    const entries = timeline.filter(({ kind }) => kind === 'anomaly');
+    expect(entries).toHaveLength(1);
+    expect(entries[0]?.text.en).toMatch(
+      /^From [\d:]{8} to [\d:]{8} 4 measures left the normal range, most clearly: item 9; item 7; item 5$/,
+    );
+  });
+
+  test('the inside of a request whose beginning is missing is no endpoint, unless nothing else is', () => {
+    const inside: SpanLiteral = {
+      trace: 'f'.repeat(32),
+      id: '1'.repeat(16),
+      parent: 'e'.repeat(16),
+      service: 'gateway',
+      operation: 'inner step',
+      kind: 'internal',
+      startUs: WINDOW_RANGE.fromUs,
+      durationUs: 2_000_000,
+    };
+    const operationsOf = (spans: readonly SpanLiteral[]) =>
+      compose(clusteredOf(spans, isAffectedSpan)).impact.endpoints.map(
+        ({ operation }) => operation,
+      );
+    expect(operationsOf([inside, ...slowShop()])).toEqual(['GET /checkout']);
+    expect(operationsOf([{ ...inside, kind: 'server' }, ...slowShop()])).toContain('inner step');
+    expect(operationsOf([inside])).toEqual(['inner step']);
   });
 
   test('nothing at all makes a report that says so', () => {
@@ -335,7 +374,7 @@ describe('hashes', () => {
       confidence: 0.3,
     });
     expect(renewed.reportHash).toBe(sure.reportHash);
-    expect(renewed.summary.en).toMatch(/^Likely root cause \(30.0%\)/);
+    expect(renewed.summary.en).toMatch(/^Likely root cause \(30 %\)/);
     expect(renewed.verdict).toBe('likely');
     for (const lang of ['zh', 'en'] as const) expect(renderHtml(stored, lang)).toContain('–');
   });

@@ -165,7 +165,18 @@ function listPage(
   http: HttpExchange,
   context: ApiContext,
 ): Answer {
-  return page(reportListPage(listReports(query, context), languageOf(query.lang, http, context)));
+  const lang = languageOf(query.lang, http, context);
+  return page(reportListPage(listReports(query, context), { lang, ...addressesOf(http, context) }));
+}
+
+/** Where this reader reaches us: the name that the browser used is right for the reader's machine. */
+function addressesOf({ request }: HttpExchange, { config }: ApiContext) {
+  const apiUrl = (config.publicUrl ?? `http://${request.get('host') ?? '127.0.0.1:4400'}`).replace(
+    /\/+$/,
+    '',
+  );
+  const { hostname } = URL.canParse(apiUrl) ? new URL(apiUrl) : { hostname: '127.0.0.1' };
+  return { apiUrl, otlpUrl: `http://${hostname}:${config.otlpHttpPort ?? 4318}` };
 }
 
 function page(body: string, status = 200): Answer {
