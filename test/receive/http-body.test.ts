@@ -1,0 +1,61 @@
+/** Reading a body: joined in order whatever its chunks, charged as it comes, stopped at the limit. */
+import type { IncomingMessage } from 'node:http';
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { createCounters } from '../../src/base/counters.ts';
+import { InflightBudget } from '../../src/receive/budget.ts';
+import { readBody } from '../../src/receive/http-body.ts';
+
+const MIB = 1024 * 1024;
+
+/** Reads chunks of these sizes; byte i of the body is i modulo 251. */
+async function readChunks(sizes: readonly number[], limits = { body: MIB, budget: MIB }) {
+  const budget = new InflightBudget({ bytesMax: limits.budget, requestsMax: 1 }, createCounters());
+  const request = new PassThrough({ highWaterMark: 2 * MIB });
+  // readBody() listens to four events of a request and asks nothing else of it.
+  const read = readBody(request as unknown as IncomingMessage, {
+    lease: budget.tryAcquire(0)!,
+    bodyBytesMax: limits.body,
+  });
+  let at = 0;
+  for (const size of sizes) {
+    request.write(bytesFrom(at, size));
+    at += size;
+    // Chunks that wait together would come out as one.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  request.end();
+  return { read: await read, chargedBytes: budget.bytes, sizeBytes: at };
+}
+
+function bytesFrom(start: number, size: number): Uint8Array {
+  return Uint8Array.from({ length: size }, (_, index) => (start + index) % 251);
+}
+
+describe('readBody()', () => {
+  it.each([
+    { caption: 'no chunk', sizes: [] },
+    { caption: 'one byte', sizes: [1] },
+    { caption: 'one large chunk', sizes: [70_000] },
+    { caption: 'many tiny chunks', sizes: Array.from({ length: 500 }, (_, index) => index % 7) },
+    { caption: 'small ones that fill the tail exactly', sizes: [4095, 4095, 4095, 4095, 4] },
+    { caption: 'small, large and small again', sizes: [10, 3, 5000, 2, 4096, 1, 4095, 4000, 4000] },
+  ])('joins $caption in order', async ({ sizes }) => {
+    const { read, chargedBytes, sizeBytes } = await readChunks(sizes);
+    expect(read).toEqual({ kind: 'complete', body: bytesFrom(0, sizeBytes) });
+    expect(chargedBytes).toBe(sizeBytes);
+  });
+
+  it('gives a body that covers its own buffer, whatever its chunks', async () => {
+    const { read } = await readChunks([100, 10]);
+    expect(read.kind === 'complete' && read.body.buffer.byteLength).toBe(110);
+  });
+
+  it('stops at the limit and at the end of the budget', async () => {
+    const sizes = [600, 600];
+    const tooLarge = await readChunks(sizes, { body: 1000, budget: MIB });
+    expect(tooLarge.read).toEqual({ kind: 'too_large', sizeBytes: 1200 });
+    const noRoom = await readChunks(sizes, { body: MIB, budget: 1000 });
+    expect(noRoom.read).toEqual({ kind: 'no_room' });
+  });
+});
