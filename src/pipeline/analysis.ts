@@ -6,7 +6,7 @@ import type { Counters } from '../base/counters.ts';
 import { AppError, isAppError, messageOf } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
-import { formatTime, US_PER_MINUTE } from '../base/time.ts';
+import { formatTime, US_PER_MINUTE, US_PER_MS } from '../base/time.ts';
 import type { Incident } from '../model/anomaly.ts';
 import type { EndpointBaseline } from '../model/baseline.ts';
 import { type InvestigationEvent, isLastEvent } from '../model/events.ts';
@@ -57,6 +57,7 @@ export interface Analysis {
 interface Run {
   readonly reportId: string;
   readonly request: InvestigationRequest;
+  readonly queuedUs: number;
   readonly events: InvestigationEvent[];
   readonly listeners: Set<(event: InvestigationEvent) => void>;
   readonly abort: AbortController;
@@ -90,7 +91,7 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
     }
     const nowUs = options.investigation().clock.nowUs();
     const stamp = formatTime(nowUs).slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
-    const run = createRun(`r-${stamp}-${options.newSuffix()}`, request);
+    const run = createRun(`r-${stamp}-${options.newSuffix()}`, { request, queuedUs: nowUs });
     runs.set(run.reportId, run);
     queue.push(run);
     counters.add('taproot_analysis_started_total', 1, { trigger: request.trigger.kind });
@@ -112,10 +113,13 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
   async function execute(run: Run): Promise<void> {
     const { request } = run;
     try {
-      if (request.trigger.kind === 'alertmanager' && options.settleMs > 0) {
-        await settle(options.settleMs, run.abort.signal);
-      }
       const { clock } = options.investigation();
+      if (request.trigger.kind === 'alertmanager') {
+        // Telemetry settles while a run waits for its turn, too.
+        const queuedMs = Math.max(0, (clock.nowUs() - run.queuedUs) / US_PER_MS);
+        if (queuedMs < options.settleMs)
+          await settle(options.settleMs - queuedMs, run.abort.signal);
+      }
       // Telemetry that came while the run waited belongs to the window of a firing alert.
       const window =
         request.trigger.kind === 'alertmanager'
@@ -250,7 +254,10 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
   };
 }
 
-function createRun(reportId: string, request: InvestigationRequest): Run {
+function createRun(
+  reportId: string,
+  { request, queuedUs }: Pick<Run, 'request' | 'queuedUs'>,
+): Run {
   let finish: (report: Report) => void = noop;
   let fail: (error: unknown) => void = noop;
   const done = new Promise<Report>((resolve, reject) => {
@@ -262,6 +269,7 @@ function createRun(reportId: string, request: InvestigationRequest): Run {
   return {
     reportId,
     request,
+    queuedUs,
     events: [],
     listeners: new Set(),
     abort: new AbortController(),

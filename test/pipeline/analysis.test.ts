@@ -43,7 +43,7 @@ afterEach(() => {
   rmSync(dataDir, { recursive: true });
 });
 
-function analysisAt(timeUs: number): Analysis {
+function analysisAt(timeUs: number, settleMs = 0): Analysis {
   nowUs = timeUs;
   let runs = 0;
   const clock = { nowUs: () => nowUs };
@@ -63,7 +63,7 @@ function analysisAt(timeUs: number): Analysis {
     counters: createCounters(),
     log: silentLog,
     newSuffix: () => `n${++runs}`,
-    settleMs: 0,
+    settleMs,
     windowMinutes: 5,
   });
 }
@@ -163,6 +163,23 @@ describe('investigations', () => {
     expect(early.at(-1)?.type).toBe('done');
     expect(late).toEqual(early);
     expect(analysis.isRunning(reportId)).toBe(false);
+  });
+
+  it('counts the time in the queue as time to settle', async () => {
+    await sendHealthy();
+    const analysis = analysisAt(FAULT_US, 60_000);
+    analysis.startInvestigation(manual(nowUs), []);
+    const alert = { ...manual(nowUs), trigger: { kind: 'alertmanager', alerts: [] } } as const;
+    const { reportId } = analysis.startInvestigation(alert, []);
+    nowUs += US_PER_MINUTE;
+    await expect(analysis.waitForReport(reportId, 15_000)).resolves.toMatchObject({ reportId });
+    // A lone alert waits its minute, and stop() does not.
+    const lone = analysis.startInvestigation(alert, []).reportId;
+    await expect(analysis.waitForReport(lone, 1)).resolves.toBeUndefined();
+    await analysis.stop(1);
+    await expect(analysis.waitForReport(lone, 1)).rejects.toMatchObject({
+      code: 'ingest.stopping',
+    });
   });
 
   it('names no cause for healthy minutes', async () => {
