@@ -23,6 +23,12 @@ export function formatPercent(ratio: number): string {
   return `${percent < 10 ? formatNumber(Number(percent.toPrecision(2))) : formatNumber(Number(percent.toFixed(1)))} %`;
 }
 
+/** A p-value: `p = 0.0018`, `p = 3e-7`; below 1e-12 only that. */
+export function formatP(p: number): string {
+  if (p < 1e-12) return 'p < 1e-12';
+  return `p = ${p < 0.001 ? p.toExponential(0) : Number(p.toPrecision(2))}`;
+}
+
 /** `850 µs` · `12.3 ms` · `8.2 s` · `2 min 17 s`; a dash for what is not known. */
 export function formatUs(us: number): string {
   if (!Number.isFinite(us)) return UNKNOWN;

@@ -2,9 +2,9 @@
  * Channel "what the bad ones have in common": attribute values and versions that the clusters found to set
  * anomalous spans apart from others of the same operation.
  */
-import { formatNumber, formatPercent } from '../base/quantity.ts';
+import { formatNumber, formatP, formatPercent } from '../base/quantity.ts';
 import type { Cluster, Contrast } from '../model/cluster.ts';
-import type { CauseKind, Culprit, SuspectPattern } from '../model/hypothesis.ts';
+import type { Culprit, SuspectPattern } from '../model/hypothesis.ts';
 import type { Facts } from './facts.ts';
 import { compareText, type Suspicion, softCapped, text, tracesLink } from './suspicion.ts';
 
@@ -35,10 +35,15 @@ function versionOf({ attributes }: Contrast): string | undefined {
   return entries.length === 1 && first && VERSION_KEYS.has(first[0]) ? first[1] : undefined;
 }
 
+const CALLS = {
+  error: text('的失败调用', 'failed calls'),
+  latency: text('的慢调用', 'slow calls'),
+} as const;
+
 function suspicionOf(cluster: Cluster, contrast: Contrast, facts: Facts): Suspicion {
   const { service, operation, errorType } = cluster.signature;
   const version = versionOf(contrast);
-  const symptom: CauseKind = cluster.kind === 'error' ? 'error' : 'latency';
+  const symptom = cluster.kind === 'error' ? 'error' : 'latency';
   const culprit: Culprit =
     version === undefined
       ? { service, operation, attributes: contrast.attributes }
@@ -49,6 +54,7 @@ function suspicionOf(cluster: Cluster, contrast: Contrast, facts: Facts): Suspic
     attributes: contrast.attributes,
     ...(errorType === '' ? {} : { errorType }),
   };
+  const calls = CALLS[symptom];
   const lift = Number.isFinite(contrast.lift)
     ? text(
         `是正常调用的 ${formatNumber(contrast.lift)} 倍`,
@@ -70,8 +76,8 @@ function suspicionOf(cluster: Cluster, contrast: Contrast, facts: Facts): Suspic
         source: 'trace',
         direction: 'for',
         statement: text(
-          `${service} ${operation} 的异常调用中 ${formatPercent(contrast.coverage)} 带有 ${values}，${lift.zh}（p = ${contrast.pValue.toExponential(1)}）`,
-          `${formatPercent(contrast.coverage)} of the anomalous calls of ${service} ${operation} carry ${values}, ${lift.en} (p = ${contrast.pValue.toExponential(1)})`,
+          `${service} ${operation} ${calls.zh}中 ${formatPercent(contrast.coverage)} 带有 ${values}，${lift.zh}（${formatP(contrast.pValue)}）`,
+          `${formatPercent(contrast.coverage)} of the ${calls.en} of ${service} ${operation} carry ${values}, ${lift.en} (${formatP(contrast.pValue)})`,
         ),
         value: contrast.coverage,
         expected: contrast.coverage / contrast.lift,

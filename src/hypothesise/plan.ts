@@ -81,9 +81,8 @@ function patternName(pattern: SuspectPattern): string {
   const attributes = Object.entries(pattern.attributes ?? {})
     .map(([key, value]) => `${key}=${value}`)
     .sort();
-  return [service, operation, target && `→ ${target}`, errorType, ...attributes]
-    .filter(Boolean)
-    .join(' ');
+  const only = attributes.length === 0 ? undefined : `[${attributes.join(', ')}]`;
+  return [service, operation, target && `→ ${target}`, errorType, only].filter(Boolean).join(' ');
 }
 
 /** Consequences that whoever reads the report can look at. */

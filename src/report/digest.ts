@@ -16,7 +16,9 @@ import type { Strength, Words } from './words.ts';
 
 /** More than these nobody reads at 3 am; the rest is folded. */
 export const ANOMALIES_SHOWN = 8;
-export const EVIDENCE_SHOWN = { cause: 8, other: 3 } as const;
+export const EVIDENCE_SHOWN = { cause: 8, other: 1 } as const;
+/** A suspect with less belief than this is no rival of the cause, however its own check went. */
+const RIVAL_POSTERIOR_MIN = 0.05;
 export const LEADS_SHOWN = 3;
 
 /** A list in two parts: what is shown, and what is folded away. */
@@ -53,6 +55,12 @@ export function evidenceOf(
 
 function isProbeEvidence({ evidenceId }: Evidence): boolean {
   return evidenceId.startsWith(PROBE_EVIDENCE_PREFIX);
+}
+
+/** A check that did not refute makes nothing likely that other evidence outweighs. */
+export function verdictLabel({ verdict, posterior }: VerifiedHypothesis, words: Words): string {
+  const isOutweighed = verdict === 'likely' && posterior < RIVAL_POSTERIOR_MIN;
+  return isOutweighed ? words.outweighed : words.verdicts[verdict];
 }
 
 /** The kind of evidence that a probe's answer counts as, when it decided something. */

@@ -9,6 +9,7 @@ import {
   observationsOf,
   sourceOfProbe,
   strengthOf,
+  verdictLabel,
 } from './digest.ts';
 import { dateTime, durationOfMs, percent } from './format.ts';
 import type { PageContext } from './html-context.ts';
@@ -29,7 +30,7 @@ export function hypothesisHtml(
   const against = evidenceOf(hypothesis, 'against');
   return html`<details class="card hypothesis" id="${hypothesis.hypothesisId}"${context.isOpen ? html` open` : undefined}>
 <summary><span class="rank">${hypothesis.hypothesisId}</span><strong>${hypothesis.statement[lang]}</strong>
-<span class="badge ${hypothesis.verdict}">${words.verdicts[hypothesis.verdict]}</span></summary>
+<span class="badge ${hypothesis.verdict}">${verdictLabel(hypothesis, words)}</span></summary>
 <p class="soft small">${factLine(hypothesis, context)}</p>
 <h4>${labels.evidenceFor}</h4>
 ${evidenceTable(evidenceOf(hypothesis, 'for'), context)}

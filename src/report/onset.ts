@@ -1,7 +1,7 @@
 /** When it began, and where it showed first: the first symptom, which is seldom the root cause. */
 import type { Clustered } from '../model/investigation.ts';
 import type { Report } from '../model/report.ts';
-import type { SpanTable } from '../model/window.ts';
+import { NO_ROW, type SpanTable } from '../model/window.ts';
 import type { Affected } from './affected.ts';
 import { duration, timeOfDay } from './format.ts';
 
@@ -9,7 +9,8 @@ import { duration, timeOfDay } from './format.ts';
 const ONSET_CLUSTER_SHARE_MIN = 0.1;
 
 /**
- * The first anomalous span at or after the earliest anomaly (anomalies know minutes only); without
+ * The first anomalous request (or, where none is anomalous as a whole, span) at or after the earliest anomaly,
+ * because anomalies know minutes only; without
  * anomalies the first of a cluster of weight. Undefined when nothing is anomalous.
  */
 export function findOnset(clustered: Clustered): number | undefined {
@@ -17,11 +18,17 @@ export function findOnset(clustered: Clustered): number | undefined {
   const anomalyUs = smallest(anomalies.map((anomaly) => anomaly.range.fromUs));
   if (anomalyUs !== undefined) {
     const fromUs = Math.max(anomalyUs, window.range.fromUs);
-    let firstUs = Number.POSITIVE_INFINITY;
+    const { spans } = window;
+    const starts = { ofRequests: Number.POSITIVE_INFINITY, ofAny: Number.POSITIVE_INFINITY };
     for (const row of clustering.anomalousRows) {
-      const startUs = window.spans.startUs[row]!;
-      if (startUs >= fromUs && startUs < firstUs) firstUs = startUs;
+      const startUs = spans.startUs[row]!;
+      if (startUs < fromUs) continue;
+      starts.ofAny = Math.min(starts.ofAny, startUs);
+      const isRequest = spans.parent[row] === NO_ROW && spans.isOrphan[row] === 0;
+      if (isRequest) starts.ofRequests = Math.min(starts.ofRequests, startUs);
     }
+    // A slow call inside a request that is sound as a whole is noise, as long as whole requests suffer.
+    const firstUs = Number.isFinite(starts.ofRequests) ? starts.ofRequests : starts.ofAny;
     return Number.isFinite(firstUs) ? firstUs : fromUs;
   }
   const heavy = clustering.clusters.filter((cluster) => cluster.share >= ONSET_CLUSTER_SHARE_MIN);

@@ -9,6 +9,7 @@ import {
   observationsOf,
   sourceOfProbe,
   strengthOf,
+  verdictLabel,
 } from './digest.ts';
 import { dateTime, durationOfMs, percent } from './format.ts';
 import { culpritLabel } from './labels.ts';
@@ -54,7 +55,7 @@ function hypothesisBlocks(hypothesis: VerifiedHypothesis, context: HypothesisCon
   const { labels } = words;
   const error = errorLine(hypothesis);
   const facts = [
-    words.verdicts[hypothesis.verdict],
+    verdictLabel(hypothesis, words),
     `${labels.posterior} ${percent(hypothesis.posterior)}`,
     `${labels.kind} ${words.causeKinds[hypothesis.kind]}`,
     `${labels.culprit} ${culpritLabel(hypothesis.culprit)}`,

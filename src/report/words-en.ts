@@ -13,6 +13,7 @@ export const EN: Words = {
     refuted: 'Refuted',
   },
   confidence: 'Confidence',
+  outweighed: 'Less likely',
   undecided: 'Not verified: check before you act',
   statuses: { complete: 'Complete', partial: 'Partial', running: 'Running' },
   triggers: {

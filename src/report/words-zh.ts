@@ -13,6 +13,7 @@ export const ZH: Words = {
     refuted: '已排除',
   },
   confidence: '置信度',
+  outweighed: '可能性小',
   undecided: '尚未证实，处置前请核对',
   statuses: { complete: '完整', partial: '不完整', running: '分析中' },
   triggers: {

@@ -25,6 +25,8 @@ export interface Words {
   readonly sources: Readonly<Record<EvidenceSource, string>>;
   readonly outcomes: Readonly<Record<ProbeOutcome, string>>;
   readonly decisions: Readonly<Record<Consensus['decision'], string>>;
+  /** In place of `likely` for a suspect that hardly anybody believes. */
+  readonly outweighed: string;
   /** In place of a decision that evidence alone would allow, while no check confirms it. */
   readonly undecided: string;
   readonly timelineKinds: Readonly<Record<TimelineEntry['kind'], string>>;

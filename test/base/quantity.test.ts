@@ -1,6 +1,12 @@
 /** Every number that a reader sees passes here: sizes at the edges of units, and what is no number. */
 import { describe, expect, test } from 'vitest';
-import { formatNumber, formatPercent, formatQuantity, formatUs } from '../../src/base/quantity.ts';
+import {
+  formatNumber,
+  formatP,
+  formatPercent,
+  formatQuantity,
+  formatUs,
+} from '../../src/base/quantity.ts';
 
 describe('formatNumber()', () => {
   test.each([
@@ -32,6 +38,18 @@ describe('formatPercent()', () => {
     [Number.NaN, '–'],
   ])('%d → %s', (ratio, shown) => {
     expect(formatPercent(ratio)).toBe(shown);
+  });
+});
+
+describe('formatP()', () => {
+  test.each([
+    [1, 'p = 1'],
+    [0.0018, 'p = 0.0018'],
+    [0.0001234, 'p = 1e-4'],
+    [1e-13, 'p < 1e-12'],
+    [0, 'p < 1e-12'],
+  ])('%d → %s', (p, shown) => {
+    expect(formatP(p)).toBe(shown);
   });
 });
 

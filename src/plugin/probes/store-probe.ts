@@ -3,7 +3,7 @@
  * many. Necessity (bad traces carry it) and sufficiency (good ones do not) on the investigation's own data.
  */
 
-import { formatNumber } from '../../base/quantity.ts';
+import { formatNumber, formatP } from '../../base/quantity.ts';
 import { fisherExact } from '../../base/statistics.ts';
 import type { StoreCheck, SuspectPattern } from '../../model/hypothesis.ts';
 import type { Clustered } from '../../model/investigation.ts';
@@ -63,8 +63,7 @@ function describe(bad: Cohort, good: Cohort): Text {
       en: `Too few traces: ${bad.total} bad and ${good.total} good, at least ${TRACES_MIN} of each are needed`,
     };
   }
-  const p = pValueOf(bad, good);
-  const pText = p < 1e-12 ? 'p < 1e-12' : `p = ${p.toExponential(1)}`;
+  const pText = formatP(pValueOf(bad, good));
   return {
     zh: `异常链路 ${bad.carrying}/${bad.total}（${percent(bad)}）带有该特征，正常链路 ${good.carrying}/${good.total}（${percent(good)}），Fisher ${pText}`,
     en: `${bad.carrying} of ${bad.total} bad traces (${percent(bad)}) carry it, ${good.carrying} of ${good.total} good ones (${percent(good)}), Fisher ${pText}`,
