@@ -7,7 +7,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createGunzip } from 'node:zlib';
-import { AppError } from '../base/errors.ts';
+import { AppError, isAppError, messageOf } from '../base/errors.ts';
 import type { Signal } from '../model/vocabulary.ts';
 import type { IngestReply, IngestRequest } from '../receive/receive.ts';
 
@@ -44,24 +44,34 @@ export async function importPaths(
   const files = (await Promise.all(paths.map(listFiles))).flat();
   const total = { requests: 0, bytes: 0, rejectedRows: 0, refusedCount: 0 };
   const refused: { file: string; line: number; message: string }[] = [];
+  const refuse = (file: string, line: number, message: string) => {
+    total.refusedCount++;
+    if (refused.length < REFUSED_LISTED_MAX) refused.push({ file, line, message });
+  };
   for (const file of files) {
     const inFlight = new Set<Promise<void>>();
-    for await (const { request, line } of readRequests(file)) {
-      total.requests++;
-      total.bytes += request.body.length;
-      const task = options.send(request).then((reply) => {
-        inFlight.delete(task);
-        if (reply.kind === 'stored') {
-          total.rejectedRows += reply.rejectedCount;
-        } else {
-          total.refusedCount++;
-          if (refused.length < REFUSED_LISTED_MAX)
-            refused.push({ file, line, message: reply.message });
-        }
-      });
-      inFlight.add(task);
-      if (inFlight.size >= CONCURRENT_MAX) await Promise.race(inFlight);
-      if (total.requests % 100 === 0) options.onProgress?.({ file, ...total });
+    let lastLine = 0;
+    try {
+      for await (const { request, line } of readRequests(file)) {
+        lastLine = line;
+        total.requests++;
+        total.bytes += request.body.length;
+        const task = options.send(request).then((reply) => {
+          inFlight.delete(task);
+          if (reply.kind === 'stored') total.rejectedRows += reply.rejectedCount;
+          else refuse(file, line, reply.message);
+        });
+        task.catch(noop); // heard where the tasks are awaited
+        inFlight.add(task);
+        if (inFlight.size >= CONCURRENT_MAX) await Promise.race(inFlight);
+        if (total.requests % 100 === 0) options.onProgress?.({ file, ...total });
+      }
+    } catch (thrown) {
+      if (isAppError(thrown)) throw thrown;
+      // A file that is cut or damaged: what stands before is imported, and the other files are.
+      refuse(file, lastLine + 1, `Cannot read further: ${messageOf(thrown)}`);
+    } finally {
+      await Promise.allSettled(inFlight);
     }
     await Promise.all(inFlight);
     options.onProgress?.({ file, ...total });
@@ -146,3 +156,5 @@ function signalOfName(file: string): Signal {
     `Cannot import "${file}": its name must hold traces, logs or metrics, for its content does not say`,
   );
 }
+
+function noop(): void {}
