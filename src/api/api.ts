@@ -125,7 +125,9 @@ function createUnknownHandler(context: ApiContext) {
   return (request: Request, response: Response, next: NextFunction): void => {
     const isPage = request.method === 'GET' && !request.path.startsWith('/api/');
     if (isPage && request.accepts(['application/json', 'text/html']) === 'text/html') {
-      const lang = languageOf(undefined, { request, response }, context);
+      const asked = request.query['lang'];
+      const named = asked === 'zh' || asked === 'en' ? asked : undefined;
+      const lang = languageOf(named, { request, response }, context);
       const body = unknownPage(request.path.slice(0, 128), lang);
       response.status(404).type('text/html; charset=utf-8').send(body);
       return;

@@ -156,7 +156,7 @@ function listHtml(items: readonly ReportSummary[], lang: Language): SafeHtml {
 /** Tells how to send telemetry: the first page that a new user sees. */
 function emptyHtml({ lang, apiUrl, otlpUrl }: ListPageOptions): SafeHtml {
   const words = WORDS[lang];
-  return html`<section class="quiet"><h3>${words.emptyTitle}</h3>
+  return html`<section class="quiet"><h2>${words.emptyTitle}</h2>
 <p>${words.empty}</p>
 <pre>export OTEL_EXPORTER_OTLP_ENDPOINT=${otlpUrl}
 export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
@@ -164,7 +164,7 @@ export OTEL_SERVICE_NAME=my-bot</pre>
 <p>${words.emptyAlert}</p>
 <pre>${apiUrl}/api/v1/webhooks/alertmanager</pre>
 <p>${words.emptyManual}</p>
-<pre>taproot diagnose --window now-15m/now --url ${apiUrl}</pre>
+<pre>npx taproot diagnose --window now-15m/now --url ${apiUrl}</pre>
 <p>${words.emptyDemo}</p>
 <pre>npm run demo</pre></section>`;
 }

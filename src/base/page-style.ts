@@ -99,7 +99,9 @@ th:last-child, td:last-child { padding-right: 0; }
 .probe dd { margin: 0; }
 .fix { border-left: 3px solid var(--good); padding: 4px 14px; margin: 12px 0 4px; }
 .fix ol, .fix ul { margin: 4px 0; padding-left: 20px; }
-.quiet { color: var(--soft); border: 1px dashed var(--line); border-radius: 12px; padding: 24px; }
+.quiet { border: 1px dashed var(--line); border-radius: 12px; padding: 20px 24px; margin: 14px 0; }
+.quiet h2 { margin-top: 0; border: 0; padding: 0; }
+.quiet p { margin-top: 14px; }
 svg { max-width: 100%; height: auto; display: block; }
 svg text { fill: var(--ink); font: 13px system-ui, sans-serif; }
 svg .muted { fill: var(--soft); font-size: 12px; }

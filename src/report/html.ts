@@ -252,6 +252,6 @@ function footerHtml(report: Report, { words }: PageContext): SafeHtml {
   return html`<footer>
 <p>${labels.created} ${dateTime(report.createdAtUs)} · ${labels.utc} · Taproot ${report.engine.version} · <code>${report.reportId}</code></p>
 <p>${labels.rulesHash} <code>${report.engine.rulesHash}</code><br>${labels.dataHash} <code>${report.dataHash}</code><br>${labels.reportHash} <code>${report.reportHash}</code></p>
-<p class="no-print">${labels.verifyAgain}${words.phrases.colon}<code>taproot verify ${report.reportId}</code></p>
+<p class="no-print">${labels.verifyAgain}${words.phrases.colon}<code>npx taproot verify ${report.reportId}</code></p>
 </footer>`;
 }

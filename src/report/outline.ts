@@ -254,7 +254,7 @@ function footBlocks(report: Report, words: Words): Block[] {
     },
     {
       kind: 'paragraph',
-      text: `${labels.utc} · ${labels.verifyAgain}${words.phrases.colon}taproot verify ${report.reportId}`,
+      text: `${labels.utc} · ${labels.verifyAgain}${words.phrases.colon}npx taproot verify ${report.reportId}`,
     },
   ];
 }

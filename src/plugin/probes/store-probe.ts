@@ -3,7 +3,7 @@
  * many. Necessity (bad traces carry it) and sufficiency (good ones do not) on the investigation's own data.
  */
 
-import { formatNumber, formatP } from '../../base/quantity.ts';
+import { formatP, formatPercent } from '../../base/quantity.ts';
 import { fisherExact } from '../../base/statistics.ts';
 import type { StoreCheck, SuspectPattern } from '../../model/hypothesis.ts';
 import type { Clustered } from '../../model/investigation.ts';
@@ -71,7 +71,7 @@ function describe(bad: Cohort, good: Cohort): Text {
 }
 
 function percent({ carrying, total }: Cohort): string {
-  return `${formatNumber((100 * carrying) / total)} %`;
+  return formatPercent(carrying / total);
 }
 
 function cohortsOf(
