@@ -22,7 +22,7 @@ const PAIR_GAIN_MIN = 2;
 
 /** Tell what happened to the span, not to whom: they would separate failed spans trivially. */
 const OUTCOME_KEY =
-  /^error|^exception|^otel\.status|status_code$|\bstatus\b|duration|latency|\.message$|stacktrace$/;
+  /(^|[._])error([._]|$)|^exception|^otel\.status|status_code$|\bstatus\b|duration|latency|\.message$|stacktrace$/;
 /** Belong to the sender of the span alone: a child does not inherit them. */
 const RESOURCE_KEY =
   /^(service|k8s|host|process|container|telemetry|os|deployment|cloud|net|server)\./;

@@ -123,6 +123,19 @@ describe('clusterSpans() contrasts', () => {
     expect(first?.contrasts[0]?.pValue).toBeLessThan(1e-6);
   });
 
+  it.each(['error.type', 'coze.error.code', 'rpc_error_code', 'http.response.status_code'])(
+    'no outcome as if it were a property: %s',
+    (key) => {
+      const dress = (request: Request) => {
+        const isSlow = request.index % 3 === 0;
+        request.attributes[key] = isSlow ? '4020' : '0';
+        request.attributes['tenant'] = isSlow ? 'a' : 'b';
+      };
+      const [first] = clusterSpans(collectedOf(slowThird, dress)).clusters;
+      expect(first?.contrasts.map(({ attributes }) => attributes)).toEqual([{ tenant: 'a' }]);
+    },
+  );
+
   it('a pair only when it says more than its halves', () => {
     const dress = (request: Request) => {
       request.attributes['a'] = request.random.next() < 0.5 ? 'yes' : 'no';
