@@ -7,6 +7,7 @@ import type { Clustered } from '../model/investigation.ts';
 import { type OperationRows, pairKey, rowsByOperation, sortedValues } from '../model/row-groups.ts';
 import { INFRA_KINDS, type InfraKind, SPAN_KIND } from '../model/vocabulary.ts';
 import { NO_ROW, type SpanTable } from '../model/window.ts';
+import { findRetryWaits } from './retry-wait.ts';
 import { compareText } from './suspicion.ts';
 
 /** Own time grows from this factor and excess over the reference's median. */
@@ -49,8 +50,10 @@ export interface Facts {
   readonly badTraceCount: number;
   /** By row: 1 when the span is anomalous. */
   readonly isAnomalous: Uint8Array;
-  /** Excess own time of all operations in the bad traces. */
+  /** Excess own time of all operations in the bad traces, and their waits between attempts. */
   readonly excessUs: number;
+  /** By row of a failed attempt: how long its caller then waited to try again. */
+  readonly retryWaitUs: Float64Array;
   /** Caller → callees, from spans of both periods and the topology. */
   readonly calleesOf: ReadonlyMap<string, ReadonlySet<string>>;
   /** Earliest anomalous span, or anomaly, or the window's begin. */
@@ -62,7 +65,8 @@ export function gatherFacts(clustered: Clustered): Facts {
   const isAnomalous = new Uint8Array(table.count);
   for (const row of clustered.clustering.anomalousRows) isAnomalous[row] = 1;
   const isBadTrace = markBadTraces(clustered, isAnomalous);
-  const operations = gatherOperations(clustered, isBadTrace);
+  const waits = findRetryWaits(table);
+  const operations = gatherOperations(clustered, { isBadTrace, ownUs: waits.ownUs });
   return {
     clustered,
     table,
@@ -72,7 +76,10 @@ export function gatherFacts(clustered: Clustered): Facts {
     isBadTrace,
     badTraceCount: isBadTrace.reduce((sum, isBad) => sum + isBad, 0),
     isAnomalous,
-    excessUs: operations.reduce((sum, fact) => sum + fact.excessUs, 0),
+    excessUs:
+      operations.reduce((sum, fact) => sum + fact.excessUs, 0) +
+      waits.causedUs.reduce((sum, us, row) => sum + us * isBadTrace[table.trace[row]!]!, 0),
+    retryWaitUs: waits.causedUs,
     calleesOf: gatherCallees(clustered),
     onsetUs: onsetOf(clustered),
   };
@@ -100,15 +107,19 @@ function markBadTraces(clustered: Clustered, isAnomalous: Uint8Array): Uint8Arra
   return marked;
 }
 
-function gatherOperations(clustered: Clustered, isBadTrace: Uint8Array): OperationFact[] {
+function gatherOperations(
+  clustered: Clustered,
+  now: { readonly isBadTrace: Uint8Array; readonly ownUs: Float64Array },
+): OperationFact[] {
   const table = clustered.window.spans;
   const reference = clustered.reference?.spans;
   const callees = calleeByOperation(table);
   const referenceGroups = reference ? rowsByOperation(reference) : undefined;
+  const ownUsBefore = reference && findRetryWaits(reference).ownUs;
   const facts: OperationFact[] = [];
   for (const group of rowsByOperation(table).values()) {
     const referenceRows = referenceGroups?.get(group.key)?.rows ?? new Uint32Array(0);
-    const own = ownTimeOf(table, { group, reference, referenceRows, isBadTrace });
+    const own = ownTimeOf(table, { ...now, group, ownUsBefore, referenceRows });
     const first = group.rows[0]!; // a group has at least one row
     facts.push({
       service: table.strings.text(group.service),
@@ -131,21 +142,23 @@ function ownTimeOf(
   table: SpanTable,
   context: {
     readonly group: OperationRows;
-    readonly reference: SpanTable | undefined;
     readonly referenceRows: Uint32Array;
     readonly isBadTrace: Uint8Array;
+    /** Own time by row, without waits between attempts: of the window, and of the reference if there is one. */
+    readonly ownUs: Float64Array;
+    readonly ownUsBefore: Float64Array | undefined;
   },
 ): Pick<OperationFact, 'ownTimeCut' | 'selfUsP50Reference' | 'excessUs'> {
-  const { group, reference, referenceRows, isBadTrace } = context;
-  const window = sortedValues(table.selfUs, group.rows);
-  const isComparable = reference !== undefined && referenceRows.length >= REFERENCE_SPANS_MIN;
+  const { group, referenceRows, isBadTrace, ownUs, ownUsBefore } = context;
+  const window = sortedValues(ownUs, group.rows);
+  const isComparable = ownUsBefore !== undefined && referenceRows.length >= REFERENCE_SPANS_MIN;
   // Without a reference the window's own lower quartile stands for "normal": most of a bad window is slow.
-  const before = isComparable ? sortedValues(reference.selfUs, referenceRows) : undefined;
+  const before = isComparable ? sortedValues(ownUsBefore, referenceRows) : undefined;
   const normalUs = before ? quantileOfSorted(before, 0.5) : quantileOfSorted(window, 0.25);
   let excessUs = 0;
   for (const row of group.rows) {
     if (isBadTrace[table.trace[row]!] === 0) continue;
-    excessUs += Math.max(0, table.selfUs[row]! - normalUs);
+    excessUs += Math.max(0, ownUs[row]! - normalUs);
   }
   return {
     ownTimeCut: before ? findHighCut(window, before, OWN_TIME) : undefined,

@@ -2,7 +2,7 @@
  * Channel "where it breaks": the deepest failed spans of bad traces (a caller that fails because its callee
  * failed is no suspect), and calls that operations made in the reference and no longer make.
  */
-import { formatPercent } from '../base/quantity.ts';
+import { formatPercent, formatUs } from '../base/quantity.ts';
 import { type Share, twoShareLlr } from '../base/statistics.ts';
 import type { CauseKind, Culprit } from '../model/hypothesis.ts';
 import { pairKey } from '../model/row-groups.ts';
@@ -20,6 +20,12 @@ import {
 
 /** Expected failures when no reference says better. */
 const UNKNOWN: Share = { hits: 0.5, total: 50 };
+/** A child that ends this much later was not waited for: 1 ms. */
+const OVERRUN_US_MIN = 1000;
+/** Where calls outlive this share of an operation's spans in normal times, nobody means to wait for them. */
+const HABIT_SHARE = 0.2;
+/** A smaller share of the extra time is not worth a word. */
+const WAIT_SHARE_MIN = 0.02;
 /** Calls rarer than this in the reference are not missed. */
 const USUAL_CALL_SHARE = 0.3;
 const PARENTS_MIN = 8;
@@ -31,24 +37,34 @@ export function suspectFailures(facts: Facts): Suspicion[] {
   return [...suspectDeepestFailures(facts), ...suspectMissingCalls(facts)];
 }
 
+/**
+ * How a span failed of which no child did. `gave-up`: a call it had made was still running. `refused`: the
+ * service it called answered, without an error of its own, and the caller failed all the same.
+ */
+type Ending = 'itself' | 'gave-up' | 'refused';
+
 interface FailureGroup {
   readonly fact: OperationFact;
   readonly errorType: string;
   readonly target: string;
   readonly message: string;
-  /** True when the failed spans called a service whose own span did not fail. */
-  readonly isCalleeSound: boolean;
   count: number;
+  /** Of the count: how they ended, where not by themselves. */
+  gaveUpCount: number;
+  refusedCount: number;
   readonly traces: Set<number>;
+  /** Waits of callers between these failures and the next attempts. */
+  retryWaitUs: number;
 }
 
 function suspectDeepestFailures(facts: Facts): Suspicion[] {
   const failing = new Set<number>();
   const groups = groupDeepestFailures(facts, failing);
   return groups.map((group): Suspicion => {
-    const { fact, errorType, target, isCalleeSound } = group;
+    const { fact, errorType, target } = group;
+    const ending = endingOf(group);
     const isCall = fact.isClient || target !== '';
-    const dependency = target !== '' ? target : isCalleeSound ? fact.callee : undefined;
+    const dependency = target !== '' ? target : ending === 'itself' ? undefined : fact.callee;
     const culprit: Culprit = {
       service: fact.service,
       operation: fact.operation,
@@ -56,9 +72,9 @@ function suspectDeepestFailures(facts: Facts): Suspicion[] {
     };
     return {
       culprit,
-      kind: kindOf(fact, { isCall, isCalleeSound }),
-      isOwn: !isCalleeSound,
-      evidence: [failureEvidence(group, facts, failing.size)],
+      kind: kindOf(fact, { isCall, ending }),
+      isOwn: ending === 'itself',
+      evidence: failureEvidence(group, facts, failing.size),
       pattern: {
         service: fact.service,
         operation: fact.operation,
@@ -72,12 +88,18 @@ function suspectDeepestFailures(facts: Facts): Suspicion[] {
   });
 }
 
+/** As most of the group ended: of single spans a child may be missing or late. */
+function endingOf({ count, gaveUpCount, refusedCount }: FailureGroup): Ending {
+  if (gaveUpCount > count / 2) return 'gave-up';
+  return gaveUpCount + refusedCount > count / 2 ? 'refused' : 'itself';
+}
+
 function kindOf(
   fact: OperationFact,
-  { isCall, isCalleeSound }: { readonly isCall: boolean; readonly isCalleeSound: boolean },
+  { isCall, ending }: { readonly isCall: boolean; readonly ending: Ending },
 ): CauseKind {
-  // The callee answered and the caller failed all the same: it did not wait, or did not like the answer.
-  if (isCalleeSound) return 'timeout';
+  if (ending === 'gave-up') return 'timeout';
+  if (ending === 'refused') return 'dependency';
   if (!isCall || fact.target === '') return 'error';
   return fact.infra === 'db' ? 'database' : 'dependency';
 }
@@ -93,7 +115,9 @@ function groupDeepestFailures(facts: Facts, failing: Set<number>): FailureGroup[
     if (table.isError[row] === 1) hasFailedChild[parent] = 1;
     if (table.service[parent] !== table.service[row]) hasCallee[parent] = 1;
   }
+  const gaveUp = markGivenUp(facts);
   const groups = new Map<string, FailureGroup>();
+  const takeWait = waitTaker(facts);
   for (let row = 0; row < table.count; row++) {
     if (table.isError[row] === 0 || facts.isAnomalous[row] === 0) continue;
     const trace = table.trace[row]!;
@@ -105,21 +129,68 @@ function groupDeepestFailures(facts: Facts, failing: Set<number>): FailureGroup[
     if (fact === undefined) continue;
     const errorType = table.strings.text(table.errorType[row]!);
     const target = table.strings.text(table.target[row]!);
-    const isCalleeSound = hasCallee[row] === 1 && fact.isClient;
-    const id = [fact.service, fact.operation, errorType, target, isCalleeSound].join('\0');
+    const id = [fact.service, fact.operation, errorType, target].join('\0');
     let group = groups.get(id);
     if (group === undefined) {
       const message = table.strings.text(table.errorMessage[row]!);
-      group = { fact, errorType, target, message, isCalleeSound, count: 0, traces: new Set() };
+      const traces = new Set<number>();
+      const counts = { count: 0, gaveUpCount: 0, refusedCount: 0, retryWaitUs: 0 };
+      group = { fact, errorType, target, message, traces, ...counts };
       groups.set(id, group);
     }
     group.count++;
+    if (gaveUp[row] === 1) group.gaveUpCount++;
+    else if (hasCallee[row] === 1 && fact.isClient) group.refusedCount++;
     group.traces.add(trace);
+    group.retryWaitUs += takeWait(row);
   }
   return [...groups].sort(([a], [b]) => compareText(a, b)).map(([, group]) => group);
 }
 
-function failureEvidence(group: FailureGroup, facts: Facts, failingCount: number): EvidenceDraft {
+/** Rows that ended before a call of theirs did, where calls of the operation do not outlive it as a habit. */
+function markGivenUp({ table, clustered, operations }: Facts): Uint8Array {
+  const marks = markOutlived(table);
+  const reference = clustered.reference?.spans;
+  const marksBefore = reference && markOutlived(reference);
+  for (const { group, referenceRows } of operations) {
+    const isKnown = marksBefore !== undefined && referenceRows.length > 0;
+    const usual = isKnown ? referenceRows : group.rows.filter((row) => table.isError[row] === 0);
+    const usualMarks = isKnown ? marksBefore : marks;
+    const outlived = usual.reduce((sum, row) => sum + usualMarks[row]!, 0);
+    if (outlived <= HABIT_SHARE * usual.length) continue;
+    for (const row of group.rows) marks[row] = 0;
+  }
+  return marks;
+}
+
+/** Rows with a child that ended after them; across services clocks differ, and durations are compared. */
+function markOutlived(table: SpanTable): Uint8Array {
+  const marks = new Uint8Array(table.count);
+  for (let row = 0; row < table.count; row++) {
+    const parent = table.parent[row]!;
+    if (parent === NO_ROW) continue;
+    const isSameClock = table.service[row] === table.service[parent];
+    const laterUs = isSameClock ? table.startUs[row]! - table.startUs[parent]! : 0;
+    const overrunUs = laterUs + table.durationUs[row]! - table.durationUs[parent]!;
+    if (overrunUs > OVERRUN_US_MIN) marks[parent] = 1;
+  }
+  return marks;
+}
+
+/** The waits that followed the attempts which failed with a row: its own and its callers'; each counts once. */
+function waitTaker({ table, retryWaitUs }: Facts): (row: number) => number {
+  const left = retryWaitUs.slice();
+  return (row) => {
+    let sum = 0;
+    for (let at = row; at !== NO_ROW && table.isError[at] === 1; at = table.parent[at]!) {
+      sum += left[at]!;
+      left[at] = 0;
+    }
+    return sum;
+  };
+}
+
+function failureEvidence(group: FailureGroup, facts: Facts, failingCount: number): EvidenceDraft[] {
   const { fact, errorType } = group;
   const now = { hits: group.count, total: fact.group.rows.length };
   const before = failuresBefore(group, facts);
@@ -131,7 +202,12 @@ function failureEvidence(group: FailureGroup, facts: Facts, failingCount: number
   const name = `${fact.service} ${fact.operation}${errorType === '' ? '' : ` (${errorType})`}`;
   const isMore = ratio > smoothed.hits / smoothed.total;
   const earlier = ratioBefore === undefined ? undefined : formatPercent(ratioBefore);
-  return {
+  const llr = isMore ? twoShareLlr(now, smoothed) : 0;
+  const link = tracesLink(
+    { service: fact.service, operation: fact.operation },
+    facts.clustered.window.range,
+  );
+  const broken: EvidenceDraft = {
     source: 'trace',
     direction: 'for',
     statement: text(
@@ -141,11 +217,32 @@ function failureEvidence(group: FailureGroup, facts: Facts, failingCount: number
     value: ratio,
     ...(ratioBefore === undefined ? {} : { expected: ratioBefore }),
     n: now.total,
-    weight: isMore ? explainedWeight(twoShareLlr(now, smoothed), explained) : 0,
-    link: tracesLink(
-      { service: fact.service, operation: fact.operation },
-      facts.clustered.window.range,
+    weight: explainedWeight(llr, explained),
+    link,
+  };
+  const waited = waitEvidence(group, { facts, name, llr });
+  return waited === undefined ? [broken] : [broken, { ...waited, n: now.total, link }];
+}
+
+/** Callers that try again wait first: the failures cost that time too. */
+function waitEvidence(
+  group: FailureGroup,
+  context: { readonly facts: Facts; readonly name: string; readonly llr: number },
+): Omit<EvidenceDraft, 'n'> | undefined {
+  const { facts, name, llr } = context;
+  const share = group.retryWaitUs / Math.max(facts.excessUs, 1);
+  if (share < WAIT_SHARE_MIN) return undefined;
+  const meanUs = group.retryWaitUs / Math.max(facts.badTraceCount, 1);
+  const [percent, each] = [formatPercent(share), formatUs(meanUs)];
+  return {
+    source: 'trace',
+    direction: 'for',
+    statement: text(
+      `异常请求多花的时间有 ${percent} 是 ${name} 失败后等待重试：平均每个请求 ${each}`,
+      `${percent} of the extra time of bad requests is waiting to try again after ${name} failed: ${each} each on average`,
     ),
+    value: meanUs,
+    weight: explainedWeight(llr, share),
   };
 }
 

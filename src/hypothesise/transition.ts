@@ -144,8 +144,11 @@ function callerOf(table: SpanTable, row: number): string {
   return `${table.strings.text(table.service[parent]!)} ${table.strings.text(table.operation[parent]!)}`;
 }
 
-/** Logs and calls of each span, of services that log inside spans at all. */
-function eventsOf({ spans, logs }: WindowData): Map<number, SpanEventItem[]> {
+/**
+ * Logs and calls of each span, of services that log inside spans at all. Of a span that outlives the period
+ * the last lines may be missing: it is left out.
+ */
+function eventsOf({ range, spans, logs }: WindowData): Map<number, SpanEventItem[]> {
   const rowOfSpan = new Map<string, number>();
   for (let row = 0; row < spans.count; row++) {
     rowOfSpan.set(
@@ -163,7 +166,8 @@ function eventsOf({ spans, logs }: WindowData): Map<number, SpanEventItem[]> {
   }
   const events = new Map<number, SpanEventItem[]>();
   for (let row = 0; row < spans.count; row++) {
-    if (loggingServices.has(spans.service[row]!)) events.set(row, []);
+    const endUs = spans.startUs[row]! + spans.durationUs[row]!;
+    if (loggingServices.has(spans.service[row]!) && endUs < range.toUs) events.set(row, []);
   }
   for (let log = 0; log < logs.count; log++) {
     const source = logs.strings.text(logs.source[log]!) || logs.strings.text(logs.template[log]!);

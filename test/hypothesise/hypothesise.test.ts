@@ -45,6 +45,46 @@ function investigate(fault: Fault, dress?: (request: Request) => void): Hypothes
   );
 }
 
+/** Requests that call an LLM; every second one is refused so many times before it is answered. */
+function retriedTraffic(options: {
+  readonly fromUs: number;
+  readonly retries: number;
+  readonly error?: string;
+  readonly backOffUs?: number;
+}): SpanLiteral[] {
+  const callUs = 5000;
+  return Array.from({ length: 60 }, (_, index): SpanLiteral[] => {
+    const trace = (options.fromUs + index).toString(16).padStart(32, '0');
+    const retries = index % 2 === 0 ? options.retries : 0;
+    const startUs = options.fromUs + index * 5_000_000;
+    const backOffUs = options.backOffUs ?? 0;
+    const answer: SpanLiteral = {
+      trace,
+      id: 'answer',
+      service: 'bot',
+      operation: 'answer',
+      kind: 'server',
+      startUs,
+      durationUs: 20_000 + index * 10 + retries * (callUs + backOffUs),
+    };
+    const chats = Array.from({ length: retries + 1 }, (_, attempt): SpanLiteral => {
+      const isRefused = attempt < retries;
+      return {
+        trace,
+        id: `chat ${attempt}`,
+        parent: 'answer',
+        service: 'bot',
+        operation: 'chat',
+        kind: 'client',
+        startUs: startUs + 2000 + attempt * (callUs + backOffUs),
+        durationUs: callUs,
+        ...(isRefused && options.error ? { error: options.error } : {}),
+      };
+    });
+    return [answer, ...chats];
+  }).flat();
+}
+
 describe('hypothesise() from traces', () => {
   it('blames a slow database under three services, not the services or the gateway', () => {
     const [first] = investigate((call) =>
@@ -84,6 +124,59 @@ describe('hypothesise() from traces', () => {
     expect(first?.kind).toBe('error');
     expect(first?.detail?.['errorType']).toBe('CardDeclined');
     expect(others.filter(({ culprit }) => culprit.service === 'gateway')).toEqual([]);
+  });
+
+  it('blames the refusals, not the caller that waits between its attempts', () => {
+    const refused = { error: 'TooManyRequests', retries: 2, backOffUs: 150_000 };
+    const hypotheses = hypothesesOf(
+      buildCollected({
+        window: { spans: retriedTraffic({ fromUs: WINDOW_RANGE.fromUs, ...refused }) },
+        reference: { spans: retriedTraffic({ fromUs: REFERENCE_RANGE.fromUs, retries: 0 }) },
+      }),
+    );
+    expect(hypotheses[0]?.culprit).toMatchObject({ service: 'bot', operation: 'chat' });
+    expect(hypotheses[0]?.detail?.['errorType']).toBe('TooManyRequests');
+    expect(hypotheses[0]?.evidence.map(({ statement }) => statement.en).join('\n')).toMatch(
+      /9\d(\.\d)? % of the extra time of bad requests is waiting to try again after bot chat/,
+    );
+    expect(hypotheses.filter(({ kind }) => kind === 'latency')).toEqual([]);
+  });
+
+  it.each([
+    ['still blames the call that a request gave up', 3000, 'query'],
+    ['blames the request when its call had ended', 100, 'answer'],
+  ])('%s', (_caption, queryMs, operation) => {
+    const traffic = (fromUs: number, isBad: boolean): SpanLiteral[] =>
+      Array.from({ length: 40 }, (_, index): SpanLiteral[] => {
+        const trace = (fromUs + index).toString(16).padStart(32, '0');
+        const startUs = fromUs + index * 10_000_000;
+        const common = { trace, startUs, service: 'bot' };
+        const isLate = isBad && index % 2 === 0;
+        return [
+          {
+            ...common,
+            id: 'a',
+            operation: 'answer',
+            kind: 'server',
+            durationUs: isLate ? 1_000_000 : 110_000 + index,
+            ...(isLate ? { error: 'DeadlineExceeded' } : {}),
+          },
+          {
+            ...common,
+            id: 'b',
+            parent: 'a',
+            operation: 'query',
+            durationUs: (isLate ? queryMs : 100) * 1000 + index,
+          },
+        ];
+      }).flat();
+    const [first] = hypothesesOf(
+      buildCollected({
+        window: { spans: traffic(WINDOW_RANGE.fromUs, true) },
+        reference: { spans: traffic(REFERENCE_RANGE.fromUs, false) },
+      }),
+    );
+    expect(first?.culprit.operation).toBe(operation);
   });
 
   it('blames the way between two services when only the gap grew', () => {

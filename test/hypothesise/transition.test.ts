@@ -101,6 +101,27 @@ describe('hypothesise() of steps', () => {
     expect(investigate(periodOf(WINDOW_RANGE.fromUs, linesOf))).toEqual([]);
   });
 
+  it('suspects nobody for lines that were due after the end of the period', () => {
+    const isLate = (index: number) => index % 4 === 0;
+    const { spans = [], logs = [] } = periodOf(WINDOW_RANGE.fromUs, (index) =>
+      isLate(index) ? ['Back#10'] : USUAL,
+    );
+    const lasting = (span: SpanLiteral, untilUs: number): SpanLiteral => ({
+      ...span,
+      durationUs: untilUs - span.startUs,
+    });
+    // periodOf() makes two spans for each request.
+    const isDue = spans.map((span, at) =>
+      isLate(at >> 1) ? lasting(span, WINDOW_RANGE.toUs - 1) : span,
+    );
+    const isCut = spans.map((span, at) =>
+      isLate(at >> 1) ? lasting(span, WINDOW_RANGE.toUs + 1) : span,
+    );
+    const codeOf = (found: readonly Hypothesis[]) => found.filter(({ kind }) => kind === 'code');
+    expect(codeOf(investigate({ spans: isDue, logs }))).not.toEqual([]);
+    expect(codeOf(investigate({ spans: isCut, logs }))).toEqual([]);
+  });
+
   it('suspects nobody when logs were not collected in the window', () => {
     const { spans = [] } = periodOf(WINDOW_RANGE.fromUs, () => USUAL);
     expect(investigate({ spans })).toEqual([]);
