@@ -4,8 +4,10 @@
  */
 import { formatQuantity } from '../base/quantity.ts';
 import { deviationLlr, medianOf, robustSigmaOf } from '../base/statistics.ts';
+import { US_PER_MS } from '../base/time.ts';
 import type { CauseKind } from '../model/hypothesis.ts';
 import type { SeriesWindow } from '../model/window.ts';
+import { msFactorOf } from '../rulebook/metric-name.ts';
 import type { Facts } from './facts.ts';
 import { compareText, metricLink, type Suspicion, softCapped, text } from './suspicion.ts';
 
@@ -16,6 +18,10 @@ interface Meaning {
   readonly isOwn: boolean;
   /** Falling is bad: judged by its distance from full. */
   readonly isSuccess?: boolean;
+  /** Counts what a pool has lent out: see meaningOf(). */
+  readonly isUse?: boolean;
+  /** Time that requests spend: weighs by its share of their extra time. */
+  readonly isWait?: boolean;
   readonly weightMax: number;
 }
 
@@ -25,12 +31,31 @@ const MEANINGS: readonly (readonly [RegExp, Meaning])[] = [
   [/error|fail|exception|fault|4xx|5xx/, { kind: 'error', isOwn: false, weightMax: 5 }],
   [/retr(y|ies)/, { kind: 'retry', isOwn: false, weightMax: 4 }],
   [/throttl.*cpu|cpu|event_?loop/, { kind: 'cpu', isOwn: true, weightMax: 6 }],
-  [/pool|pending|connections?([._]|$)|wait_time/, { kind: 'pool', isOwn: true, weightMax: 5 }],
   [/memory|heap|rss|(^|[._])gc([._]|$)/, { kind: 'memory', isOwn: true, weightMax: 5 }],
+  [
+    /(pool|connections?)[\w.]*[._](wait|acquire|borrow)|wait_time/,
+    { kind: 'pool', isOwn: true, isWait: true, weightMax: 5 },
+  ],
+  [
+    /(pool|connections?|executor)[\w.]*[._](timeout|reject|exhaust)|pending/,
+    { kind: 'pool', isOwn: true, weightMax: 5 },
+  ],
+  [/pool|connections?([._]|$)/, { kind: 'pool', isOwn: false, isUse: true, weightMax: 3 }],
   [/latency|duration|response_?time/, { kind: 'latency', isOwn: false, weightMax: 4 }],
   [/queue|backlog|lag([._]|$)/, { kind: 'latency', isOwn: false, weightMax: 3 }],
   [/requests?([._]|$)|throughput|workload/, { kind: 'traffic', isOwn: false, weightMax: 4 }],
 ];
+
+/** What a pool has in reserve, how large it may be and how long loans last: none of it runs short by growing. */
+const NO_SHORTAGE = /idle|min|max|limit|size|capacity|creat|use_time|usage_(seconds|time)/;
+/** The series beside a pool's use that holds its limit. */
+const LIMIT_ENDING = /[._](config[._])?(max|limit)$/;
+const USE_ENDING = /[._](count|active|busy|used|usage|in_use)$/;
+/** A pool with this share of its limit lent out is exhausted. */
+const FULL_SHARE = 0.9;
+
+/** Waits that make up less of the bad requests' extra time are not what ails them. */
+const WAITED_SHARE_MIN = 0.05;
 
 /** Measured on the machine: every service on it shows the same, so each is blamed less. */
 const SHARED_NAME = /(^|[._])(node|host|system)[._]/;
@@ -66,8 +91,12 @@ export function suspectMetrics(facts: Facts): Suspicion[] {
   const movesByName = new Map<string, Move[]>();
   const earlier = new Map(reference.series.map((series) => [series.seriesId, series]));
   const soft = softZeroByName([...reference.series, ...window.series]);
+  const limits = limitsOfPools(window.series);
   for (const series of window.series) {
-    const move = moveOf(series, earlier.get(series.seriesId), soft.get(series.name) ?? 0);
+    const meaning = meaningOf(series, limits);
+    if (meaning === undefined) continue;
+    const softZero = soft.get(series.name) ?? 0;
+    const move = moveOf(series, { meaning, earlier: earlier.get(series.seriesId), softZero });
     if (move === undefined) continue;
     const moves = movesByName.get(series.name);
     if (moves) moves.push(move);
@@ -77,9 +106,54 @@ export function suspectMetrics(facts: Facts): Suspicion[] {
   return strongestPerKind(found);
 }
 
-function meaningOf(name: string): Meaning | undefined {
+function namedMeaning(name: string): Meaning | undefined {
   const lower = name.toLowerCase();
   return MEANINGS.find(([words]) => words.test(lower))?.[1];
+}
+
+/**
+ * More connections in use are what load and slow answers do; they are a cause only where the pool has no
+ * more to lend. Below its limit a pool is no suspect; without a known limit its use backs others' suspicion.
+ */
+function meaningOf(
+  series: SeriesWindow,
+  limits: ReadonlyMap<string, readonly SeriesWindow[]>,
+): Meaning | undefined {
+  const meaning = namedMeaning(series.name);
+  if (meaning?.isUse !== true) return meaning;
+  if (NO_SHORTAGE.test(series.name.toLowerCase()) || isIdle(series)) return undefined;
+  const limit = limits.get(poolKey(series, USE_ENDING))?.find((one) => isSamePool(one, series));
+  const limitValues = limit && finite(limit.values);
+  if (limitValues === undefined || limitValues.length === 0) return meaning;
+  const isFull = medianOf(finite(series.values)) >= FULL_SHARE * medianOf(limitValues);
+  return isFull ? { ...meaning, isOwn: true, weightMax: 5 } : undefined;
+}
+
+function limitsOfPools(all: readonly SeriesWindow[]): Map<string, SeriesWindow[]> {
+  const limits = new Map<string, SeriesWindow[]>();
+  for (const series of all) {
+    if (!LIMIT_ENDING.test(series.name.toLowerCase())) continue;
+    const key = poolKey(series, LIMIT_ENDING);
+    limits.set(key, [...(limits.get(key) ?? []), series]);
+  }
+  return limits;
+}
+
+/** db.client.connection.count and db.client.connection.max are of one family, with dots or underscores. */
+function poolKey({ service, name }: SeriesWindow, ending: RegExp): string {
+  const family = name.toLowerCase().replace(ending, '').replaceAll('.', '_');
+  return `${service}\0${family}`;
+}
+
+/** All that the limit says of itself the other says as well: the pool's name, the instance. */
+function isSamePool(limit: SeriesWindow, other: SeriesWindow): boolean {
+  return Object.entries(limit.attributes).every(([key, value]) => other.attributes[key] === value);
+}
+
+function isIdle({ attributes }: SeriesWindow): boolean {
+  return Object.entries(attributes).some(
+    ([key, value]) => /(^|[._])state$/.test(key) && value === 'idle',
+  );
 }
 
 /** Added to both sides of a ratio so that growth from nearly nothing to little stays little. */
@@ -87,7 +161,7 @@ function softZeroByName(series: readonly SeriesWindow[]): Map<string, number> {
   const levels = new Map<string, number[]>();
   for (const one of series) {
     const { name, values } = one;
-    const meaning = meaningOf(name);
+    const meaning = namedMeaning(name);
     if (values.length === 0 || meaning === undefined) continue;
     const level = medianOf(values.map((value) => badness(value, one, meaning)));
     if (level !== 0) levels.set(name, [...(levels.get(name) ?? []), Math.abs(level)]);
@@ -105,11 +179,14 @@ function badness(value: number, series: SeriesWindow, meaning: Meaning): number 
 
 function moveOf(
   series: SeriesWindow,
-  earlier: SeriesWindow | undefined,
-  softZero: number,
+  context: {
+    readonly meaning: Meaning;
+    readonly earlier: SeriesWindow | undefined;
+    readonly softZero: number;
+  },
 ): Move | undefined {
-  const meaning = meaningOf(series.name);
-  if (meaning === undefined || earlier === undefined) return undefined;
+  const { meaning, earlier, softZero } = context;
+  if (earlier === undefined) return undefined;
   const values = finite(series.values);
   const earlierValues = finite(earlier.values);
   if (values.length === 0 || earlierValues.length === 0) return undefined;
@@ -151,6 +228,7 @@ function suspectMoves(moves: readonly Move[], facts: Facts): Suspicion[] {
     const freedom = hasOwn || move.meaning.isOwn ? FREEDOM.known : FREEDOM.guessed;
     const excess = Math.min(move.logRatio, move.logRatio - common);
     if (excess < LOG_RATIO_MIN || move.series.service === '') continue;
+    if (move.meaning.isWait === true && waitedShare(move, facts) < WAITED_SHARE_MIN) continue;
     const llr = deviationLlr(excess / sigma, freedom) - Math.log(moves.length) / 2;
     if (llr >= LLR_MIN) suspicions.push(suspicionOf(move, llr, facts));
   }
@@ -164,7 +242,9 @@ function suspicionOf(move: Move, llr: number, facts: Facts): Suspicion {
   // Where there are spans they tell first-hand how slow a service is, how often it fails and is called.
   const isSupport = !meaning.isOwn && facts.table.count > 0;
   const share =
-    (SHARED_NAME.test(name.toLowerCase()) ? SHARED_SHARE : 1) * (isSupport ? SUPPORT_SHARE : 1);
+    (SHARED_NAME.test(name.toLowerCase()) ? SHARED_SHARE : 1) *
+    (isSupport ? SUPPORT_SHARE : 1) *
+    (meaning.isWait === true ? Math.sqrt(waitedShare(move, facts)) : 1);
   return {
     culprit: { service },
     kind: meaning.kind,
@@ -187,6 +267,13 @@ function suspicionOf(move: Move, llr: number, facts: Facts): Suspicion {
       },
     ],
   };
+}
+
+/** Share of the bad requests' extra time that a longer wait makes up, at one wait for each request. */
+function waitedShare({ series, now, before }: Move, facts: Facts): number {
+  if (facts.excessUs <= 0 || facts.badTraceCount === 0) return 1;
+  const waitedUs = (now - before) * msFactorOf(series) * US_PER_MS;
+  return Math.min(1, waitedUs / (facts.excessUs / facts.badTraceCount));
 }
 
 /** Percentiles of one latency, or pods of one service, are no independent witnesses. */
