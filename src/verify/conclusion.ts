@@ -2,7 +2,7 @@
  * From verified hypotheses to the report's verdict: order, consensus by kinds of evidence, confidence, and
  * whether to name a root cause at all. Abstaining is an answer.
  */
-import type { Consensus, VerifiedHypothesis } from '../model/hypothesis.ts';
+import type { CauseKind, Consensus, VerifiedHypothesis } from '../model/hypothesis.ts';
 import type { Report } from '../model/report.ts';
 import { isLive, sourcesFor } from './verdict.ts';
 
@@ -36,8 +36,7 @@ export function concludeReport(hypotheses: readonly VerifiedHypothesis[]): Verif
   const ranked = rank(hypotheses);
   const suspects = ranked.filter((one) => placeOf(one, hypotheses) === 0);
   const first = suspects[0];
-  // A general and a specific hypothesis about one place do not rival each other.
-  const second = suspects.find((one) => first && one !== first && !isSamePlace(one, first));
+  const second = suspects.find((one) => first && one !== first && !isOneCause(one, first));
   if (!first) {
     return {
       hypotheses: ranked,
@@ -79,34 +78,47 @@ function rank(hypotheses: readonly VerifiedHypothesis[]): readonly VerifiedHypot
   return specific ? [specific, ...ranked.filter((one) => one !== specific)] : ranked;
 }
 
-/** Of two hypotheses about one place, the rule's names the mechanism; it need not be quite as likely. */
+/** A rule that names the mechanism need not be quite as likely as what it explains. */
 const SPECIFIC_SHARE_MIN = 0.2;
 
 function isMoreSpecific(one: VerifiedHypothesis, first: VerifiedHypothesis): boolean {
   return (
     one.ruleId !== undefined &&
     first.ruleId === undefined &&
-    isSamePlace(one, first) &&
+    isOneCause(one, first) &&
     checkRank(one) >= checkRank(first) &&
     one.posterior >= SPECIFIC_SHARE_MIN * first.posterior
   );
 }
 
+/** They say what is seen at a place; another hypothesis about the place says what does it. */
+const SYMPTOM_KINDS: ReadonlySet<CauseKind> = new Set([
+  'latency',
+  'error',
+  'dependency',
+  'timeout',
+  'code',
+]);
+
 /**
- * The same operation, or the same dependency, of the same service. A bare symptom of a service (it is slow,
- * it fails) is about whatever a rule finds there: latency and errors are what a cause does, not what it is.
+ * Whether two hypotheses are one cause in other words: about one place, the same kind of cause or a symptom
+ * beside its mechanism. Two mechanisms are rivals, be it at one place, and so are hypotheses of two places.
  */
-function isSamePlace(a: VerifiedHypothesis, b: VerifiedHypothesis): boolean {
-  const [one, other] = [a.culprit, b.culprit];
-  if (one.service !== other.service || one.version !== other.version) return false;
-  if (a.ruleId !== undefined && isBareSymptom(b)) return true;
-  if (b.ruleId !== undefined && isBareSymptom(a)) return true;
-  const isSameOperation = one.operation !== undefined && one.operation === other.operation;
-  return isSameOperation || (one.dependency !== undefined && one.dependency === other.dependency);
+function isOneCause(a: VerifiedHypothesis, b: VerifiedHypothesis): boolean {
+  return isSamePlace(a, b) && (a.kind === b.kind || isSymptom(a) || isSymptom(b));
 }
 
-function isBareSymptom({ ruleId, kind }: VerifiedHypothesis): boolean {
-  return ruleId === undefined && (kind === 'latency' || kind === 'error');
+function isSymptom({ ruleId, kind }: VerifiedHypothesis): boolean {
+  return ruleId === undefined && SYMPTOM_KINDS.has(kind);
+}
+
+/** In one service: the same dependency where both name one, else the same operation. */
+function isSamePlace({ culprit: a }: VerifiedHypothesis, { culprit: b }: VerifiedHypothesis) {
+  if (a.service !== b.service || a.version !== b.version) return false;
+  if (a.dependency !== undefined && b.dependency !== undefined) {
+    return a.dependency === b.dependency;
+  }
+  return a.operation !== undefined && a.operation === b.operation;
 }
 
 /** 0 suspect, 1 effect of another hypothesis, 2 refuted. */

@@ -23,6 +23,7 @@ interface Suspect {
   readonly probes?: Outcomes;
   readonly ruleId?: string;
   readonly operation?: string;
+  readonly dependency?: string;
   readonly kind?: Hypothesis['kind'];
 }
 
@@ -54,7 +55,11 @@ function hypothesesOf(suspects: readonly Suspect[]): readonly Hypothesis[] {
     );
     return {
       hypothesisId: id,
-      culprit: { service: 'bot', ...(suspect.operation && { operation: suspect.operation }) },
+      culprit: {
+        service: 'bot',
+        ...(suspect.operation && { operation: suspect.operation }),
+        ...(suspect.dependency && { dependency: suspect.dependency }),
+      },
       ...(suspect.ruleId && { ruleId: suspect.ruleId }),
       kind: suspect.kind ?? 'pool',
       statement: TEXT,
@@ -268,10 +273,46 @@ describe('verify()', () => {
       'h1',
     ],
     [
-      'a bare symptom of the service',
+      'a symptom of its place',
+      { operation: 'a', kind: 'latency' },
+      { operation: 'a', ruleId: 'r' },
+      'h2',
+    ],
+    [
+      'a symptom of another place of the service',
       { operation: 'a', kind: 'latency' },
       { operation: 'b', ruleId: 'r' },
+      undefined,
+    ],
+    [
+      'another mechanism at its place',
+      { operation: 'a', kind: 'cpu' },
+      { operation: 'a', ruleId: 'r' },
+      undefined,
+    ],
+    [
+      'a far likelier mechanism at its place',
+      { operation: 'a', kind: 'cpu', posterior: 0.6 },
+      { operation: 'a', ruleId: 'r', posterior: 0.2 },
+      'h1',
+    ],
+    [
+      'one dependency under two operations',
+      { operation: 'a', dependency: 'db' },
+      { operation: 'b', dependency: 'db', ruleId: 'r' },
       'h2',
+    ],
+    [
+      'one operation towards two dependencies',
+      { operation: 'GET', dependency: 'x' },
+      { operation: 'GET', dependency: 'y', ruleId: 'r' },
+      undefined,
+    ],
+    [
+      'two rules with different mechanisms at one place',
+      { operation: 'a', ruleId: 'q', kind: 'quota' },
+      { operation: 'a', ruleId: 'r' },
+      undefined,
     ],
     ['about another place', { operation: 'a' }, { operation: 'b', ruleId: 'r' }, undefined],
     ['about no place in particular', {}, { ruleId: 'r' }, undefined],
