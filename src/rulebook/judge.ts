@@ -80,7 +80,11 @@ function measure(
       }
       case 'elsewhere': {
         const side = leaf.where === 'others' ? scope.others : scope.reference;
-        return side && evaluate(leaf.operand, (inner) => readLeaf(inner, { side, thresholds }));
+        const isReference = leaf.where === 'reference';
+        return (
+          side &&
+          evaluate(leaf.operand, (inner) => readLeaf(inner, { side, thresholds, isReference }))
+        );
       }
       default:
         return undefined;

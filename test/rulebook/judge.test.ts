@@ -188,3 +188,36 @@ describe('metricKeyOf() and msFactorOf()', () => {
     expect(msFactorOf({ name, unit })).toBe(factor);
   });
 });
+
+describe('judge() of a reference', () => {
+  /** As many searches one after the other; those of the first `slow` places take 2 s. */
+  const p95Of = (count: number, isSlow: (index: number) => boolean): number | undefined => {
+    const spread = (index: number) => 20 + (index % 5);
+    const reference = {
+      traces: Array.from({ length: count }, (_, index) =>
+        call(isSlow(index) ? 2000 : spread(index)),
+      ),
+    };
+    const data = new EvidenceData(sceneOf({ window: { traces: [call(30)] }, reference }));
+    const test = parseTest('p95(span.duration) > reference(p95(span.duration))');
+    return judge(test, data.serviceScope('bot'), {}).expected;
+  };
+
+  it.each<readonly [caption: string, count: number, isSlow: (index: number) => boolean]>([
+    ['a sound one', 140, () => false],
+    ['a cold start of a fifth', 140, (index) => index < 28],
+    ['a stall in the middle', 140, (index) => index >= 60 && index < 80],
+    ['two stalls', 140, (index) => (index >= 20 && index < 30) || (index >= 110 && index < 120)],
+    ['a cold start of few observations', 48, (index) => index < 8],
+  ])('p95 is not moved by %s', (_caption, count, isSlow) => {
+    expect(p95Of(count, isSlow)).toBeCloseTo(24, 0);
+  });
+
+  it.each<readonly [caption: string, count: number, isSlow: (index: number) => boolean]>([
+    ['one request in ten is slow all along', 140, (index) => index % 10 === 0],
+    ['most of it is slow', 140, (index) => index < 100],
+    ['it is too short to be cut into parts', 40, (index) => index < 4],
+  ])('p95 is high where %s', (_caption, count, isSlow) => {
+    expect(p95Of(count, isSlow)).toBeGreaterThan(500);
+  });
+});
