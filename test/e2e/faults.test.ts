@@ -27,6 +27,8 @@ const CASES = [
 ] as const;
 type Fault = (typeof CASES)[number]['fault'];
 
+/** Any number: messages, durations and users differ, the findings must not. */
+const SEED = 1;
 const AT_A_TIME = 4;
 const RATE_PER_SECOND = 14;
 const WARM_UP_REQUESTS = 60;
@@ -46,7 +48,7 @@ describe('faults of the demo bot', () => {
       const group = CASES.slice(first, first + AT_A_TIME);
       await Promise.all(
         group.map(async ({ fault }, index) => {
-          reports.set(fault, await runFault(fault, first + index + 1));
+          reports.set(fault, await runFault(fault, SEED + first + index));
         }),
       );
     }
