@@ -144,7 +144,7 @@ function listHtml(items: readonly ReportSummary[], lang: Language): SafeHtml {
     (
       item,
     ) => html`<tr><td><span class="badge ${item.verdict}">${words.verdicts[item.verdict]}</span>
-<span class="soft small">${formatPercent(item.confidence)}</span>${item.status === 'complete' ? undefined : html` <span class="badge ${item.status}">${words.statuses[item.status]}</span>`}</td>
+<span class="soft small">${item.verdict === 'abstained' ? '' : formatPercent(item.confidence)}</span>${item.status === 'complete' ? undefined : html` <span class="badge ${item.status}">${words.statuses[item.status]}</span>`}</td>
 <td class="nowrap">${formatTime(item.createdAtUs).slice(0, 19).replace('T', ' ')}</td>
 <td class="statement"><a href="/reports/${encodeURIComponent(item.reportId)}?lang=${lang}">${item.summary[lang]}</a>
 <span class="soft small">${item.services.join(' · ')}</span></td>

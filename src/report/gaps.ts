@@ -276,6 +276,8 @@ export function buildNextSteps(clustered: Clustered, verdict: string): Text[] {
   if (window.logs.count === 0 || !hasLinkedLog(window)) steps.push(NEXT.logs);
   if (window.series.length === 0) steps.push(NEXT.metrics);
   if (clustered.referenceKind === 'none') steps.push(NEXT.reference);
+  // Where nothing is anomalous there is nothing that a change or a probe could explain.
+  if (clustered.clustering.anomalousCount === 0) return steps;
   if (clustered.changes.length === 0) steps.push(NEXT.changes);
   steps.push(NEXT.probes);
   return steps;

@@ -81,9 +81,7 @@ function heroHtml(report: Report, context: PageContext): SafeHtml {
   return html`<section class="card hero ${report.verdict}" id="verdict">
 <div class="verdict-row">
 <span class="badge large ${report.verdict}">${words.verdicts[report.verdict]}</span>
-<span title="${labels.beliefNote}">${words.confidence} <strong>${percent(report.confidence)}</strong>
-<meter min="0" max="1" value="${report.confidence}">${percent(report.confidence)}</meter></span>
-<span class="soft">${decisionLabel(report, words)}</span>
+${report.hypotheses.length === 0 ? undefined : confidenceHtml(report, words)}
 ${incomplete}
 </div>
 <h1 class="cause">${cause?.statement[lang] ?? report.summary[lang]}</h1>
@@ -91,10 +89,20 @@ ${cause?.fix ? html`<div class="fix"><strong>${labels.fix}</strong><p>${cause.fi
 ${cause ? undefined : leadsHtml(report, context)}
 ${nextStepsHtml(report, context)}
 ${impactHtml(report, context)}
-<dl class="pairs">${cause ? html`<dt>${labels.culprit}</dt><dd><code>${culpritLabel(cause.culprit)}</code></dd>` : undefined}
-${report.firstSymptom ? html`<dt>${labels.firstSymptom}</dt><dd>${report.firstSymptom.statement[lang]}</dd>` : undefined}</dl>
+${
+  cause || report.firstSymptom
+    ? html`<dl class="pairs">${cause ? html`<dt>${labels.culprit}</dt><dd><code>${culpritLabel(cause.culprit)}</code></dd>` : undefined}
+${report.firstSymptom ? html`<dt>${labels.firstSymptom}</dt><dd>${report.firstSymptom.statement[lang]}</dd>` : undefined}</dl>`
+    : undefined
+}
 </section>
 <dl class="pairs soft small">${facts.map(([label, value]) => html`<dt>${label}</dt><dd>${value}</dd>`)}</dl>`;
+}
+
+function confidenceHtml(report: Report, words: Words): SafeHtml {
+  return html`<span title="${words.labels.beliefNote}">${words.confidence} <strong>${percent(report.confidence)}</strong>
+<meter min="0" max="1" value="${report.confidence}">${percent(report.confidence)}</meter></span>
+<span class="soft">${decisionLabel(report, words)}</span>`;
 }
 
 /** Without a cause: what the first suspects are, as a start for people. */

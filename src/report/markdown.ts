@@ -14,7 +14,9 @@ function blockMarkdown(block: Block): string {
     case 'heading':
       return `${'#'.repeat(block.level)} ${escapeMarkdown(block.text)}`;
     case 'verdict':
-      return `**${escapeMarkdown(block.text)}** · ${escapeMarkdown(block.note)}`;
+      return [`**${escapeMarkdown(block.text)}**`, escapeMarkdown(block.note)]
+        .filter(Boolean)
+        .join(' · ');
     case 'paragraph':
       return escapeMarkdown(block.text);
     case 'facts':

@@ -1,4 +1,5 @@
 /** When it began, and where it showed first: the first symptom, which is seldom the root cause. */
+import type { Anomaly } from '../model/anomaly.ts';
 import type { Clustered } from '../model/investigation.ts';
 import type { Report } from '../model/report.ts';
 import { NO_ROW, type SpanTable } from '../model/window.ts';
@@ -15,7 +16,7 @@ const ONSET_CLUSTER_SHARE_MIN = 0.1;
  */
 export function findOnset(clustered: Clustered): number | undefined {
   const { anomalies, clustering, window } = clustered;
-  const anomalyUs = smallest(anomalies.map((anomaly) => anomaly.range.fromUs));
+  const anomalyUs = smallest(anomalies.filter(isTrouble).map((anomaly) => anomaly.range.fromUs));
   if (anomalyUs !== undefined) {
     const fromUs = Math.max(anomalyUs, window.range.fromUs);
     const { spans } = window;
@@ -35,6 +36,11 @@ export function findOnset(clustered: Clustered): number | undefined {
   return smallest((heavy.length > 0 ? heavy : clustering.clusters).map((c) => c.firstSeenUs));
 }
 
+/** More requests than usual are no trouble as long as nothing else is. */
+function isTrouble({ kind, direction }: Anomaly): boolean {
+  return kind !== 'traffic' || direction === 'down';
+}
+
 function smallest(numbers: readonly number[]): number | undefined {
   let least: number | undefined;
   for (const number of numbers) if (least === undefined || number < least) least = number;
@@ -47,10 +53,14 @@ export function findFirstSymptom(clustered: Clustered, affected: Affected): Repo
   if (onsetUs === undefined) return undefined;
   const row = firstAffectedRow(clustered.window.spans, affected, onsetUs);
   if (row !== undefined) return symptomOfSpan(clustered.window.spans, row);
-  const first = [...clustered.anomalies].sort(
-    (a, b) =>
-      a.range.fromUs - b.range.fromUs || b.score - a.score || (a.anomalyId < b.anomalyId ? -1 : 1),
-  )[0];
+  const first = clustered.anomalies
+    .filter(isTrouble)
+    .sort(
+      (a, b) =>
+        a.range.fromUs - b.range.fromUs ||
+        b.score - a.score ||
+        (a.anomalyId < b.anomalyId ? -1 : 1),
+    )[0];
   if (!first) return undefined;
   return {
     culprit: {

@@ -50,8 +50,9 @@ function headBlocks(report: Report, { lang, words }: Context): Block[] {
   const { labels } = words;
   const cause = causeOf(report);
   const notes = [
-    `${words.confidence} ${percent(report.confidence)}`,
-    decisionLabel(report, words),
+    ...(report.hypotheses.length === 0
+      ? []
+      : [`${words.confidence} ${percent(report.confidence)}`, decisionLabel(report, words)]),
     ...(report.status === 'complete' ? [] : [words.statuses[report.status]]),
   ];
   return [

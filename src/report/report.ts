@@ -47,6 +47,7 @@ export function composeReport(input: ComposeInput): Report {
   const { clustering, request, window } = clustered;
   const affected = buildAffected(clustered);
   const impact = buildImpact(clustered, affected);
+  const signals = signalsOf(clustered);
   const report: Omit<Report, 'reportHash'> = {
     schemaVersion: 1,
     reportId: input.reportId,
@@ -61,6 +62,7 @@ export function composeReport(input: ComposeInput): Report {
       confidence: verified.confidence,
       cause: verified.hypotheses.find((h) => h.hypothesisId === verified.rootCause),
       impact,
+      signals,
       anomalousCount: clustering.anomalousCount,
       clusterCount: clustering.clusters.length,
       onsetUs: findOnset(clustered),
@@ -69,14 +71,7 @@ export function composeReport(input: ComposeInput): Report {
     firstSymptom: findFirstSymptom(clustered, affected),
     impact,
     collect: {
-      signals: {
-        traces: window.spans.traceIds.length,
-        spans: window.spans.count,
-        logs: window.logs.count,
-        metrics: window.series.length,
-        profiles: 0,
-        changes: clustered.changes.length,
-      },
+      signals,
       gaps: buildGaps(clustered, { isPartial: input.isPartial }),
       telemetryQuality: buildTelemetryQuality(clustered),
       anomalies: clustered.anomalies,
@@ -95,6 +90,17 @@ export function composeReport(input: ComposeInput): Report {
   return { ...report, reportHash: reportHashOf(report) };
 }
 
+function signalsOf({ window, changes }: Clustered): Report['collect']['signals'] {
+  return {
+    traces: window.spans.traceIds.length,
+    spans: window.spans.count,
+    logs: window.logs.count,
+    metrics: window.series.length,
+    profiles: 0,
+    changes: changes.length,
+  };
+}
+
 /** The same report after its probes ran again: the facts stay, what follows from the probes is new. */
 export function recomposeReport(report: Report, verified: Verified): Report {
   const onset = report.timeline.find((entry) => entry.kind === 'onset');
@@ -106,6 +112,7 @@ export function recomposeReport(report: Report, verified: Verified): Report {
       confidence: verified.confidence,
       cause: verified.hypotheses.find((h) => h.hypothesisId === verified.rootCause),
       impact: report.impact,
+      signals: report.collect.signals,
       anomalousCount: report.anomalousCount,
       clusterCount: report.clusters.length,
       onsetUs: onset?.timeUs,

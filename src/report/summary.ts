@@ -9,6 +9,7 @@ export interface SummaryFacts {
   readonly confidence: number;
   readonly cause: VerifiedHypothesis | undefined;
   readonly impact: Impact;
+  readonly signals: Report['collect']['signals'];
   readonly anomalousCount: number;
   readonly clusterCount: number;
   readonly onsetUs: number | undefined;
@@ -16,10 +17,17 @@ export interface SummaryFacts {
 
 export function buildSummary(facts: SummaryFacts): Text {
   if (facts.cause) return causeSummary(facts, facts.cause.statement);
+  const { spans, logs, metrics } = facts.signals;
+  if (spans + logs + metrics === 0) {
+    return {
+      zh: '窗口内没有收到遥测数据，无从判断',
+      en: 'No telemetry arrived for the window, so nothing can be said about it',
+    };
+  }
   if (facts.anomalousCount === 0) {
     return {
       zh: '窗口内没有发现异常请求，未判定根因',
-      en: 'Nothing anomalous was found in the window, so no cause is named',
+      en: 'No request in the window was anomalous, so no cause is named',
     };
   }
   return {

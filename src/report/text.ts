@@ -33,7 +33,7 @@ function blockText(block: Block, paint: Paint): string {
     case 'heading':
       return headingText(block.level, singleLine(block.text), paint);
     case 'verdict':
-      return `${paint(TONE_CODES[block.tone], `● ${singleLine(block.text)}`)}  ${singleLine(block.note)}`;
+      return `${paint(TONE_CODES[block.tone], `● ${singleLine(block.text)}`)}  ${singleLine(block.note)}`.trimEnd();
     case 'paragraph':
       return singleLine(block.text);
     case 'facts':

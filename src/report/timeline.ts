@@ -35,7 +35,10 @@ export function buildTimeline(clustered: Clustered): TimelineEntry[] {
     entries.push({
       timeUs: onsetUs,
       kind: 'onset',
-      text: { zh: '出现第一个异常请求', en: 'The first anomalous request' },
+      text:
+        clustering.anomalousCount > 0
+          ? { zh: '出现第一个异常请求', en: 'The first anomalous request' }
+          : { zh: '首次偏离平时', en: 'The first deviation' },
     });
   }
   const clusters = clustering.clusters.slice(0, CLUSTERS_MAX);

@@ -151,6 +151,10 @@ const impatience: VerifiedHypothesis = {
   effectOf: 'h1',
 };
 
+function withoutEffect({ effectOf: _, ...facts }: VerifiedHypothesis): VerifiedHypothesis {
+  return facts;
+}
+
 export const REPORT: Report = {
   schemaVersion: 1,
   reportId: 'r-20250701-101500-4f2a',
@@ -211,17 +215,20 @@ export const REPORT: Report = {
     signals: { traces: 412, spans: 5061, logs: 2210, metrics: 48, profiles: 0, changes: 1 },
     gaps: [
       {
-        what: { zh: '参照只是窗口前一小时', en: 'The reference is only the hour before' },
-        why: { zh: '尚未学到该端点的基线', en: 'No baseline of the endpoints is learned yet' },
+        what: { zh: '参照时段短', en: 'The reference is short' },
+        why: {
+          zh: '还没有学到平时的基线，只能与窗口之前的数据相比：60 min 0 s，1,650 个请求',
+          en: 'No baseline is learned yet, so the time before the window has to serve: 60 min 0 s with 1,650 requests',
+        },
         effect: {
-          zh: '周期性的波动可能被当成异常',
-          en: 'A change that recurs every day or week may pass for an anomaly',
+          zh: '每天或每周都有的波动可能被当成异常，流量的变化尤其不可靠',
+          en: 'What recurs every day or week may pass for an anomaly, changes of load above all',
         },
       },
     ],
     telemetryQuality: [
       {
-        what: { zh: '2.1% 的 span 缺父节点', en: '2.1% of spans lack their parent' },
+        what: { zh: '2.1 % 的 span 缺父节点', en: '2.1 % of spans lack their parent' },
         why: { zh: '上游没有上报', en: 'The caller sent nothing' },
         effect: { zh: '调用链是断的', en: 'The path of these requests is broken' },
       },
@@ -315,8 +322,8 @@ export const REPORT: Report = {
       timeUs: START_US + 3 * MINUTE_US,
       kind: 'change',
       text: {
-        zh: 'deploy · order-plugin 2.1.0 · rollout 2.1.0',
-        en: 'deploy · order-plugin 2.1.0 · rollout 2.1.0',
+        zh: '发布 · order-plugin 2.1.0 · rollout 2.1.0',
+        en: 'Release · order-plugin 2.1.0 · rollout 2.1.0',
       },
     },
     {
@@ -327,7 +334,7 @@ export const REPORT: Report = {
     {
       timeUs: START_US + 6 * MINUTE_US,
       kind: 'alert',
-      text: { zh: '告警 BotLatencyHigh 触发', en: 'Alert BotLatencyHigh fired' },
+      text: { zh: 'BotLatencyHigh 触发', en: 'BotLatencyHigh fired' },
     },
   ],
   propagation: {
@@ -376,7 +383,7 @@ export const ABSTAINED: Report = {
   confidence: 0.1,
   rootCause: undefined,
   firstSymptom: undefined,
-  hypotheses: [],
+  hypotheses: [{ ...withoutEffect(impatience), posterior: 0.31 }, slowQuery],
   consensus: { sources: [], decision: 'human review' },
   timeline: [],
   propagation: { nodes: [], edges: [] },

@@ -9,6 +9,7 @@ import {
   recomposeReport,
   renderHtml,
   renderJson,
+  renderText,
   type Verified,
 } from '../../src/report/report.ts';
 import { DATABASE, shopTraffic } from '../build/shop.ts';
@@ -235,12 +236,31 @@ describe('composeReport()', () => {
   test('nothing at all makes a report that says so', () => {
     const empty = compose(clusteredOf([], () => false));
     expect(empty.summary.en).toBe(
-      'Nothing anomalous was found in the window, so no cause is named',
+      'No telemetry arrived for the window, so nothing can be said about it',
     );
     expect(empty.firstSymptom).toBeUndefined();
     expect(empty.impact).toMatchObject({ requests: 0, errorRatio: 0, endpoints: [], bots: [] });
     expect(empty.collect.gaps[0]?.what.en).toBe('No traces');
     expect(renderHtml(empty, 'zh')).toContain('没有异常 span 可以聚类');
+  });
+
+  test('sound traffic that only grew is no incident', () => {
+    const more: Anomaly = {
+      ...REPORT.collect.anomalies[0]!,
+      kind: 'traffic',
+      direction: 'up',
+      range: WINDOW_RANGE,
+    };
+    const sound = compose(clusteredOf(slowShop(), () => false, { anomalies: [more] }));
+    expect(sound.summary.en).toBe('No request in the window was anomalous, so no cause is named');
+    expect(sound.firstSymptom).toBeUndefined();
+    expect(sound.timeline.map(({ kind }) => kind)).toEqual(['anomaly']);
+    expect(sound.nextSteps.some(({ en }) => en.includes('/api/v1/events'))).toBe(false);
+    expect(renderText(sound, 'en', { isColour: false })).not.toContain('Confidence');
+    const fewer = compose(
+      clusteredOf(slowShop(), () => false, { anomalies: [{ ...more, direction: 'down' }] }),
+    );
+    expect(fewer.firstSymptom?.statement).toEqual(more.statement);
   });
 
   test('an interrupted analysis is partial and says so', () => {
