@@ -103,11 +103,21 @@ class SqliteWriter implements TelemetryWriter {
 
   /** Also forgets old requests and merges what is small, one bounded step per open day. */
   checkpoint(): void {
+    const errors: unknown[] = [];
     for (const day of this.#days.values()) {
-      attempt(`checkpoint ${day.file}`, () => day.connection.pragma('wal_checkpoint(PASSIVE)'));
-      day.forgetRequests(this.#clock.nowUs() - 2 * RETRY_HORIZON_US);
-      if (!this.#damagedDays.has(day.day) && !tryCompactDay(day)) this.#damagedDays.add(day.day);
+      try {
+        this.#checkpointDay(day);
+      } catch (error) {
+        errors.push(error); // the other days are not to wait for this one
+      }
     }
+    if (errors.length > 0) throw errors[0];
+  }
+
+  #checkpointDay(day: DayWriter): void {
+    attempt(`checkpoint ${day.file}`, () => day.connection.pragma('wal_checkpoint(PASSIVE)'));
+    day.forgetRequests(this.#clock.nowUs() - 2 * RETRY_HORIZON_US);
+    if (!this.#damagedDays.has(day.day) && !tryCompactDay(day)) this.#damagedDays.add(day.day);
   }
 
   close(): void {

@@ -255,6 +255,22 @@ describe('the lock', () => {
 });
 
 describe('checkpoint()', () => {
+  it('serves the other days when one is in trouble, and tells of it', () => {
+    open();
+    for (let group = 0; group < 40; group++) {
+      const spans = plainSpans([
+        { trace: 2 * group + 1, span: 1, startUs: NOON_US },
+        { trace: 2 * group + 2, span: 1, startUs: NOON_US + US_PER_DAY },
+      ]);
+      writer?.write(withRequest({ ...emptyGroup(), spans }, group));
+    }
+    tamper('DROP TABLE commits');
+    expect(() => writer?.checkpoint()).toThrow(/20260102/);
+    const connection = new Database(dayFile('20260103'), { readonly: true });
+    expect(connection.prepare('SELECT count(*) FROM blocks').pluck().get()).toBe(1);
+    connection.close();
+  });
+
   it('merges small blocks and tallies and changes no answer', () => {
     open();
     const spans = randomSpans(400, new Random(1));
