@@ -58,53 +58,59 @@ const COUNT = 'db.client.connection.count';
 const MAX = { name: 'db.client.connection.max', before: 16, now: 16, attributes: POOL };
 
 describe('suspectMetrics() suspects a pool', () => {
-  it.each<readonly [caption: string, ...gauges: Gauge[]]>([
-    ['when requests queue for it', { name: `${COUNT}.pending_requests`, before: 0, now: 12 }],
+  it.each<readonly [caption: string, gauges: readonly Gauge[]]>([
+    [
+      'when requests queue for it',
+      [{ name: 'db.client.connection.pending_requests', before: 0, now: 12 }],
+    ],
     [
       'when HikariCP has threads pending',
-      { name: 'hikaricp_connections_pending', before: 0, now: 3 },
+      [{ name: 'hikaricp_connections_pending', before: 0, now: 3 }],
     ],
-    ['when waits time out', { name: 'db.client.connection.timeouts', before: 0, now: 4 }],
+    ['when waits time out', [{ name: 'db.client.connection.timeouts', before: 0, now: 4 }]],
     [
       'when the wait is as long as the delay',
-      { name: 'db.client.connection.wait_time', unit: 's', before: 0.001, now: 0.1 },
+      [{ name: 'db.client.connection.wait_time', unit: 's', before: 0.001, now: 0.1 }],
     ],
-    ['when all of it is lent out', { name: COUNT, before: 3, now: 16, attributes: USED }, MAX],
+    ['when all of it is lent out', [{ name: COUNT, before: 3, now: 16, attributes: USED }, MAX]],
     [
       'when all of it is lent out, in the names of Prometheus',
-      { name: 'hikaricp_connections_active', before: 2, now: 10 },
-      { name: 'hikaricp_connections_max', before: 10, now: 10 },
+      [
+        { name: 'hikaricp_connections_active', before: 2, now: 10 },
+        { name: 'hikaricp_connections_max', before: 10, now: 10 },
+      ],
     ],
-  ])('%s', (_caption, ...gauges) => {
+  ])('%s', (_caption, gauges) => {
     expect(isPoolSuspected(gauges)).toBe(true);
   });
 });
 
 describe('suspectMetrics() suspects no pool', () => {
-  it.each<readonly [caption: string, ...gauges: Gauge[]]>([
-    ['when more of it lies idle', { name: COUNT, before: 2, now: 8, attributes: IDLE }, MAX],
+  it.each<readonly [caption: string, gauges: readonly Gauge[]]>([
+    ['when more of it lies idle', [{ name: COUNT, before: 2, now: 8, attributes: IDLE }, MAX]],
     [
       'when more is lent out, far below the limit',
-      { name: COUNT, before: 3, now: 9, attributes: USED },
-      MAX,
+      [{ name: COUNT, before: 3, now: 9, attributes: USED }, MAX],
     ],
-    ['just below the limit', { name: COUNT, before: 3, now: 14, attributes: USED }, MAX],
-    ['when its limit is unknown', { name: COUNT, before: 3, now: 9, attributes: USED }],
+    ['just below the limit', [{ name: COUNT, before: 3, now: 14, attributes: USED }, MAX]],
+    ['when its limit is unknown', [{ name: COUNT, before: 3, now: 9, attributes: USED }]],
     [
       'when the limit is another pool’s',
-      { name: COUNT, before: 3, now: 16, attributes: USED },
-      { ...MAX, attributes: OTHER_POOL },
+      [
+        { name: COUNT, before: 3, now: 16, attributes: USED },
+        { ...MAX, attributes: OTHER_POOL },
+      ],
     ],
-    ['when it was made larger', { name: 'db.client.connection.max', before: 10, now: 40 }],
+    ['when it was made larger', [{ name: 'db.client.connection.max', before: 10, now: 40 }]],
     [
       'when loans last longer',
-      { name: 'db.client.connection.use_time', unit: 's', before: 0.01, now: 0.5 },
+      [{ name: 'db.client.connection.use_time', unit: 's', before: 0.01, now: 0.5 }],
     ],
     [
       'when the wait doubled to next to nothing',
-      { name: 'db.client.connection.wait_time', unit: 's', before: 0.0003, now: 0.0008 },
+      [{ name: 'db.client.connection.wait_time', unit: 's', before: 0.0003, now: 0.0008 }],
     ],
-  ])('%s', (_caption, ...gauges) => {
+  ])('%s', (_caption, gauges) => {
     expect(isPoolSuspected(gauges)).toBe(false);
   });
 });
