@@ -236,8 +236,10 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
       counters.set('taproot_baseline_endpoints', learned.size);
       counters.add('taproot_anomalies_total', result.anomalies.length);
       for (const incident of result.incidents) {
-        if (incident.status === 'open' && incident.reportId === undefined)
-          investigateIncident(incident, nowUs);
+        if (incident.status !== 'open' || incident.reportId !== undefined) continue;
+        // Without room its turn comes at a later tick: it stays open without a report until then.
+        if (queue.length < LIMITS.analysesQueuedMax) investigateIncident(incident, nowUs);
+        else counters.add('taproot_incidents_postponed_total', 1);
       }
     },
     async stop(timeoutMs) {

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCounters } from '../../src/base/counters.ts';
 import { LIMITS } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
-import { US_PER_MINUTE } from '../../src/base/time.ts';
+import { US_PER_HOUR, US_PER_MINUTE } from '../../src/base/time.ts';
 import { configSchema } from '../../src/config/config.ts';
 import type { InvestigationEvent } from '../../src/model/events.ts';
 import type { InvestigationRequest } from '../../src/model/investigation.ts';
@@ -136,6 +136,38 @@ describe('detection tick', () => {
     expect(later[0]!.reportId).toBe(incident!.reportId);
   });
 });
+
+describe('detection tick with a full queue', () => {
+  it('keeps the incident and investigates it at a later tick', async () => {
+    await sendHealthy();
+    await sendFault(3);
+    const analysis = analysisAt(FAULT_US + 2 * US_PER_MINUTE);
+    const incidents = () =>
+      state.listIncidents({ range: { fromUs: 0, toUs: nowUs + 1 }, limit: 10 });
+    const request = manual(START_US - US_PER_HOUR);
+    for (let queued = 0; queued <= LIMITS.analysesQueuedMax; queued++)
+      analysis.startInvestigation(request, []);
+    analysis.tick();
+    expect(incidents()).toMatchObject([{ status: 'open' }]);
+    expect(incidents()[0]).not.toHaveProperty('reportId');
+    const { reportId: last } = await firstFree(() => analysis.startInvestigation(request, []));
+    await analysis.waitForReport(last, 60_000);
+    analysis.tick();
+    const report = await analysis.waitForReport(incidents()[0]!.reportId!, 30_000);
+    expect(report).toMatchObject({ trigger: { kind: 'anomaly' }, status: 'complete' });
+  }, 120_000);
+});
+
+/** Asks again, without waiting for time, until the queue has room. */
+async function firstFree<T>(start: () => T): Promise<T> {
+  for (;;) {
+    try {
+      return start();
+    } catch {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}
 
 describe('investigations', () => {
   it('pins the spans that the report shows', async () => {
