@@ -19,6 +19,7 @@ import { suspectFailures } from './failure.ts';
 import { suspectLogs } from './log.ts';
 import { mergeSuspicions } from './merge.ts';
 import { suspectMetrics } from './metric.ts';
+import { suspectMissingCalls } from './missing-call.ts';
 import { suspectNetwork } from './network.ts';
 import { planProbes, predict } from './plan.ts';
 import { suspectByRules } from './rule.ts';
@@ -41,6 +42,7 @@ export function hypothesise(
     ...suspectOwnTime(facts),
     ...suspectNetwork(facts),
     ...suspectFailures(facts),
+    ...suspectMissingCalls(facts),
     ...suspectContrasts(facts),
     ...suspectLogs(facts),
     ...suspectTransitions(facts),
