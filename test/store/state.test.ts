@@ -244,11 +244,11 @@ describe('changes, anomalies and incidents', () => {
 
 describe('alerts', () => {
   it('belong to the report that claimed them first', () => {
-    expect(state.claimAlert('k', 'r1', 1)).toBeUndefined();
-    expect(state.claimAlert('k', 'r2', 2)).toBe('r1');
+    state.claimAlerts(['k'], 'r1', 1);
+    state.claimAlerts(['other', 'k'], 'r2', 2);
+    expect(state.findAlert('other')).toEqual({ reportId: 'r2', isResolved: false });
     expect(state.findAlert('k')).toEqual({ reportId: 'r1', isResolved: false });
-    state.resolveAlert('k', 3);
-    state.resolveAlert('unknown', 3);
+    state.resolveAlerts(['k', 'unknown'], 3);
     reopen();
     expect(state.findAlert('k')).toEqual({ reportId: 'r1', isResolved: true });
     expect(state.findAlert('unknown')).toBeUndefined();

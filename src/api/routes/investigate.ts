@@ -98,15 +98,17 @@ function acceptAlerts(batch: AlertBatch, context: ApiContext): readonly ReportRe
     references.set(reportId, { id: reportId, url: reportUrl(reportId, config), status });
   };
   const fresh: { readonly alert: Alert; readonly key: string }[] = [];
+  const resolved: string[] = [];
   for (const alert of batch.alerts) {
     const claim = findClaim(alertKeyOf(batch.groupKey, alert), context);
     if (claim.reportId !== undefined) {
       refer(claim.reportId, statusOf(claim.reportId, context));
-      if (alert.status === 'resolved') backend.state.resolveAlert(claim.key, nowUs);
+      if (alert.status === 'resolved') resolved.push(claim.key);
     } else if (alert.status === 'firing') {
       fresh.push({ alert, key: claim.key });
     }
   }
+  if (resolved.length > 0) backend.state.resolveAlerts(resolved, nowUs);
   if (fresh.length > 0) {
     const alerts = fresh.map(({ alert }) => alert);
     const keys = fresh.map(({ key }) => key);
@@ -118,7 +120,7 @@ function acceptAlerts(batch: AlertBatch, context: ApiContext): readonly ReportRe
       },
       keys,
     );
-    for (const key of keys) backend.state.claimAlert(key, reportId, nowUs);
+    backend.state.claimAlerts(keys, reportId, nowUs);
     refer(reportId, 'running');
   }
   return [...references.values()];

@@ -63,11 +63,12 @@ export interface StateStore {
   saveIncident(incident: Incident): void;
   findIncident(incidentId: string): Incident | undefined;
   listIncidents(query: { readonly range: TimeRange; readonly limit: number }): readonly Incident[];
-  /** Remembers which report answers an alert; returns the report id that was there before, if any. */
-  claimAlert(alertKey: string, reportId: string, atUs: number): string | undefined;
+  /** Remembers which report answers alerts, in one write; an alert that is claimed already keeps its report. */
+  claimAlerts(alertKeys: readonly string[], reportId: string, atUs: number): void;
   findAlert(
     alertKey: string,
   ): { readonly reportId: string; readonly isResolved: boolean } | undefined;
-  resolveAlert(alertKey: string, atUs: number): void;
+  /** In one write; alerts that nobody claimed, or that are resolved already, stay as they are. */
+  resolveAlerts(alertKeys: readonly string[], atUs: number): void;
   close(): void;
 }

@@ -202,19 +202,17 @@ class SqliteState implements StateStore {
     );
   }
 
-  /** The first claim stands: a repeated alert is answered by the report that it has already. */
-  claimAlert(alertKey: string, reportId: string, atUs: number): string | undefined {
-    return this.#write('claim an alert', () => {
-      const known = this.#get('SELECT report_id FROM alerts WHERE alert_key = ?', alertKey);
-      if (known !== undefined) return known;
-      this.#run(
-        'INSERT INTO alerts (alert_key, report_id, claimed_at_us) VALUES (?, ?, ?)',
-        alertKey,
-        reportId,
-        atUs,
-      );
+  claimAlerts(alertKeys: readonly string[], reportId: string, atUs: number): void {
+    this.#write('claim alerts', () => {
+      for (const alertKey of alertKeys) {
+        this.#run(
+          'INSERT OR IGNORE INTO alerts (alert_key, report_id, claimed_at_us) VALUES (?, ?, ?)',
+          alertKey,
+          reportId,
+          atUs,
+        );
+      }
       this.#keepNewest('alerts', 'claimed_at_us', LIMITS.stateRowsMax);
-      return undefined;
     });
   }
 
@@ -229,13 +227,15 @@ class SqliteState implements StateStore {
     return row && { reportId: row.report_id, isResolved: row.resolved_at_us !== null };
   }
 
-  resolveAlert(alertKey: string, atUs: number): void {
-    this.#write('resolve an alert', () => {
-      this.#run(
-        'UPDATE alerts SET resolved_at_us = coalesce(resolved_at_us, ?) WHERE alert_key = ?',
-        atUs,
-        alertKey,
-      );
+  resolveAlerts(alertKeys: readonly string[], atUs: number): void {
+    this.#write('resolve alerts', () => {
+      for (const alertKey of alertKeys) {
+        this.#run(
+          'UPDATE alerts SET resolved_at_us = coalesce(resolved_at_us, ?) WHERE alert_key = ?',
+          atUs,
+          alertKey,
+        );
+      }
     });
   }
 
