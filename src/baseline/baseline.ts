@@ -26,6 +26,8 @@ const PRIOR_REQUESTS = 20;
 /** Rates of human traffic wander at least by this share. */
 const RATE_SIGMA_MIN = 0.1;
 const ERROR_Z = 3;
+/** A rate is not extrapolated from less than this. */
+const PERIOD_MINUTES_MIN = 0.25;
 
 export interface LearnOptions {
   readonly source: BaselineSource;
@@ -239,12 +241,13 @@ function dispersionOf(minutes: readonly Tally[], ratio: number): number {
 }
 
 function rateBand(history: History, periodMinutes: number): Band {
-  const minutes = Math.max(1, Math.round(Math.min(history.lifetimeMinutes, periodMinutes)));
+  // A period shorter than the minutes it touches counts by its true length: 40 s are not a minute.
+  const minutes = Math.min(history.lifetimeMinutes, periodMinutes);
   const counts = history.minutes.map(({ count }) => count);
   const quiet = Math.max(0, Math.round(history.lifetimeMinutes) - counts.length - history.oddCount);
   const all = [...counts, ...new Array<number>(quiet).fill(0)];
   const hasMany = all.length >= OWN_MINUTES_MIN;
-  const mean = history.errors.total / Math.max(minutes - history.oddCount, 1);
+  const mean = history.errors.total / Math.max(minutes - history.oddCount, PERIOD_MINUTES_MIN);
   const median = medianOf(all);
   // More than half of the minutes empty: the median is 0 and says nothing, the mean does.
   const expected = hasMany && median > 0 ? median : mean;

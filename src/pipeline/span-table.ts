@@ -14,7 +14,7 @@ import { grown, type StringDictionary } from '../model/dictionary.ts';
 import { NO_ROW, SpanTable } from '../model/window.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
 import { DictionaryBridge } from './dictionary-bridge.ts';
-import { bufferOf, computeTimes, keyOf, resolveParents } from './trace-times.ts';
+import { bufferOf, computeTimes, inheritStages, keyOf, resolveParents } from './trace-times.ts';
 
 /** Spans this far outside the period may complete a trace that began inside it. */
 const SLACK_US = 30 * US_PER_SECOND;
@@ -194,6 +194,7 @@ class RowCollector {
       parentIds.set(this.#parentId.subarray(8 * from, 8 * from + 8), 8 * row);
     });
     resolveParents(table, parentIds);
+    inheritStages(table);
     for (let trace = 0; trace < table.traceIds.length; trace++) computeTimes(table, trace);
     return { table, otherServices: servicesLost(all, { isInPeriod, isKept }) };
   }

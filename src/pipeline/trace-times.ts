@@ -1,7 +1,8 @@
 /**
- * The call tree of a span table: parents, self time and critical path of each trace. Rows of a trace stand
+ * The call tree of a span table: parents, inherited stages, self time and critical path of each trace. Rows of a trace stand
  * together, by start time.
  */
+import { STAGES } from '../model/vocabulary.ts';
 import { NO_ROW, type SpanTable } from '../model/window.ts';
 
 /** Fills parent and isOrphan; a loop of parents is cut at its earliest span. */
@@ -29,6 +30,36 @@ export function resolveParents(table: SpanTable, parentIdBytes: Uint8Array): voi
       }
     }
   }
+}
+
+/**
+ * Stages that follow from the caller's: at ingest a caller may still have been on its way, here it is known.
+ * Infrastructure takes the stage of whoever needs it, and so does what runs inside infrastructure without a
+ * stage of its own (waiting for a pooled connection, the server's side of a call).
+ */
+export function inheritStages(table: SpanTable): void {
+  const isSettled = new Uint8Array(table.count);
+  for (let row = 0; row < table.count; row++) {
+    const path: number[] = [];
+    let at = row;
+    while (isSettled[at] === 0 && path.push(at) && canInherit(table, at)) at = table.parent[at]!;
+    for (const member of path.reverse()) {
+      isSettled[member] = 1;
+      if (!canInherit(table, member)) continue;
+      const inherited = table.stage[table.parent[member]!]!;
+      if (inherited !== OTHER && inherited !== INFRA) table.stage[member] = inherited;
+    }
+  }
+}
+
+const OTHER = STAGES.indexOf('other');
+const INFRA = STAGES.indexOf('infra');
+
+function canInherit(table: SpanTable, row: number): boolean {
+  const parent = table.parent[row]!;
+  if (parent === NO_ROW) return false;
+  if (table.stage[row] === INFRA) return true;
+  return table.stage[row] === OTHER && table.infra[parent] !== 0;
 }
 
 /** Self time and critical path of one trace. Rows of a trace stand by start time. */

@@ -125,6 +125,16 @@ describe('learnBaselines()', () => {
     expect(learnOne(sparse, 60).requestsPerMinute.expected).toBeLessThan(15);
   });
 
+  it('counts a period that is shorter than the minutes it touches by its true length', () => {
+    // 40 s over two calendar minutes, 20 and 10 requests of them: 45 a minute, not 15.
+    const [first, second] = minutesOf(LOAD, 2);
+    const tallies = [
+      { ...first!, count: 20, errorCount: 0 },
+      { ...second!, count: 10, errorCount: 0 },
+    ];
+    expect(learnOne(tallies, 40 / 60).requestsPerMinute.expected).toBeCloseTo(45, 6);
+  });
+
   it('does not count minutes before an endpoint was born', () => {
     const young = minutesOf(LOAD, 10).map((tally) => ({
       ...tally,

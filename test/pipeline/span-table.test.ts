@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { hexOf, tryBytesOfHex } from '../../src/base/bytes.ts';
 import { SpanColumns, VALUE_TYPE } from '../../src/model/columns.ts';
 import { StringDictionary } from '../../src/model/dictionary.ts';
+import { INFRA_KINDS, type InfraKind, STAGES, type Stage } from '../../src/model/vocabulary.ts';
 import { NO_ROW, type SpanTable } from '../../src/model/window.ts';
 import { buildSpanTable } from '../../src/pipeline/span-table.ts';
 
@@ -17,6 +18,8 @@ interface SpanLiteral {
   readonly startUs: number;
   readonly durationUs: number;
   readonly attributes?: Readonly<Record<string, string>>;
+  readonly stage?: Stage;
+  readonly infra?: InfraKind;
 }
 
 function columnsOf(spans: readonly SpanLiteral[]): SpanColumns {
@@ -31,6 +34,8 @@ function columnsOf(spans: readonly SpanLiteral[]): SpanColumns {
     columns.durationNs[row] = span.durationUs * 1000;
     columns.name[row] = columns.strings.idOfString(span.name ?? `op${span.id}`);
     columns.service[row] = columns.strings.idOfString('bot');
+    columns.stage[row] = STAGES.indexOf(span.stage ?? 'other');
+    columns.infra[row] = INFRA_KINDS.indexOf(span.infra ?? 'none');
     for (const [key, value] of Object.entries(span.attributes ?? {})) {
       columns.attributes.push(
         columns.strings.idOfString(key),
@@ -156,6 +161,64 @@ describe('buildSpanTable()', () => {
     expect(table.attributeOf(0, '特征')).toBe('值');
     expect(table.attributeOf(0, 'absent')).toBeUndefined();
     expect(table.strings.text(table.bot[0]!)).toBe('b7');
+  });
+});
+
+describe('stages of a trace', () => {
+  const span = (
+    id: number,
+    parent: number | undefined,
+    stage: Stage,
+    infra: InfraKind = 'none',
+  ): SpanLiteral => ({
+    id,
+    ...(parent === undefined ? {} : { parent }),
+    startUs: id,
+    durationUs: 5,
+    stage,
+    infra,
+  });
+  const cases: readonly {
+    readonly caption: string;
+    readonly spans: readonly SpanLiteral[];
+    readonly stages: readonly Stage[];
+  }[] = [
+    {
+      caption: 'infrastructure takes the stage of its caller, over several spans',
+      spans: [span(1, undefined, 'plugin'), span(2, 1, 'infra', 'db'), span(3, 2, 'infra', 'db')],
+      stages: ['plugin', 'plugin', 'plugin'],
+    },
+    {
+      caption: 'what runs inside infrastructure takes it, too',
+      spans: [span(1, undefined, 'knowledge'), span(2, 1, 'infra', 'http'), span(3, 2, 'other')],
+      stages: ['knowledge', 'knowledge', 'knowledge'],
+    },
+    {
+      caption: 'other work of a stage stays unclassified',
+      spans: [span(1, undefined, 'receive'), span(2, 1, 'other'), span(3, 2, 'llm')],
+      stages: ['receive', 'other', 'llm'],
+    },
+    {
+      caption: 'infrastructure of nobody stays infrastructure',
+      spans: [
+        span(1, undefined, 'infra', 'db'),
+        span(2, undefined, 'other'),
+        span(3, 2, 'infra', 'db'),
+      ],
+      stages: ['infra', 'other', 'infra'],
+    },
+    {
+      caption: 'a stage of its own is kept',
+      spans: [span(1, undefined, 'receive'), span(2, 1, 'llm', 'http')],
+      stages: ['receive', 'llm'],
+    },
+  ];
+
+  it.each(cases)('$caption', ({ spans, stages }) => {
+    for (const order of [spans, spans.toReversed()]) {
+      const table = tableOf([order]);
+      expect(spans.map(({ id }) => STAGES[table.stage[rowOf(table, id)]!])).toEqual(stages);
+    }
   });
 });
 
