@@ -54,6 +54,8 @@ export interface Facts {
   readonly excessUs: number;
   /** By row of a failed attempt: how long its caller then waited to try again. */
   readonly retryWaitUs: Float64Array;
+  /** By row: 1 when it is an attempt after a failed one. */
+  readonly isRetry: Uint8Array;
   /** Caller → callees, from spans of both periods and the topology. */
   readonly calleesOf: ReadonlyMap<string, ReadonlySet<string>>;
   /** Earliest anomalous span, or anomaly, or the window's begin. */
@@ -80,6 +82,7 @@ export function gatherFacts(clustered: Clustered): Facts {
       operations.reduce((sum, fact) => sum + fact.excessUs, 0) +
       waits.causedUs.reduce((sum, us, row) => sum + us * isBadTrace[table.trace[row]!]!, 0),
     retryWaitUs: waits.causedUs,
+    isRetry: waits.isRetry,
     calleesOf: gatherCallees(clustered),
     onsetUs: onsetOf(clustered),
   };

@@ -41,6 +41,7 @@ interface FailureGroup {
   /** Of the count: how they ended, where not by themselves. */
   gaveUpCount: number;
   refusedCount: number;
+  /** Traces that broke here: not those in which an earlier attempt had failed already. */
   readonly traces: Set<number>;
   /** Waits of callers between these failures and the next attempts. */
   retryWaitUs: number;
@@ -130,10 +131,18 @@ function groupDeepestFailures(facts: Facts, failing: Set<number>): FailureGroup[
     group.count++;
     if (gaveUp[row] === 1) group.gaveUpCount++;
     else if (hasCallee[row] === 1 && fact.isClient) group.refusedCount++;
-    group.traces.add(trace);
+    if (!isOnRetry(row, facts)) group.traces.add(trace);
     group.retryWaitUs += takeWait(row);
   }
   return [...groups].sort(([a], [b]) => compareText(a, b)).map(([, group]) => group);
+}
+
+/** Whether the failure shows on a second or later attempt: it did not start the trouble. */
+function isOnRetry(row: number, { table, isRetry }: Facts): boolean {
+  for (let at = row; at !== NO_ROW && table.isError[at] === 1; at = table.parent[at]!) {
+    if (isRetry[at] === 1) return true;
+  }
+  return false;
 }
 
 /** Rows that ended before a call of theirs did, where calls of the operation do not outlive it as a habit. */

@@ -9,6 +9,8 @@ export interface RetryWaits {
   readonly ownUs: Float64Array;
   /** By row of a failed attempt: the wait that follows it. */
   readonly causedUs: Float64Array;
+  /** By row: 1 when it is an attempt after a failed one. */
+  readonly isRetry: Uint8Array;
 }
 
 /**
@@ -19,6 +21,7 @@ export function findRetryWaits(table: SpanTable): RetryWaits {
   const waits: RetryWaits = {
     ownUs: table.selfUs.slice(0, table.count),
     causedUs: new Float64Array(table.count),
+    isRetry: new Uint8Array(table.count),
   };
   const hasFailedChild = new Uint8Array(table.count);
   const hasFailed = new Uint8Array(table.traceIds.length);
@@ -53,7 +56,7 @@ function addWaits(
     readonly waits: RetryWaits;
   },
 ): void {
-  const { ownUs, causedUs } = task.waits;
+  const { ownUs, causedUs, isRetry } = task.waits;
   const sweeps = new Map<number, Sweep>();
   for (let at = table.traceStart[task.trace]!; at < table.traceStart[task.trace + 1]!; at++) {
     const row = table.traceRows[at]!;
@@ -72,6 +75,9 @@ function addWaits(
     const last = sweep.attempts.get(call);
     sweep.attempts.set(call, { row, uncoveredUs: sweep.uncoveredUs });
     if (last === undefined || table.isError[last.row] === 0) continue;
+    const lastEndUs = table.startUs[last.row]! + table.durationUs[last.row]!;
+    if (lastEndUs > startUs) continue;
+    isRetry[row] = 1;
     // Waits of attempts that run side by side overlap: together they are at most the parent's own time.
     const waitUs = Math.min(sweep.uncoveredUs - last.uncoveredUs, ownUs[parent]!);
     ownUs[parent]! -= waitUs;

@@ -14,7 +14,11 @@ interface Child {
 const MS = 1000;
 
 /** One parent of 1,000 ms with children; own time of the parent and waits of the children, in ms. */
-function waitsOf(children: readonly Child[]): { ownMs: number; causedMs: number[] } {
+function waitsOf(children: readonly Child[]): {
+  ownMs: number;
+  causedMs: number[];
+  retries: number[];
+} {
   const parent: SpanLiteral = {
     trace: 'a',
     id: 'parent',
@@ -38,7 +42,11 @@ function waitsOf(children: readonly Child[]): { ownMs: number; causedMs: number[
   );
   const waits = findRetryWaits(buildSpanTable(new StringDictionary(), [parent, ...spans]));
   const [ownUs = Number.NaN] = waits.ownUs;
-  return { ownMs: ownUs / MS, causedMs: [...waits.causedUs.slice(1)].map((us) => us / MS) };
+  return {
+    ownMs: ownUs / MS,
+    causedMs: [...waits.causedUs.slice(1)].map((us) => us / MS),
+    retries: [...waits.isRetry.keys()].filter((row) => waits.isRetry[row] === 1),
+  };
 }
 
 describe('findRetryWaits()', () => {
@@ -116,6 +124,44 @@ describe('findRetryWaits()', () => {
       [890, 0, 0, 0],
     ],
   ])('%s', (_caption, children, ownMs, causedMs) => {
-    expect(waitsOf(children)).toEqual({ ownMs, causedMs });
+    expect(waitsOf(children)).toMatchObject({ ownMs, causedMs });
+  });
+
+  it.each<readonly [caption: string, children: readonly Child[], retries: number[]]>([
+    [
+      'after a failure',
+      [
+        { at: 0, ms: 10, failed: true },
+        { at: 10, ms: 10, failed: true },
+        { at: 20, ms: 10 },
+      ],
+      [2, 3],
+    ],
+    [
+      'not after a success',
+      [
+        { at: 0, ms: 10 },
+        { at: 20, ms: 10, failed: true },
+      ],
+      [],
+    ],
+    [
+      'not beside a failure',
+      [
+        { at: 0, ms: 10, failed: true },
+        { at: 5, ms: 10 },
+      ],
+      [],
+    ],
+    [
+      'not of another call',
+      [
+        { at: 0, ms: 10, failed: true },
+        { at: 20, ms: 10, operation: 'fallback' },
+      ],
+      [],
+    ],
+  ])('a retry comes %s', (_caption, children, retries) => {
+    expect(waitsOf(children).retries).toEqual(retries);
   });
 });
