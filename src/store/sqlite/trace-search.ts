@@ -27,14 +27,20 @@ import { parseTraceId, visitTrace } from './traces.ts';
 const AFTER_ALL_IDS = 'z';
 /** Decoded blocks kept, since neighbours on a page stand in the same blocks; about 3 MB each. */
 const CACHED_BLOCKS_MAX = 8;
+/**
+ * Rows of blocks that are decoded for the summaries of one page, about 2 s of work. Neighbours in time mostly
+ * stand in the same blocks; where they do not, a page of 10 000 traces would keep the thread for minutes.
+ */
+const SUMMARY_ROWS_MAX = 64 * LIMITS.blockRowsMax;
 
 /** Looks at about `rowsMax` rows at most; beyond, the page is cut, and its cursor goes on from there. */
 export function searchTraces(
   pool: DayPool,
   query: TraceQuery,
-  { rowsMax = LIMITS.searchRowsMax }: { readonly rowsMax?: number } = {},
+  bounds: { readonly rowsMax?: number; readonly summaryRowsMax?: number } = {},
 ): Page<TraceSummary> {
-  return new TraceSearch(pool, query, rowsMax).run();
+  const { rowsMax = LIMITS.searchRowsMax, summaryRowsMax = SUMMARY_ROWS_MAX } = bounds;
+  return new TraceSearch(pool, query, { rowsMax, summaryRowsMax }).run();
 }
 
 interface Candidate {
@@ -49,15 +55,22 @@ class TraceSearch {
   readonly #query: TraceQuery;
   readonly #limit: number;
   readonly #rowsMax: number;
+  readonly #summaryRowsMax: number;
   readonly #cursor: { readonly timeUs: number; readonly tie: string };
   readonly #seen = new Set<string>();
   readonly #found: Candidate[] = [];
   readonly #blocks = new Map<string, SpanColumns>();
   #candidates: Candidate[] = [];
   #rowsScanned = 0;
+  #summaryRows = 0;
 
-  constructor(pool: DayPool, query: TraceQuery, rowsMax: number) {
-    this.#rowsMax = rowsMax;
+  constructor(
+    pool: DayPool,
+    query: TraceQuery,
+    bounds: { readonly rowsMax: number; readonly summaryRowsMax: number },
+  ) {
+    this.#rowsMax = bounds.rowsMax;
+    this.#summaryRowsMax = bounds.summaryRowsMax;
     this.#pool = pool;
     this.#query = query;
     this.#limit = Math.min(query.limit, LIMITS.queryRowsMax);
@@ -76,7 +89,7 @@ class TraceSearch {
       ({ reader, header, restMaxUs }) => {
         this.#discover(reader, header, toUs);
         this.#settle(restMaxUs);
-        if (this.#found.length > this.#limit) return false;
+        if (this.#found.length > this.#limit || this.#isOutOfSummaries) return false;
         this.#rowsScanned += header.rowCount;
         if (this.#rowsScanned < this.#rowsMax || restMaxUs < range.fromUs) return true;
         // The next page must begin before this one did, or blocks that overlap would be read for ever.
@@ -93,13 +106,18 @@ class TraceSearch {
     const page = this.#found.slice(0, this.#limit);
     const items = page.flatMap(({ summary }) => (summary ? [summary] : []));
     const last = page.at(-1);
-    if (this.#found.length > this.#limit && last) {
+    if (last && (this.#found.length > this.#limit || this.#isOutOfSummaries)) {
       const nextCursor = formatCursor({ timeUs: last.timeUs, tie: last.traceId });
-      return { items, nextCursor, wasCut: false };
+      return { items, nextCursor, wasCut: this.#found.length <= this.#limit };
     }
     if (cutUs === undefined) return { items, wasCut: false };
     const nextCursor = formatCursor({ timeUs: cutUs, tie: AFTER_ALL_IDS });
     return { items, nextCursor, wasCut: true };
+  }
+
+  /** One trace is given out however many blocks it takes, so that the next page goes on. */
+  get #isOutOfSummaries(): boolean {
+    return this.#summaryRows >= this.#summaryRowsMax && this.#found.length > 0;
   }
 
   /** Adds traces that have a matching span in the block. */
@@ -133,7 +151,7 @@ class TraceSearch {
   #settle(restMaxUs: number): void {
     while (this.#found.length <= this.#limit) {
       const newest = this.#candidates.at(-1);
-      if (!newest || newest.timeUs <= restMaxUs) return;
+      if (!newest || newest.timeUs <= restMaxUs || this.#isOutOfSummaries) return;
       this.#candidates.pop();
       if (newest.summary) {
         this.#found.push(newest);
@@ -149,7 +167,10 @@ class TraceSearch {
     const builder = new SummaryBuilder();
     let timeUs = candidate.timeUs;
     const near = { fromUs: candidate.timeUs, toUs: candidate.timeUs + 1 };
-    const readBlock = (reader: DayReader, header: BlockHeader) => this.#readBlock(reader, header);
+    const readBlock = (reader: DayReader, header: BlockHeader) => {
+      if (!this.#blocks.has(keyOf(reader, header))) this.#summaryRows += header.rowCount;
+      return this.#readBlock(reader, header);
+    };
     const traceId = parseTraceId(candidate.traceId);
     visitTrace(this.#pool, { traceId, near, readBlock }, (columns, rows) => {
       const matches = compileFilter(columns, this.#query);
@@ -162,7 +183,7 @@ class TraceSearch {
   }
 
   #readBlock(reader: DayReader, header: BlockHeader): SpanColumns {
-    const key = `${reader.day}/${header.blockId}`;
+    const key = keyOf(reader, header);
     const known = this.#blocks.get(key);
     if (known) return known;
     const columns = readSpanBlock(reader, header, ['attributes']);
@@ -175,6 +196,10 @@ class TraceSearch {
     this.#blocks.set(key, columns);
     return columns;
   }
+}
+
+function keyOf(reader: DayReader, header: BlockHeader): string {
+  return `${reader.day}/${header.blockId}`;
 }
 
 /** Oldest first, so that the newest is at the end. */

@@ -82,3 +82,15 @@ describe.each([1, 7, 20, 50])('a search that may look at %i rows a page', (rowsM
     if (limit === 100) expect(cut.cutCount).toBeGreaterThan(0);
   });
 });
+
+describe.each([1, 7, 20])('a search that may read %i rows for summaries', (summaryRowsMax) => {
+  it.each([1, 4, 100])('gives every trace once over cut pages of %i', (limit) => {
+    const query = { range: RANGE, limit: 1000 };
+    const whole = searchTraces(pool, query);
+    const cut = collectPages((cursor) =>
+      searchTraces(pool, { ...query, limit, ...cursor }, { summaryRowsMax }),
+    );
+    expect(cut.items).toEqual(whole.items);
+    if (limit === 100) expect(cut.cutCount).toBeGreaterThan(0);
+  });
+});
