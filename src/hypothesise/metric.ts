@@ -30,6 +30,7 @@ const MEANINGS: readonly (readonly [RegExp, Meaning])[] = [
   [/availability|success/, { kind: 'error', isOwn: false, isSuccess: true, weightMax: 5 }],
   [/error|fail|exception|fault|4xx|5xx/, { kind: 'error', isOwn: false, weightMax: 5 }],
   [/retr(y|ies)/, { kind: 'retry', isOwn: false, weightMax: 4 }],
+  [/event_?loop[\w.]*[._](delay|lag)/, { kind: 'cpu', isOwn: true, isWait: true, weightMax: 6 }],
   [/throttl.*cpu|cpu|event_?loop/, { kind: 'cpu', isOwn: true, weightMax: 6 }],
   [/memory|heap|rss|(^|[._])gc([._]|$)/, { kind: 'memory', isOwn: true, weightMax: 5 }],
   [

@@ -1,7 +1,11 @@
-/** Which gauges make a pool a suspect: those that show a shortage, not those that count what is lent out. */
+/**
+ * Which gauges make a resource a suspect: those that show a shortage of it, not those that count what is lent
+ * out, nor waits too short to matter.
+ */
 import { describe, expect, it } from 'vitest';
 import { clusterSpans } from '../../src/cluster/cluster.ts';
 import { hypothesise } from '../../src/hypothesise/hypothesise.ts';
+import type { CauseKind } from '../../src/model/hypothesis.ts';
 import type { SeriesWindow } from '../../src/model/window.ts';
 import { shopTraffic } from '../build/shop.ts';
 import { buildCollected, buildSeries, REFERENCE_RANGE, WINDOW_RANGE } from '../build/span-table.ts';
@@ -30,8 +34,8 @@ function seriesOf({ name, unit, attributes }: Gauge, values: readonly number[]):
   return { ...series, attributes: own, seriesId: `${name} ${JSON.stringify(own)}` };
 }
 
-/** Whether a window whose payments take 100 ms longer suspects a pool of theirs. */
-function isPoolSuspected(gauges: readonly Gauge[]): boolean {
+/** Kinds of cause that a window suspects whose payments take 100 ms longer. */
+function kindsSuspected(gauges: readonly Gauge[]): readonly CauseKind[] {
   const traffic = (seed: number, fromUs: number, addUs: number) =>
     shopTraffic({
       seed,
@@ -51,7 +55,7 @@ function isPoolSuspected(gauges: readonly Gauge[]): boolean {
     },
   });
   const found = hypothesise({ ...collected, clustering: clusterSpans(collected) }, NO_RULES);
-  return found.some(({ kind }) => kind === 'pool');
+  return found.map(({ kind }) => kind);
 }
 
 const COUNT = 'db.client.connection.count';
@@ -81,7 +85,7 @@ describe('suspectMetrics() suspects a pool', () => {
       ],
     ],
   ])('%s', (_caption, gauges) => {
-    expect(isPoolSuspected(gauges)).toBe(true);
+    expect(kindsSuspected(gauges)).toContain('pool');
   });
 });
 
@@ -111,6 +115,22 @@ describe('suspectMetrics() suspects no pool', () => {
       [{ name: 'db.client.connection.wait_time', unit: 's', before: 0.0003, now: 0.0008 }],
     ],
   ])('%s', (_caption, gauges) => {
-    expect(isPoolSuspected(gauges)).toBe(false);
+    expect(kindsSuspected(gauges)).not.toContain('pool');
+  });
+});
+
+describe('suspectMetrics() suspects the processor', () => {
+  const LAG = { name: 'nodejs.eventloop.delay.p99', unit: 's', before: 0.0005 };
+
+  it.each<readonly [caption: string, gauge: Gauge, isSuspected: boolean]>([
+    ['when events wait as long as the delay', { ...LAG, now: 0.1 }, true],
+    ['not when they wait a twentieth of it', { ...LAG, now: 0.004 }, false],
+    [
+      'when it is busy',
+      { name: 'nodejs.eventloop.utilization', unit: '1', before: 0.2, now: 0.95 },
+      true,
+    ],
+  ])('%s', (_caption, gauge, isSuspected) => {
+    expect(kindsSuspected([gauge]).includes('cpu')).toBe(isSuspected);
   });
 });
