@@ -19,8 +19,9 @@ export const US_PER_MINUTE = 60 * US_PER_SECOND;
 export const US_PER_HOUR = 60 * US_PER_MINUTE;
 export const US_PER_DAY = 24 * US_PER_HOUR;
 
+/** The wall clock: follows its steps and the time that a machine slept, which a monotonic clock does not. */
 export const systemClock: Clock = {
-  nowUs: () => Math.round((performance.timeOrigin + performance.now()) * US_PER_MS),
+  nowUs: () => Date.now() * US_PER_MS,
 };
 
 export function minuteOf(timeUs: number): number {

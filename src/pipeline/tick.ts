@@ -8,9 +8,12 @@ import { learnBaselines } from '../baseline/baseline.ts';
 import { detectAnomalies, groupIncidents } from '../detect/detect.ts';
 import type { Anomaly, Incident } from '../model/anomaly.ts';
 import type { EndpointBaseline } from '../model/baseline.ts';
+import { StringDictionary } from '../model/dictionary.ts';
+import { NO_ROW } from '../model/window.ts';
 import type { StateStore } from '../store/api/state.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
 import { SELF_SERVICE } from './ingest.ts';
+import { buildSpanTable } from './span-table.ts';
 
 export interface TickResult {
   readonly baselines: ReadonlyMap<string, EndpointBaseline>;
@@ -71,11 +74,38 @@ export function runTick(input: {
   const incidents = groupIncidents(
     anomalies,
     earlier.filter(({ status }) => status === 'open'),
-    { nowUs: input.nowUs, edges: [] },
+    { nowUs: input.nowUs, edges: callEdges(telemetry, { range: judged, anomalies }) },
   );
   state.saveAnomalies(anomalies);
   for (const incident of incidents) state.saveIncident(incident);
   return { baselines, anomalies, incidents };
+}
+
+/** Spans from which calls between services are known well enough. */
+const EDGE_SPANS_MAX = 50_000;
+
+/** Who calls whom, read only when trouble shows in several services: one incident, not one for each. */
+function callEdges(
+  telemetry: TelemetryReader,
+  trouble: { readonly range: TimeRange; readonly anomalies: readonly Anomaly[] },
+): readonly (readonly [string, string])[] {
+  if (new Set(trouble.anomalies.map(({ service }) => service)).size < 2) return [];
+  const { table } = buildSpanTable(telemetry, {
+    range: trouble.range,
+    strings: new StringDictionary(),
+    spansMax: EDGE_SPANS_MAX,
+    hasAttributes: false,
+  });
+  const edges = new Map<string, readonly [string, string]>();
+  for (let row = 0; row < table.count; row++) {
+    const parent = table.parent[row]!;
+    if (parent === NO_ROW || table.service[parent] === table.service[row]) continue;
+    const key = `${table.service[parent]} ${table.service[row]}`;
+    if (edges.has(key)) continue;
+    const caller = table.strings.text(table.service[parent]!);
+    edges.set(key, [caller, table.strings.text(table.service[row]!)]);
+  }
+  return [...edges.values()];
 }
 
 /** Incidents do not teach: minutes under one are left out of learning. */

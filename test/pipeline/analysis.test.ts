@@ -169,6 +169,42 @@ async function firstFree<T>(start: () => T): Promise<T> {
   }
 }
 
+describe('trouble that several services show', () => {
+  it('is one incident when they call each other, with one investigation', async () => {
+    const both = { requestsPerMinute: 60, gateway: 'gateway' };
+    await sendTraffic(writer, { ...both, fromUs: START_US, minutes: HEALTHY_MINUTES, seed: 1 });
+    await sendTraffic(writer, {
+      ...both,
+      fromUs: FAULT_US,
+      minutes: 2,
+      seed: 2,
+      slowDatabaseUs: 2_000_000,
+    });
+    const analysis = analysisAt(FAULT_US + 2 * US_PER_MINUTE);
+    analysis.tick();
+    const incidents = state.listIncidents({ range: { fromUs: 0, toUs: nowUs + 1 }, limit: 10 });
+    expect(incidents.map(({ services }) => services)).toEqual([['coze-bot-7', 'gateway']]);
+    const report = await analysis.waitForReport(incidents[0]!.reportId!, 30_000);
+    expect(report!.hypotheses[0]!.culprit.dependency).toContain('sessions-db');
+  });
+});
+
+describe('detection of silence', () => {
+  it('a service whose requests stop is an incident', async () => {
+    await sendHealthy();
+    const analysis = analysisAt(FAULT_US + 3 * US_PER_MINUTE);
+    analysis.tick();
+    const anomalies = state.listAnomalies({ range: { fromUs: 0, toUs: nowUs + 1 }, limit: 10 });
+    expect(anomalies.map(({ kind, direction }) => `${kind} ${direction}`)).toContain(
+      'traffic down',
+    );
+    const incidents = state.listIncidents({ range: { fromUs: 0, toUs: nowUs + 1 }, limit: 10 });
+    expect(incidents).toHaveLength(1);
+    const report = await analysis.waitForReport(incidents[0]!.reportId!, 30_000);
+    expect(report!.rootCause).toBeUndefined();
+  });
+});
+
 describe('investigations', () => {
   it('pins the spans that the report shows', async () => {
     await sendHealthy();

@@ -16,6 +16,8 @@ export interface TrafficOptions {
   readonly slowDatabaseUs?: number;
   readonly errorRatio?: number;
   readonly service?: string;
+  /** A service that calls the bot: a fourth span at the root of each trace. */
+  readonly gateway?: string;
 }
 
 /** Requests of POST /coze/webhook that call a database: three spans a trace, one body a minute. */
@@ -43,19 +45,27 @@ function minuteOf(
   fromUs: number,
   { options, random }: { readonly options: TrafficOptions; readonly random: () => number },
 ): IngestRequest {
-  const spans = Array.from({ length: options.requestsPerMinute }, () =>
+  const traces = Array.from({ length: options.requestsPerMinute }, () =>
     traceOf(fromUs + Math.floor(random() * 59_000_000), { options, random }),
-  ).flat();
+  );
+  const resourceSpans = (service: string, spans: readonly unknown[]) => ({
+    resource: { attributes: [{ key: 'service.name', value: { stringValue: service } }] },
+    scopeSpans: [{ spans }],
+  });
   const content = {
     resourceSpans: [
-      {
-        resource: {
-          attributes: [
-            { key: 'service.name', value: { stringValue: options.service ?? 'coze-bot-7' } },
-          ],
-        },
-        scopeSpans: [{ spans }],
-      },
+      resourceSpans(
+        options.service ?? 'coze-bot-7',
+        traces.flatMap(({ spans }) => spans),
+      ),
+      ...(options.gateway === undefined
+        ? []
+        : [
+            resourceSpans(
+              options.gateway,
+              traces.map(({ call }) => call),
+            ),
+          ]),
     ],
   };
   const body = new TextEncoder().encode(JSON.stringify(content));
@@ -70,7 +80,7 @@ function traceOf(
   const hex = (digits: number) =>
     Array.from({ length: digits }, () => Math.floor(random() * 16).toString(16)).join('');
   const traceId = hex(32);
-  const ids = [hex(16), hex(16), hex(16)];
+  const ids = [hex(16), hex(16), hex(16), hex(16)];
   const databaseUs = Math.round(8000 * noise()) + (options.slowDatabaseUs ?? 0);
   const llmUs = Math.round(60_000 * noise());
   const ownUs = Math.round(10_000 * noise());
@@ -82,7 +92,8 @@ function traceOf(
   ) => ({
     traceId,
     spanId: ids[index],
-    ...(index > 0 ? { parentSpanId: ids[0] } : {}),
+    ...(index === 1 || index === 2 ? { parentSpanId: ids[0] } : {}),
+    ...(index === 0 && options.gateway !== undefined ? { parentSpanId: ids[3] } : {}),
     name,
     kind: item.kind,
     startTimeUnixNano: `${startUs + item.atUs}000`,
@@ -93,7 +104,7 @@ function traceOf(
     })),
     ...(isFailed && index === 0 ? { status: { code: 2, message: 'failed' } } : {}),
   });
-  return [
+  const spans = [
     span(0, 'POST /coze/webhook', {
       kind: 2,
       atUs: 0,
@@ -113,6 +124,13 @@ function traceOf(
       attributes: { 'gen_ai.operation.name': 'chat', 'gen_ai.request.model': 'doubao-pro' },
     }),
   ];
+  const call = span(3, 'POST /gateway', {
+    kind: 2,
+    atUs: -1000,
+    lengthUs: ownUs + databaseUs + llmUs + 2000,
+    attributes: {},
+  });
+  return { spans, call };
 }
 
 function createRandom(seed: number): () => number {
