@@ -100,7 +100,7 @@ async function benchIngest(flags: IngestFlags): Promise<void> {
       runs.push(await measureOnce(flags, interrupted.signal));
     }
     if (interrupted.signal.aborted) {
-      throw new AppError('request.invalid', 'Interrupted: nothing is told of a cut run');
+      throw new AppError('internal', 'Interrupted: nothing is told of a cut run');
     }
     const results = summarise(runs);
     if (flags.json) process.stdout.write(`${JSON.stringify(results)}\n`);

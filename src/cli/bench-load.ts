@@ -107,7 +107,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
           break;
         default:
           throw new AppError(
-            'request.invalid',
+            'store.rejected',
             `The receiver refuses a request: ${outcome.message}`,
           );
       }

@@ -197,9 +197,9 @@ test('half of the metric points are histograms, over 2048 series', () => {
     expect(outcome.rejectedCount).toBe(0);
   }
   expect(points.count).toBe(METRIC_SERIES);
-  expect(points.series.length).toBe(METRIC_SERIES);
-  const histograms = Array.from(points.seriesIndex.subarray(0, points.count)).filter(
-    (series) => points.series[series]?.kind === 'histogram',
+  expect(points.seriesEntries.length).toBe(METRIC_SERIES);
+  const histograms = Array.from(points.series.subarray(0, points.count)).filter(
+    (series) => points.seriesEntries[series]?.kind === 'histogram',
   );
   expect(histograms).toHaveLength(METRIC_SERIES / 2);
 });
