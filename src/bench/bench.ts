@@ -7,6 +7,7 @@ import type { Signal } from '../model/vocabulary.ts';
 import { type EncodedBody, Freshener } from './body.ts';
 import { draftCozeTraces } from './coze-traces.ts';
 import type { RequestDraft } from './draft.ts';
+import { compressBody, type GzipBody } from './gzip-body.ts';
 import { draftJaegerTraces } from './jaeger-traces.ts';
 import { encodeJson } from './json-body.ts';
 import { draftLogLines } from './log-lines.ts';
@@ -41,6 +42,7 @@ export interface RingOptions {
   /** Of the ids: a receiver that is measured twice must not see them twice. */
   readonly idSeed: number;
   readonly bodyCount: number;
+  readonly isGzip: boolean;
   readonly nowUs: () => number;
 }
 
@@ -62,12 +64,25 @@ export function draftRequest(
   }
 }
 
+/** A request as it goes over the wire. */
+export interface RingBody {
+  readonly bytes: Buffer;
+  readonly itemCount: number;
+}
+
+interface KeptBody extends RingBody {
+  readonly encoded: EncodedBody;
+  readonly gzip: GzipBody | undefined;
+}
+
 /** Bodies on loan: one that is being sent is not touched until it is given back. */
 export class BodyRing {
+  /** Before compression. */
   readonly bytesPerItem: number;
   readonly #encoding: Encoding;
   readonly #freshener: Freshener;
-  readonly #free: EncodedBody[];
+  readonly #free: KeptBody[];
+  readonly #lent = new Set<KeptBody>();
 
   constructor(options: RingOptions) {
     const { workload, encoding, batchCount, seed, bodyCount } = options;
@@ -75,23 +90,31 @@ export class BodyRing {
     const encode = encoding === 'json' ? encodeJson : encodeProtobuf;
     this.#encoding = encoding;
     this.#freshener = new Freshener({ seed: options.idSeed, nowUs: options.nowUs });
-    this.#free = Array.from({ length: bodyCount }, (_, requestIndex) =>
-      encode(draftRequest(workload, { random, batchCount, requestIndex })),
-    );
-    const sizeBytes = this.#free.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    this.#free = Array.from({ length: bodyCount }, (_, requestIndex) => {
+      const encoded = encode(draftRequest(workload, { random, batchCount, requestIndex }));
+      const gzip = options.isGzip ? compressBody(encoded, encoding) : undefined;
+      const bytes = gzip?.bytes ?? encoded.bytes;
+      return { bytes, itemCount: encoded.itemCount, encoded, gzip };
+    });
+    const sizeBytes = this.#free.reduce((sum, { encoded }) => sum + encoded.bytes.length, 0);
     const itemCount = this.#free.reduce((sum, body) => sum + body.itemCount, 0);
     this.bytesPerItem = sizeBytes / itemCount;
   }
 
   /** The body that was given back longest ago, as a request that was never sent before. */
-  take(): EncodedBody {
+  take(): RingBody {
     const body = this.#free.shift();
     if (!body) throw new AppError('internal', 'Cannot take a body: all of the ring are on loan');
-    this.#freshener.freshen(body, this.#encoding);
+    this.#freshener.freshen(body.encoded, this.#encoding);
+    body.gzip?.refresh();
+    this.#lent.add(body);
     return body;
   }
 
-  giveBack(body: EncodedBody): void {
-    this.#free.push(body);
+  giveBack(body: RingBody): void {
+    const lent = [...this.#lent].find((candidate) => candidate === body);
+    if (!lent) throw new AppError('internal', 'Cannot take a body back that is not on loan');
+    this.#lent.delete(lent);
+    this.#free.push(lent);
   }
 }

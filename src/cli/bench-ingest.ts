@@ -67,8 +67,8 @@ export function addBenchIngest(bench: Command): void {
         .choices(['protobuf', 'json'])
         .default('protobuf'),
     )
-    .option('--gzip', 'compress bodies; the compression takes time of the machine under test')
-    .option('--senders <n>', 'connections, each with one request under way', wholeNumber(48), 8)
+    .option('--gzip', 'compress bodies (once: only ids and times change)')
+    .option('--senders <n>', 'connections, each with one request under way', wholeNumber(48), 24)
     .option('--batch <n>', 'spans, records or points of a request', wholeNumber(8192), 512)
     .option('--runs <n>', 'how often; the results are medians', wholeNumber(100), 3)
     .option('--rate <n>', 'items a second on a schedule, instead of full speed', wholeNumber(1e9))
@@ -128,6 +128,7 @@ async function loadReceiver(
 ): Promise<readonly Measure[]> {
   const { workload, encoding, server } = { ...flags, ...target };
   const seconds = flags.seconds ?? secondsOf(flags);
+  const isGzip = flags.gzip === true;
   const ring = new BodyRing({
     workload,
     encoding,
@@ -135,9 +136,9 @@ async function loadReceiver(
     seed: flags.seed,
     idSeed: Date.now(),
     bodyCount: RING_BODIES,
+    isGzip,
     nowUs: () => systemClock.nowUs(),
   });
-  const isGzip = flags.gzip === true;
   const senders = Array.from({ length: flags.senders }, () =>
     createSender(flags.transport, {
       url: target.url,
@@ -148,7 +149,7 @@ async function loadReceiver(
   );
   const itemsMax = flags.spans ?? Number.POSITIVE_INFINITY;
   const load = (durationMs: number, ratePerSecond: number | undefined) =>
-    runLoad({ ring, senders, isGzip, durationMs, itemsMax, ratePerSecond, signal: target.signal });
+    runLoad({ ring, senders, durationMs, itemsMax, ratePerSecond, signal: target.signal });
   try {
     const warmUp = await load(Math.min(WARM_UP_MS_MAX, WARM_UP_SHARE * 1000 * seconds), flags.rate);
     const { result: full, usage } = await withUsage(server, () => load(1000 * seconds, flags.rate));

@@ -2,7 +2,6 @@
  * The load: senders that each wait for a reply before they send again (closed loop), or that follow a schedule
  * (paced). What is acknowledged is counted, nothing else; a request that is turned away is sent again unchanged.
  */
-import { gzipSync } from 'node:zlib';
 import { AppError } from '../base/errors.ts';
 import type { BodyRing } from '../bench/bench.ts';
 import type { Sender } from './bench-sender.ts';
@@ -11,7 +10,6 @@ import { pause } from './child-process.ts';
 export interface LoadOptions {
   readonly ring: BodyRing;
   readonly senders: readonly Sender[];
-  readonly isGzip: boolean;
   readonly durationMs: number;
   /** The load ends early when this many items are acknowledged. */
   readonly itemsMax: number;
@@ -66,7 +64,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
         const waitMs = dueMs - performance.now();
         if (waitMs > 0) await pause(waitMs);
         if (isOver()) return;
-        const bytes = options.isGzip ? gzipSync(body.bytes, { level: 1 }) : body.bytes;
+        const { bytes } = body;
         // A sender that is late counts the lateness: else a stall would hide the requests that waited behind it.
         const sinceMs = options.ratePerSecond === undefined ? performance.now() : dueMs;
         const rejectedCount = await sendUntilTaken(sender, bytes);

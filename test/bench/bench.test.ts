@@ -1,8 +1,8 @@
 /** Workloads: what they hold, that our decoders read from them what was meant, and that no send repeats another. */
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { hexOf } from '../../src/base/bytes.ts';
 import { BodyRing, draftRequest, WORKLOADS, type Workload } from '../../src/bench/bench.ts';
-import type { EncodedBody } from '../../src/bench/body.ts';
 import { COZE_SPANS_PER_TRACE } from '../../src/bench/coze-traces.ts';
 import {
   JAEGER_KEYS,
@@ -21,14 +21,18 @@ const NOW_US = 1_763_600_000_123_456;
 const ENCODINGS = ['protobuf', 'json'] as const;
 type Encoding = (typeof ENCODINGS)[number];
 
-function ringOf(workload: Workload, options: Partial<{ encoding: Encoding; batchCount: number }>) {
+function ringOf(
+  workload: Workload,
+  options: Partial<{ encoding: Encoding; batchCount: number; bodyCount: number; isGzip: boolean }>,
+) {
   return new BodyRing({
     workload,
     encoding: options.encoding ?? 'protobuf',
     batchCount: options.batchCount ?? 512,
     seed: 1,
     idSeed: 2,
-    bodyCount: 4,
+    bodyCount: options.bodyCount ?? 4,
+    isGzip: options.isGzip ?? false,
     nowUs: () => NOW_US,
   });
 }
@@ -87,18 +91,30 @@ describe.each(WORKLOADS)('workload %s', (workload) => {
     expect(seen.size).toBe(12);
   });
 
+  test.each(ENCODINGS)('is the same with gzip, send after send, as %s', (encoding) => {
+    const plain = ringOf(workload, { encoding });
+    const gzip = ringOf(workload, { encoding, isGzip: true });
+    for (let send = 0; send < 9; send++) {
+      const [sent, packed] = [plain.take(), gzip.take()];
+      expect(gunzipSync(packed.bytes).equals(sent.bytes)).toBe(true);
+      expect(packed.bytes.length).toBeLessThan(sent.bytes.length / 2);
+      plain.giveBack(sent);
+      gzip.giveBack(packed);
+    }
+  });
+
   test('is the same for the same seeds', () => {
     const bytes = [1, 2].map(() => ringOf(workload, {}).take().bytes.toString('latin1'));
     expect(bytes[0]).toBe(bytes[1]);
   });
 
-  test.each([1, 7, 10, 129, 512, 8192])('fills a request of %i items', (batchCount) => {
+  test.each([1, 7, 10, 129, 4096])('fills a request of %i items', (batchCount) => {
     const random = new Random(3);
     const draft = draftRequest(workload, { random, batchCount, requestIndex: 5 });
     const perTrace = { a: COZE_SPANS_PER_TRACE, b: JAEGER_SPANS_PER_TRACE, logs: 1, metrics: 1 };
     const whole = perTrace[workload];
     expect(draft.itemCount).toBe(Math.max(whole, Math.floor(batchCount / whole) * whole));
-    const body = ringOf(workload, { batchCount }).take();
+    const body = ringOf(workload, { batchCount, bodyCount: 1 }).take();
     expect(dumpOf(workload, body.bytes, 'protobuf')).toHaveLength(body.itemCount);
   });
 });
@@ -166,10 +182,11 @@ test('the same body keeps its durations and gets new ids and times when it is se
     seed: 1,
     idSeed: 2,
     bodyCount: 1,
+    isGzip: false,
     nowUs: () => nowUs,
   });
   const sendOnce = (): SpanColumns => {
-    const body: EncodedBody = ring.take();
+    const body = ring.take();
     const spans = spansOf([body.bytes]);
     ring.giveBack(body);
     return spans;
@@ -218,4 +235,17 @@ test('BodyRing.take() refuses when all bodies are on loan', () => {
   const ring = ringOf('a', { batchCount: 8 });
   for (let body = 0; body < 4; body++) ring.take();
   expect(() => ring.take()).toThrow('all of the ring are on loan');
+});
+
+test('BodyRing.giveBack() refuses a body twice', () => {
+  const ring = ringOf('a', { batchCount: 8 });
+  const body = ring.take();
+  ring.giveBack(body);
+  expect(() => ring.giveBack(body)).toThrow('not on loan');
+});
+
+test('gzip that can be overwritten is less than twice what zlib makes', () => {
+  const packed = ringOf('a', { isGzip: true }).take().bytes.length;
+  const zlib = gzipSync(ringOf('a', {}).take().bytes, { level: 6 }).length;
+  expect(packed).toBeLessThan(2 * zlib);
 });
