@@ -15,7 +15,7 @@ import {
   WORKLOADS,
   type Workload,
 } from '../bench/bench.ts';
-import { type LoadResult, runLoad } from './bench-load.ts';
+import { type LoadResult, lastFifthOverFirst, runLoad } from './bench-load.ts';
 import { createSender, type Transport } from './bench-sender.ts';
 import { type BenchServer, isInMemory, startBenchServer, type Usage } from './bench-server.ts';
 import { formatResults, type Measure, summarise } from './bench-table.ts';
@@ -157,7 +157,7 @@ async function loadReceiver(
     // A given rate is the load that was asked for; half of it says nothing more.
     const half =
       flags.rate === undefined && halfRate > 0
-        ? await load(HALF_LOAD_SHARE * 1000 * seconds, halfRate)
+        ? await load(HALF_LOAD_SHARE * full.elapsedMs, halfRate)
         : undefined;
     for (const sender of senders) sender.close();
     const phases = half ? [warmUp, full, half] : [warmUp, full];
@@ -192,13 +192,12 @@ function loadMeasures(
   { workload, isPaced }: { readonly workload: Workload; readonly isPaced: boolean },
 ): readonly Measure[] {
   const items = itemsOf(workload);
-  const first = full.perFifth[0] ?? 0;
-  const last = full.perFifth.at(-1) ?? 0;
+  const ratio = lastFifthOverFirst(full.perTenth);
   return [
     { name: isPaced ? 'rate, scheduled' : 'rate', unit: `${items}/s`, value: rateOf(full) },
-    ...(first > 0 && last > 0
-      ? [{ name: 'rate of the last fifth over the first', unit: '%', value: (100 * last) / first }]
-      : []),
+    ...(ratio === undefined
+      ? []
+      : [{ name: 'rate of the last fifth over the first', unit: '%', value: 100 * ratio }]),
     { name: 'ack p50', unit: 'ms', value: full.latency.quantileMs(0.5) },
     { name: 'ack p99', unit: 'ms', value: full.latency.quantileMs(0.99) },
     { name: 'ack max', unit: 'ms', value: full.latency.maxMs },

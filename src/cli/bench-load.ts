@@ -29,13 +29,13 @@ export interface LoadResult {
   /** From the first send to the last reply. */
   readonly elapsedMs: number;
   readonly latency: LatencyHistogram;
-  /** Items acknowledged in each fifth of the time. */
-  readonly perFifth: readonly number[];
+  /** Items acknowledged in each tenth of a second. */
+  readonly perTenth: readonly number[];
 }
 
 const TRIES_MAX = 60;
 const UNANSWERED_PAUSE_MS = 200;
-const FIFTHS = 5;
+const TENTH_MS = 100;
 
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const startedMs = performance.now();
@@ -48,7 +48,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     scheduledItems: 0,
   };
   const latency = new LatencyHistogram();
-  const perFifth = new Array<number>(FIFTHS).fill(0);
+  const perTenth: number[] = [];
   const failure = new AbortController();
   const isOver = () =>
     options.signal.aborted ||
@@ -74,8 +74,9 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
         state.sentBytes += bytes.length;
         state.rejectedCount += rejectedCount;
         state.acknowledgedCount += body.itemCount - rejectedCount;
-        const fifth = Math.floor((FIFTHS * (nowMs - startedMs)) / options.durationMs);
-        perFifth[Math.min(fifth, FIFTHS - 1)]! += body.itemCount - rejectedCount; // below the length
+        const tenth = Math.floor((nowMs - startedMs) / TENTH_MS);
+        while (perTenth.length <= tenth) perTenth.push(0);
+        perTenth[tenth] = perTenth[tenth]! + body.itemCount - rejectedCount;
       } finally {
         options.ring.giveBack(body);
       }
@@ -130,7 +131,17 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   );
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
   const { scheduledItems: _, ...counts } = state;
-  return { ...counts, elapsedMs: performance.now() - startedMs, latency, perFifth };
+  return { ...counts, elapsedMs: performance.now() - startedMs, latency, perTenth };
+}
+
+/** Rate of the last fifth of the time over the rate of the first; undefined when one of them saw nothing. */
+export function lastFifthOverFirst(perTenth: readonly number[]): number | undefined {
+  const size = Math.floor(perTenth.length / 5);
+  if (size === 0) return undefined;
+  const sumOf = (part: readonly number[]) => part.reduce((sum, count) => sum + count, 0);
+  const first = sumOf(perTenth.slice(0, size));
+  const last = sumOf(perTenth.slice(-size));
+  return first > 0 && last > 0 ? last / first : undefined;
 }
 
 const BUCKET_MS = 0.01;
