@@ -8,10 +8,12 @@ import { findPackage } from '../base/package.ts';
 import { diagnoseCase } from '../pipeline/offline.ts';
 import { predictionOf } from '../pipeline/prediction.ts';
 import { loadRulebook } from '../rulebook/rulebook.ts';
+import { addBenchIngest } from './bench-ingest.ts';
 import { addConfigFlags, loadSettings, rulesDirOf } from './settings.ts';
 
 export function addBench(program: Command): void {
   const bench = program.command('bench').description('measure this machine and these methods');
+  addBenchIngest(bench);
   addConfigFlags(
     bench
       .command('rca')

@@ -6,6 +6,8 @@ import { AppError } from '../base/errors.ts';
 
 export interface Child {
   readonly name: string;
+  /** -1 when it could not be started. */
+  readonly pid: number;
   /** Rejects when the process ends by itself. */
   readonly ended: Promise<never>;
   stop(): Promise<void>;
@@ -47,6 +49,7 @@ export function startChild(options: {
   ended.catch(() => undefined);
   return {
     name: options.name,
+    pid: child.pid ?? -1,
     ended,
     stop: () => {
       isStopping = true;

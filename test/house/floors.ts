@@ -21,6 +21,7 @@ export const ROOMS: readonly Room[] = [
   { name: 'rulebook', floor: 2, packages: ['re2js', 'yaml', 'zod'] },
   { name: 'config', floor: 2, packages: ['yaml', 'zod'] },
   { name: 'store/api', floor: 2, packages: [] },
+  { name: 'bench', floor: 2, packages: [] },
   { name: 'receive', floor: 3, packages: ['@grpc/grpc-js'] },
   { name: 'store/sqlite', floor: 3, packages: ['better-sqlite3'] },
   { name: 'plugin/triggers', floor: 3, packages: ['zod'] },
