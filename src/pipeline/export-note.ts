@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { AppError, messageOf } from '../base/errors.ts';
 
-export const EXPORT_NOTE = 'export.json';
+export const EXPORT_NOTE = 'taproot-export.json';
 
 const noteSchema = z.object({
   exportedBy: z.string(),
