@@ -143,6 +143,10 @@ export const LIMITS = {
   probesConcurrentMax: 8,
   /** Rows that one page of a search looks at; beyond it the page says that it was cut. */
   searchRowsMax: 4_000_000,
+  /** Spans, log records or data points of one exported line … */
+  exportLineRowsMax: 1000,
+  /** … or this many characters of them: far below what a receiver takes. */
+  exportLineCharsMax: 4 * MIB,
   /** Change events kept. */
   changeEventsMax: 100_000,
   /** Reports kept with their pinned evidence; about 100 KiB each. */

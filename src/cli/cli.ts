@@ -10,6 +10,7 @@ import { addConfig } from './config.ts';
 import { addDemo } from './demo.ts';
 import { addDiagnose } from './diagnose.ts';
 import { addDoctor } from './doctor.ts';
+import { addExport } from './export.ts';
 import { addImport } from './import.ts';
 import { addReports } from './reports.ts';
 import { addRules } from './rules.ts';
@@ -28,6 +29,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
     addServe,
     addDemo,
     addImport,
+    addExport,
     addDiagnose,
     addBench,
     addReports,

@@ -1,13 +1,14 @@
 /** `taproot import`: OTLP files into a data folder, or to a running receiver. */
 import { gzipSync } from 'node:zlib';
 import { ProxyTracerProvider } from '@opentelemetry/api';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { createCounters } from '../base/counters.ts';
 import { AppError, messageOf } from '../base/errors.ts';
 import { createLog } from '../base/log.ts';
 import { systemClock } from '../base/time.ts';
 import type { Config } from '../config/config.ts';
 import { createNormaliser } from '../coze/coze.ts';
+import { holdsHashedUserIds } from '../pipeline/export-note.ts';
 import {
   type ImportProgress,
   type ImportResult,
@@ -16,6 +17,7 @@ import {
 } from '../pipeline/import.ts';
 import { createIngestPipeline } from '../pipeline/ingest.ts';
 import { loadUserIdKey } from '../pipeline/user-id-key.ts';
+import type { TelemetryWriter } from '../store/api/telemetry.ts';
 import { openTelemetryWriter } from '../store/open.ts';
 import { addConfigFlags, loadSettings } from './settings.ts';
 
@@ -27,6 +29,9 @@ export function addImport(program: Command): void {
       .argument('<paths...>', 'files or folders'),
   )
     .option('--to <url>', 'send to an OTLP/HTTP receiver instead of the data folder')
+    .addOption(
+      new Option('--user-ids <mode>', 'hash user ids, or keep them').choices(['hash', 'keep']),
+    )
     .option('--json', 'print the result as JSON')
     .action(
       async (paths: string[], flags: Record<string, unknown> & { to?: string; json?: boolean }) => {
@@ -49,24 +54,55 @@ async function importLocally(
   config: Config,
   onProgress: (progress: ImportProgress) => void,
 ): Promise<ImportResult> {
+  const hashed = paths.filter(holdsHashedUserIds);
+  const others = paths.filter((path) => !hashed.includes(path));
   const writer = openTelemetryWriter({ dataDir: config.dataDir, durability: config.durability });
   try {
-    const pipeline = createIngestPipeline({
-      writer,
-      normaliser: createNormaliser({
-        userIds: config.userIds,
-        userIdKey: loadUserIdKey(config.dataDir),
-      }),
-      clock: systemClock,
-      counters: createCounters(),
-      log: createLog({ level: config.logLevel, isPretty: process.stderr.isTTY === true }),
-      tracer: new ProxyTracerProvider().getTracer('taproot'),
-      bodyBytesMax: config.bodyBytesMax,
+    // What another Taproot has hashed is taken as it is: a hash of a hash would join with nothing.
+    const first = await importInto(writer, others, { config, onProgress });
+    const second = await importInto(writer, hashed, {
+      config: { ...config, userIds: 'keep' },
+      onProgress,
     });
-    return await importPaths(paths, { send: pipeline.submit, onProgress });
+    return sumOf(first, second);
   } finally {
     writer.close();
   }
+}
+
+function importInto(
+  writer: TelemetryWriter,
+  paths: readonly string[],
+  options: {
+    readonly config: Config;
+    readonly onProgress: (progress: ImportProgress) => void;
+  },
+): Promise<ImportResult> {
+  const { config, onProgress } = options;
+  const pipeline = createIngestPipeline({
+    writer,
+    normaliser: createNormaliser({
+      userIds: config.userIds,
+      userIdKey: loadUserIdKey(config.dataDir),
+    }),
+    clock: systemClock,
+    counters: createCounters(),
+    log: createLog({ level: config.logLevel, isPretty: process.stderr.isTTY === true }),
+    tracer: new ProxyTracerProvider().getTracer('taproot'),
+    bodyBytesMax: config.bodyBytesMax,
+  });
+  return importPaths(paths, { send: pipeline.submit, onProgress });
+}
+
+function sumOf(a: ImportResult, b: ImportResult): ImportResult {
+  return {
+    files: a.files + b.files,
+    requests: a.requests + b.requests,
+    bytes: a.bytes + b.bytes,
+    rejectedRows: a.rejectedRows + b.rejectedRows,
+    refused: [...a.refused, ...b.refused],
+    refusedCount: a.refusedCount + b.refusedCount,
+  };
 }
 
 const SEND_TIMEOUT_MS = 30_000;

@@ -30,6 +30,10 @@ export const configSchema = z.strictObject({
   publicUrl: z.url({ protocol: /^https?$/ }).optional(),
   /** disk: acknowledged data survives power loss. process: it survives a crash of Taproot only. */
   durability: z.enum(['disk', 'process']).default('disk'),
+  /** Whole days of telemetry kept, by its own time; 0: for ever. */
+  retentionDays: z.int().min(0).max(36_500).default(7),
+  /** Bytes of telemetry on the disk, beyond which the oldest days go, never today; 0: no bound. */
+  retentionBytesMax: z.int().min(0).default(0),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** Language of reports when the reader names none. */
   language: z.enum(['zh', 'en']).default('en'),

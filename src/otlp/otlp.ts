@@ -22,6 +22,10 @@ import type { Encoding } from './reply.ts';
 import { SpanDraft } from './span-draft.ts';
 
 export type { DecodeOutcome } from './decode-report.ts';
+export { encodeJsonLogs } from './encode-json-logs.ts';
+export { encodeJsonPoints } from './encode-json-metrics.ts';
+export { RequestLines } from './encode-json-requests.ts';
+export { encodeJsonSpans } from './encode-json-traces.ts';
 export { inflateBody } from './inflate.ts';
 export { buildExportResponse, buildStatus, type Encoding, type StatusOptions } from './reply.ts';
 export { attributeJsonOf, formatAnyValue } from './value.ts';

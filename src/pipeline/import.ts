@@ -5,7 +5,6 @@
 import { createReadStream } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { createGunzip } from 'node:zlib';
 import { AppError, isAppError, messageOf } from '../base/errors.ts';
 import type { Signal } from '../model/vocabulary.ts';
@@ -116,24 +115,37 @@ async function* readRequests(
     return;
   }
   const raw = createReadStream(file);
-  const lines = createInterface({
-    input: file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw,
-    crlfDelay: Number.POSITIVE_INFINITY,
-  });
   let line = 0;
-  const encoder = new TextEncoder();
-  for await (const text of lines) {
+  for await (const body of linesOf(file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw)) {
     line++;
-    if (text.trim() === '') continue;
-    const body = encoder.encode(text);
-    const signal = signalOfJson(text) ?? signalOfName(file);
+    const head = decoder.decode(body.subarray(0, 200));
+    if (body.length < 200 && head.trim() === '') continue;
+    const signal = signalOfJson(head) ?? signalOfName(file);
     yield { request: { signal, encoding: 'json', compression: '', body }, line };
   }
 }
 
-/** The first key of an OTLP/JSON request names its signal. */
-function signalOfJson(text: string): Signal | undefined {
-  const match = /"(resourceSpans|resourceLogs|resourceMetrics)"/.exec(text.slice(0, 200));
+const decoder = new TextDecoder('utf-8');
+const LINE_FEED = 0x0a;
+
+/** Lines end with a line feed and nothing else: JSON text may hold U+2028, where other readers split. */
+async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  let open: Buffer[] = [];
+  for await (const chunk of chunks) {
+    let start = 0;
+    for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, start)) {
+      yield new Uint8Array(Buffer.concat([...open, chunk.subarray(start, end)]));
+      open = [];
+      start = end + 1;
+    }
+    if (start < chunk.length) open.push(chunk.subarray(start));
+  }
+  if (open.length > 0) yield new Uint8Array(Buffer.concat(open));
+}
+
+/** The first key of an OTLP/JSON request names its signal; `head` is its beginning. */
+function signalOfJson(head: string): Signal | undefined {
+  const match = /"(resourceSpans|resourceLogs|resourceMetrics)"/.exec(head);
   switch (match?.[1]) {
     case 'resourceSpans':
       return 'traces';

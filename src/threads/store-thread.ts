@@ -15,6 +15,8 @@ import { type SelfTracing, startSelfTracing } from './self-tracing.ts';
 
 /** SQLite's log is moved into the database this often, off the reply path. */
 const CHECKPOINT_EVERY_MS = 10_000;
+/** Days end once a day; a bound on bytes may be passed sooner. */
+const RETENTION_EVERY_MS = 10 * 60_000;
 
 const { config, version, isPretty } = workerData as WorkerSettings; // made by service.ts
 const log = createLog({ level: config.logLevel, isPretty }).child({ thread: 'store' });
@@ -52,6 +54,22 @@ const checkpoints = setInterval(() => {
   }
 }, CHECKPOINT_EVERY_MS);
 
+function retain(): void {
+  const { retentionDays: days, retentionBytesMax: bytesMax } = config;
+  try {
+    const retained = writer.retain({ nowUs: systemClock.nowUs(), days, bytesMax });
+    if (retained.removedDays.length === 0) return;
+    counters.add('taproot_store_removed_days_total', retained.removedDays.length);
+    counters.add('taproot_store_removed_bytes_total', retained.freedBytes);
+    log.info(retained, 'retention removed days');
+  } catch (thrown) {
+    counters.add('taproot_store_retention_failed_total', 1);
+    log.warn({ err: thrown }, 'retention failed, tried again later');
+  }
+}
+retain();
+const retention = setInterval(retain, RETENTION_EVERY_MS);
+
 if (!parentPort) throw new Error('store-thread runs as a worker only');
 createRpc(parentPort, {
   /** Answers once the store is open. */
@@ -64,6 +82,7 @@ createRpc(parentPort, {
   stopTracing: () => tracing?.stop(),
   stop: () => {
     clearInterval(checkpoints);
+    clearInterval(retention);
     pipeline.flush();
     writer.close();
   },

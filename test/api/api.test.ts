@@ -103,6 +103,16 @@ describe('reads', () => {
     expect(found).toMatchObject({ source: 'pinned', spans: [{ traceId }] });
   });
 
+  test('a trace of which retention has removed a part comes whole from pinned evidence', async () => {
+    const stored = api.backend.telemetry.readTrace(TRACE_ID);
+    const first = { ...stored[0]!, spanId: 'e'.repeat(16) };
+    const pinned = { spans: [first, ...stored], logs: [] };
+    api.backend.state.saveReport({ ...REPORT, reportId: 'r-whole' }, pinned);
+    const found = await read(ANSWERS.trace, api.get(`/api/v1/traces/${TRACE_ID}`));
+    expect(found).toMatchObject({ source: 'pinned' });
+    expect(found.spans).toHaveLength(stored.length + 1);
+  });
+
   test('the graph joins calls between services and to what sends no spans', async () => {
     const graph = await read(ANSWERS.serviceGraph, api.get(`/api/v1/service-graph?${RANGE}`));
     expect(graph.edges).toEqual([

@@ -1,6 +1,15 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { runCli } from '../../src/cli/cli.ts';
@@ -55,6 +64,30 @@ describe('usage', () => {
       args: ['import', '/nowhere.jsonl'],
       code: 3,
       says: '/nowhere.jsonl',
+    },
+    {
+      caption: 'no such signal',
+      args: ['export', '--signal', 'profiles'],
+      code: 2,
+      says: 'traces, logs, metrics',
+    },
+    {
+      caption: 'an export of no time',
+      args: ['export', '--from', 'now', '--to', 'now-1h'],
+      code: 2,
+      says: 'no time between',
+    },
+    {
+      caption: 'a bad time',
+      args: ['export', '--from', 'monday'],
+      code: 2,
+      says: 'monday',
+    },
+    {
+      caption: 'an export of nothing',
+      args: ['export', '--data', '/nowhere'],
+      code: 3,
+      says: '/nowhere',
     },
     {
       caption: 'a service that is not there',
@@ -127,6 +160,15 @@ describe('taproot import and diagnose', () => {
     expect(findings.find(({ check }) => check === 'store')?.message).toContain('3119 spans');
   });
 
+  it('reads lines that hold U+2028, where other readers split', async () => {
+    const file = join(dir, 'logs.jsonl');
+    const record = { timeUnixNano: '1767348000000000000', body: { stringValue: 'a\u2028b' } };
+    const request = { resourceLogs: [{ scopeLogs: [{ logRecords: [record] }] }] };
+    writeFileSync(file, `${JSON.stringify(request)}\r\n\n`);
+    await expect(runCli(['import', file, '--data', join(dir, 'data'), '--json'])).resolves.toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ requests: 1, refusedCount: 0, rejectedRows: 0 });
+  });
+
   it('says where a broken line stands, and keeps the others', async () => {
     const file = join(dir, 'traces.jsonl');
     writeFileSync(file, '{"resourceSpans":[]}\n{"resourceSpans":7}\n');
@@ -173,5 +215,121 @@ describe('taproot import and diagnose', () => {
       'shop',
       'train-ticket',
     ]);
+  });
+});
+
+describe('taproot export', () => {
+  const TRACES = join(CASES, 'cases/train-ticket/traces.jsonl.gz');
+  const exported = z.object({
+    files: z.array(
+      z.object({ file: z.string(), signal: z.string(), rows: z.int(), bytes: z.int() }),
+    ),
+  });
+
+  async function run(...args: readonly string[]): Promise<string> {
+    out = '';
+    await expect(runCli(args)).resolves.toBe(0);
+    return out;
+  }
+
+  /** A trace with a user id and one without. */
+  function writeUser(): string {
+    const file = join(dir, 'traces.jsonl');
+    const span = (spanId: string, attributes: readonly object[]) => ({
+      traceId: '1'.repeat(32),
+      spanId,
+      startTimeUnixNano: '1767348000000000001',
+      attributes,
+    });
+    const user = { key: 'user.id', value: { stringValue: 'alice' } };
+    const spans = [span('1'.repeat(16), [user]), span('2'.repeat(16), [])];
+    writeFileSync(file, `${JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] })}\n`);
+    return file;
+  }
+
+  it.each([
+    { caption: 'plain', flags: [], name: 'traces.jsonl' },
+    { caption: 'gzipped', flags: ['--gzip'], name: 'traces.jsonl.gz' },
+  ])('writes files that import into an equal store: $caption', async ({ flags, name }) => {
+    const [a, b, first, second] = ['a', 'b', 'first', 'second'].map((part) => join(dir, part));
+    await run('import', TRACES, '--data', a!);
+    const { files } = exported.parse(
+      JSON.parse(await run('export', '--data', a!, '--out', first!, '--json', ...flags)),
+    );
+    expect(files.map(({ file, rows }) => [file, rows])).toEqual([
+      [name, 3119],
+      [name.replace('traces', 'logs'), 0],
+      [name.replace('traces', 'metrics'), 0],
+    ]);
+    for (const { file, bytes } of files) expect(statSync(join(first!, file)).size).toBe(bytes);
+    await run('import', first!, '--data', b!);
+    await run('export', '--data', b!, '--out', second!, ...flags);
+    const spansIn = (folder: string) => {
+      const bytes = readFileSync(join(folder, name));
+      const text = (name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString();
+      return [...text.matchAll(/{"traceId":"[^}]*/g)].map(String).sort();
+    };
+    expect(spansIn(first!)).toHaveLength(3119);
+    expect(spansIn(second!)).toEqual(spansIn(first!));
+  });
+
+  it('filters by signal, service and time', async () => {
+    await run('import', writeUser(), '--data', join(dir, 'a'));
+    const rows = async (name: string, ...flags: readonly string[]) => {
+      const folder = join(dir, name);
+      await run('export', '--data', join(dir, 'a'), '--out', folder, ...flags);
+      return readdirSync(folder).map((file) => [file, statSync(join(folder, file)).size > 0]);
+    };
+    expect(await rows('traces', '--signal', 'traces')).toEqual([
+      ['taproot-export.json', true],
+      ['traces.jsonl', true],
+    ]);
+    expect(await rows('service', '--signal', 'traces', '--service', 'nobody')).toEqual([
+      ['taproot-export.json', true],
+      ['traces.jsonl', false],
+    ]);
+    const before = ['--signal', 'traces', '--to', '2026-01-02T10:00:00Z'];
+    expect(await rows('before', ...before)).toContainEqual(['traces.jsonl', false]);
+    const after = ['--signal', 'traces', '--from', '2026-01-02T10:00:00Z'];
+    expect(await rows('after', ...after)).toContainEqual(['traces.jsonl', true]);
+  });
+
+  it('never writes over another export', async () => {
+    await run('import', writeUser(), '--data', join(dir, 'a'));
+    const args = ['export', '--data', join(dir, 'a'), '--out', join(dir, 'out')];
+    await run(...args);
+    const before = readFileSync(join(dir, 'out/traces.jsonl'), 'utf8');
+    await expect(runCli(args)).resolves.toBe(2);
+    expect(err).toContain('traces.jsonl');
+    expect(readFileSync(join(dir, 'out/traces.jsonl'), 'utf8')).toBe(before);
+    expect(readdirSync(join(dir, 'out')).filter((name) => name.endsWith('.part'))).toEqual([]);
+  });
+
+  it('hashes a user id once, however often it is exported and imported', async () => {
+    await run('import', writeUser(), '--data', join(dir, 'a'));
+    const userOf = async (data: string, name: string) => {
+      await run('export', '--data', join(dir, data), '--out', join(dir, name));
+      const text = readFileSync(join(dir, name, 'traces.jsonl'), 'utf8');
+      return /"user.id","value":{"stringValue":"(\w+)"/.exec(text)?.[1];
+    };
+    const hash = await userOf('a', 'first');
+    expect(hash).toMatch(/^[0-9a-f]{16}$/);
+    await run('import', join(dir, 'first'), '--data', join(dir, 'b'));
+    expect(await userOf('b', 'second')).toBe(hash);
+    await run('import', join(dir, 'first/traces.jsonl'), '--data', join(dir, 'c'));
+    expect(await userOf('c', 'third')).toBe(hash);
+    // Without its note a file is any sender's.
+    rmSync(join(dir, 'first/taproot-export.json'));
+    await run('import', join(dir, 'first'), '--data', join(dir, 'd'));
+    expect(await userOf('d', 'fourth')).not.toBe(hash);
+    await run('import', join(dir, 'first'), '--user-ids', 'keep', '--data', join(dir, 'e'));
+    expect(await userOf('e', 'fifth')).toBe(hash);
+  });
+
+  it('refuses a broken note instead of guessing', async () => {
+    const file = writeUser();
+    writeFileSync(join(dir, 'taproot-export.json'), '{"userIds":"perhaps"}');
+    await expect(runCli(['import', file, '--data', join(dir, 'a')])).resolves.toBe(2);
+    expect(err).toContain('taproot-export.json');
   });
 });

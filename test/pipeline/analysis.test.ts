@@ -217,6 +217,27 @@ describe('investigations', () => {
     expect(state.findReport(reportId)?.reportHash).toBe(report!.reportHash);
   });
 
+  it('keeps the traces that a report shows when retention removes their day', async () => {
+    await sendHealthy();
+    await sendFault(2);
+    const analysis = analysisAt(FAULT_US + 2 * US_PER_MINUTE);
+    const { reportId } = analysis.startInvestigation(manual(nowUs), []);
+    const report = await analysis.waitForReport(reportId, 30_000);
+    const exemplar = report!.clusters[0]!.exemplars[0]!;
+    const spans = telemetry.readTrace(exemplar);
+    expect(spans).toHaveLength(3);
+    // Far ahead of the data and of the time at which this test wrote it.
+    const { removedDays } = writer.retain({
+      nowUs: Date.UTC(2100, 0, 1) * 1000,
+      days: 7,
+      bytesMax: 0,
+    });
+    expect(removedDays.length).toBeGreaterThan(0);
+    expect(telemetry.readTrace(exemplar)).toEqual([]);
+    expect(state.findPinnedTrace(exemplar)?.spans).toEqual(spans);
+    expect(state.findReport(reportId)).toEqual(report);
+  });
+
   it('tells its phases to subscribers, early and late, and ends with done', async () => {
     await sendHealthy();
     const analysis = analysisAt(FAULT_US);

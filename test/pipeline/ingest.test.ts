@@ -106,6 +106,7 @@ function failingWriter(write: (group: IngestGroup) => void): TelemetryWriter {
     hasRequest: (hash) => writer.hasRequest(hash),
     loadTemplates: () => writer.loadTemplates(),
     checkpoint: () => writer.checkpoint(),
+    retain: (bounds) => writer.retain(bounds),
     close: () => writer.close(),
   };
 }

@@ -10,6 +10,7 @@ import {
   US_PER_MS,
 } from '../../base/time.ts';
 import type { Span } from '../../model/span.ts';
+import type { PinnedEvidence } from '../../store/api/state.ts';
 import { ANSWERS } from '../answers.ts';
 import { exemplarJson, logJson, seriesPointsJson, spanJson, traceSummaryJson } from '../present.ts';
 import { PARAMS, QUERIES } from '../requests.ts';
@@ -134,7 +135,10 @@ function readTrace(traceId: string, query: Parameters<typeof rangeOf>[0], { back
   const isNamed = query.from !== undefined || query.to !== undefined;
   const near = isNamed ? rangeOf(query, { nowUs, defaultUs: TRACE_RANGE_US }) : undefined;
   const spans = backend.telemetry.readTrace(traceId, near);
-  if (spans.length === 0) return readPinned(traceId, backend);
+  // Of a trace over midnight, retention may have removed the first half.
+  const pinned = backend.state.findPinnedTrace(traceId);
+  const isWholer = pinned !== undefined && pinned.spans.length > spans.length;
+  if (spans.length === 0 || isWholer) return pinnedAnswer(traceId, pinned);
   const range = rangeAround(spans);
   const logs = backend.telemetry.searchLogs({ range, traceId, limit: LIMITS.queryRowsMax });
   const series = backend.telemetry.readSeries({ range, limit: LIMITS.traceSeriesMax });
@@ -158,8 +162,7 @@ function readTrace(traceId: string, query: Parameters<typeof rangeOf>[0], { back
   };
 }
 
-function readPinned(traceId: string, backend: ApiContext['backend']) {
-  const pinned = backend.state.findPinnedTrace(traceId);
+function pinnedAnswer(traceId: string, pinned: PinnedEvidence | undefined) {
   if (!pinned || pinned.spans.length + pinned.logs.length === 0) {
     throw new AppError('request.not_found', `Cannot find trace "${traceId}"`, {
       offendingValue: traceId,

@@ -43,7 +43,26 @@ export interface TelemetryWriter {
   loadTemplates(): readonly LogTemplate[];
   /** Moves SQLite's log into the database file; called off the reply path. */
   checkpoint(): void;
+  /**
+   * Removes days: those that ended more than `days` days ago (0: none for their age) and were not written to
+   * for as long by the clock of the file system, then the oldest while the store holds more than `bytesMax`
+   * bytes (0: no bound). Today and later days stay. Texts of log templates outlive their day. A process killed
+   * meanwhile leaves each day whole or gone.
+   */
+  retain(bounds: RetentionBounds): Retained;
   close(): void;
+}
+
+export interface RetentionBounds {
+  readonly nowUs: number;
+  readonly days: number;
+  readonly bytesMax: number;
+}
+
+export interface Retained {
+  /** As in StoreStats, the oldest first. */
+  readonly removedDays: readonly string[];
+  readonly freedBytes: number;
 }
 
 /** Parts of a span block; a scan reads only what it names. `core` is always read. */
@@ -140,6 +159,11 @@ export interface TelemetryReader {
   scanLogs(
     scan: { readonly range: TimeRange; readonly services?: readonly string[] },
     visit: (columns: LogColumns, rows: Uint32Array) => boolean | undefined,
+  ): void;
+  /** As the others; the service is the series'. */
+  scanPoints(
+    scan: { readonly range: TimeRange; readonly services?: readonly string[] },
+    visit: (columns: PointColumns, rows: Uint32Array) => boolean | undefined,
   ): void;
   /** All spans of a trace by start time, duplicates removed; empty when unknown. `near` narrows the days looked at. */
   readTrace(traceId: string, near?: TimeRange): readonly Span[];

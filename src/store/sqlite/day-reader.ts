@@ -58,12 +58,18 @@ export class DayReader {
   readonly #selectSection: Statement;
   readonly #selectSegments: Statement;
 
-  /** Undefined while the writer has not finished making the file. */
+  /** Undefined while the writer has not finished making the file, and when retention has removed it. */
   static tryOpen(dataDir: string, day: Day): DayReader | undefined {
     const file = dayPath(dataDir, day);
     const entry = attempt(`open ${file}`, () => fs.statSync(file, { throwIfNoEntry: false }));
-    const connection = entry && tryOpenForReading(file, dayFormat(day));
-    return connection && new DayReader({ day, file, inode: entry.ino, connection });
+    if (!entry) return undefined;
+    try {
+      const connection = tryOpenForReading(file, dayFormat(day));
+      return connection && new DayReader({ day, file, inode: entry.ino, connection });
+    } catch (error) {
+      if (!fs.existsSync(file)) return undefined;
+      throw error;
+    }
   }
 
   /** Reads through the writer's own connection, for compaction; closing it is the writer's. */

@@ -1,6 +1,6 @@
 /** Writes to one day's file: prepared statements, keys of endpoints and templates, one transaction per commit. */
 import zlib from 'node:zlib';
-import type { Endpoint, Tally, TemplateTally } from '../../model/tally.ts';
+import type { Endpoint, LogTemplate, Tally, TemplateTally } from '../../model/tally.ts';
 import { STAGES } from '../../model/vocabulary.ts';
 import { type EncodedBlock, SECTIONS_PER_BLOCK } from './block.ts';
 import { type PackedSection, packSection } from './codec.ts';
@@ -199,6 +199,31 @@ export class DayWriter {
   /** Inside a transaction. */
   deleteTallyBlobs(table: 'tallies' | 'template_tallies', tallyIds: readonly number[]): void {
     this.#deleteRows(`${table} WHERE tally_id`, tallyIds);
+  }
+
+  templates(): readonly LogTemplate[] {
+    return attempt(`read log templates of ${this.#title}`, () =>
+      this.connection
+        .prepare(
+          `SELECT template_id AS templateId, service, text, first_seen_us AS firstSeenUs
+           FROM templates`,
+        )
+        .all(),
+    ) as readonly LogTemplate[]; // the columns are TEXT, TEXT, TEXT, INTEGER, all NOT NULL
+  }
+
+  /** Templates of another day; of two equal ones the first sight counts. */
+  addTemplates(templates: readonly LogTemplate[]): void {
+    inTransaction(this.connection, `write log templates of ${this.#title}`, () => {
+      const insert = this.connection.prepare(
+        `INSERT INTO templates (template_id, service, text, first_seen_us) VALUES (?, ?, ?, ?)
+         ON CONFLICT (template_id) DO UPDATE
+         SET first_seen_us = MIN(first_seen_us, excluded.first_seen_us)`,
+      );
+      for (const { templateId, service, text, firstSeenUs } of templates) {
+        insert.run(templateId, service, text, firstSeenUs);
+      }
+    });
   }
 
   /** Requests of commits since then. */

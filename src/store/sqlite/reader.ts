@@ -6,7 +6,7 @@ import { SIGNAL } from './block.ts';
 import { dayName, dayPath } from './day-file.ts';
 import { DayPool } from './day-pool.ts';
 import { searchLogs } from './log-search.ts';
-import { scanLogs, scanSpans } from './scan.ts';
+import { scanLogs, scanPoints, scanSpans } from './scan.ts';
 import { listSeries, readSeries } from './series.ts';
 import { listEndpoints, listTemplates, readTallies, readTemplateTallies } from './tallies.ts';
 import { searchTraces } from './trace-search.ts';
@@ -18,6 +18,7 @@ export function openSqliteReader(options: { readonly dataDir: string }): Telemet
   return {
     scanSpans: (scan, visit) => scanSpans(pool, scan, visit),
     scanLogs: (scan, visit) => scanLogs(pool, scan, visit),
+    scanPoints: (scan, visit) => scanPoints(pool, scan, visit),
     readTrace: (traceId, near) => readTrace(pool, traceId, near),
     searchTraces: (query) => searchTraces(pool, query),
     searchLogs: (query) => searchLogs(pool, query),

@@ -1,14 +1,16 @@
 /** Passes over all rows of a range, block by block: what the analysis reads. */
 import type { TimeRange } from '../../base/time.ts';
-import { LogColumns, SpanColumns } from '../../model/columns.ts';
+import { LogColumns, PointColumns, SpanColumns } from '../../model/columns.ts';
 import { StringDictionary } from '../../model/dictionary.ts';
 import type { SpanScan, SpanSection } from '../api/telemetry.ts';
 import { decodeAt, SIGNAL, type SignalNumber } from './block.ts';
 import type { DayPool } from './day-pool.ts';
 import type { BlockHeader, DayReader } from './day-reader.ts';
 import { decodeLogBlock, type LogSection } from './log-block.ts';
+import { decodePointBlock } from './point-block.ts';
 import { decodeSpanBlock } from './span-block.ts';
 
+const ALL_POINT_SECTIONS = ['points', 'buckets', 'exemplars'] as const;
 export const ALL_LOG_SECTIONS: readonly LogSection[] = ['bodies', 'attributes'];
 
 export function scanSpans(
@@ -32,6 +34,30 @@ export function scanLogs(
   visitBlocks(pool, { ...scan, signal: SIGNAL.logs }, (reader, header) => {
     const columns = readLogBlock(reader, header, ALL_LOG_SECTIONS);
     const rows = matchingRows(columns, scan);
+    return rows.length === 0 || visit(columns, rows) !== false;
+  });
+}
+
+export function scanPoints(
+  pool: DayPool,
+  scan: { readonly range: TimeRange; readonly services?: readonly string[] },
+  visit: (columns: PointColumns, rows: Uint32Array) => boolean | undefined,
+): void {
+  visitBlocks(pool, { ...scan, signal: SIGNAL.points }, (reader, header) => {
+    const columns = decodeAt(reader.placeOf(header), () => {
+      const decoded = new PointColumns(new StringDictionary());
+      const source = reader.sectionsOf(header);
+      decodePointBlock(decoded, {
+        rowCount: header.rowCount,
+        source,
+        sections: ALL_POINT_SECTIONS,
+      });
+      return decoded;
+    });
+    const { timeUs, strings, count, series, seriesEntries } = columns;
+    const service = new Uint32Array(count);
+    for (let row = 0; row < count; row++) service[row] = seriesEntries[series[row]!]?.service ?? 0;
+    const rows = matchingRows({ timeUs, service, strings, count }, scan);
     return rows.length === 0 || visit(columns, rows) !== false;
   });
 }

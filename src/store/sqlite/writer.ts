@@ -7,15 +7,16 @@ import { AppError, isAppError, messageOf } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { type Clock, systemClock, US_PER_MS } from '../../base/time.ts';
 import type { LogTemplate } from '../../model/tally.ts';
-import type { IngestGroup, TelemetryWriter } from '../api/telemetry.ts';
+import type { IngestGroup, Retained, RetentionBounds, TelemetryWriter } from '../api/telemetry.ts';
 import { tryCompactDay } from './compaction.ts';
-import { type Day, dayPath, listDays } from './day-file.ts';
+import { type Day, dayName, dayOf, dayPath, listDays } from './day-file.ts';
 import { type CommitReceipt, DayWriter, type PackedBlock, packBlock } from './day-writer.ts';
 import { type DayPart, planGroup } from './group-plan.ts';
 import { lockDirectory } from './lock.ts';
 import { encodeLogBlock } from './log-block.ts';
 import { encodePointBlock, orderBySeries } from './point-block.ts';
 import { RETRY_HORIZON_US, RequestLog } from './request-log.ts';
+import { dayBytes, expiredDays, finishRemovals, removeDay } from './retention.ts';
 import { encodeSpanBlock } from './span-block.ts';
 import { attempt } from './sqlite.ts';
 import { orderByTrace } from './trace-order.ts';
@@ -56,6 +57,7 @@ class SqliteWriter implements TelemetryWriter {
     this.#clock = options.clock ?? systemClock;
     this.#release = release;
     this.#requestLog = new RequestLog(this.#clock.nowUs());
+    finishRemovals(options.dataDir);
     this.#loadRequests();
   }
 
@@ -82,20 +84,8 @@ class SqliteWriter implements TelemetryWriter {
   loadTemplates(): readonly LogTemplate[] {
     const templates = new Map<string, LogTemplate>();
     for (const day of listDays(this.#options.dataDir)) {
-      const rows = attempt('read log templates', () =>
-        this.#open(day)
-          .connection.prepare('SELECT template_id, service, text, first_seen_us FROM templates')
-          .all(),
-      );
-      // the columns are TEXT, TEXT, TEXT, INTEGER, all NOT NULL
-      for (const row of rows as readonly TemplateRow[]) {
-        if (templates.has(row.template_id)) continue;
-        templates.set(row.template_id, {
-          templateId: row.template_id,
-          service: row.service,
-          text: row.text,
-          firstSeenUs: row.first_seen_us,
-        });
+      for (const template of this.#open(day).templates()) {
+        if (!templates.has(template.templateId)) templates.set(template.templateId, template);
       }
     }
     return [...templates.values()];
@@ -120,10 +110,38 @@ class SqliteWriter implements TelemetryWriter {
     if (!this.#damagedDays.has(day.day) && !tryCompactDay(day)) this.#damagedDays.add(day.day);
   }
 
+  retain(bounds: RetentionBounds): Retained {
+    const { dataDir } = this.#options;
+    const expired = expiredDays(dataDir, bounds);
+    let freedBytes = 0;
+    for (const day of expired) {
+      // The newest day that stays, since it is written to anyway: a write makes an old day look young.
+      const staying = listDays(dataDir).filter((other) => !expired.includes(other));
+      this.#moveTemplates(day, staying.at(-1) ?? dayOf(bounds.nowUs));
+      this.#days.get(day)?.close();
+      this.#days.delete(day);
+      this.#damagedDays.delete(day);
+      freedBytes += dayBytes(dataDir, day);
+      removeDay(dataDir, day);
+    }
+    return { removedDays: expired.map(dayName), freedBytes };
+  }
+
   close(): void {
     for (const day of this.#days.values()) day.close();
     this.#days.clear();
     this.#release();
+  }
+
+  /** Nobody announces a template twice, so its text outlives the day it was seen on first. */
+  #moveTemplates(from: Day, to: Day): void {
+    try {
+      const templates = this.#open(from).templates();
+      if (templates.length > 0) this.#open(to).addTemplates(templates);
+    } catch (error) {
+      // A damaged day goes all the same, and the texts with it.
+      if (!isAppError(error, 'store.corrupt')) throw error;
+    }
   }
 
   /** Days of this group that are committed already, taken back: the caller is told that nothing is visible. */
@@ -173,13 +191,6 @@ class SqliteWriter implements TelemetryWriter {
       }
     }
   }
-}
-
-interface TemplateRow {
-  readonly template_id: string;
-  readonly service: string;
-  readonly text: string;
-  readonly first_seen_us: number;
 }
 
 function encodePart(group: IngestGroup, part: DayPart): readonly PackedBlock[] {
