@@ -1,18 +1,18 @@
 /** `taproot config print | check`: which value each key has and where it comes from. */
 import type { Command } from 'commander';
 import { formatConfig } from '../config/load.ts';
-import { addConfigFlags, loadSettings } from './settings.ts';
+import { addAllConfigFlags, loadSettings } from './settings.ts';
 
 export function addConfig(program: Command): void {
   const config = program.command('config').description('the configuration in force');
-  addConfigFlags(config.command('print').description('each value and its source'))
+  addAllConfigFlags(config.command('print').description('each value and its source'))
     .option('--json', 'print values and sources as JSON')
     .action((flags: Record<string, unknown> & { json?: boolean }) => {
       const { json, ...configFlags } = flags;
       const loaded = loadSettings(configFlags);
       process.stdout.write(json ? `${JSON.stringify(loaded)}\n` : formatConfig(loaded));
     });
-  addConfigFlags(config.command('check').description('check file, environment and flags'))
+  addAllConfigFlags(config.command('check').description('check file, environment and flags'))
     .option('--json', 'print the outcome as JSON')
     .action((flags: Record<string, unknown> & { json?: boolean }) => {
       const { json, ...configFlags } = flags;

@@ -90,8 +90,9 @@ function importInto(
     log: createLog({ level: config.logLevel, isPretty: process.stderr.isTTY === true }),
     tracer: new ProxyTracerProvider().getTracer('taproot'),
     bodyBytesMax: config.bodyBytesMax,
+    isTimed: false,
   });
-  return importPaths(paths, { send: pipeline.submit, onProgress });
+  return importPaths(paths, { send: pipeline.submit, flush: pipeline.flush, onProgress });
 }
 
 function sumOf(a: ImportResult, b: ImportResult): ImportResult {

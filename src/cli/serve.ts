@@ -3,10 +3,10 @@ import type { Command } from 'commander';
 import { createLog } from '../base/log.ts';
 import { findPackage } from '../base/package.ts';
 import { startService } from '../threads/service.ts';
-import { addConfigFlags, loadSettings, rulesDirOf } from './settings.ts';
+import { addAllConfigFlags, loadSettings, rulesDirOf } from './settings.ts';
 
 export function addServe(program: Command): void {
-  addConfigFlags(program.command('serve').description('run the service')).action(
+  addAllConfigFlags(program.command('serve').description('run the service')).action(
     async (flags: Record<string, unknown>) => {
       const { config, file } = loadSettings(flags);
       const isPretty = process.stderr.isTTY === true;

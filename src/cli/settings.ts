@@ -4,6 +4,7 @@ import { findPackage } from '../base/package.ts';
 import type { Config } from '../config/config.ts';
 import { environment } from '../config/environment.ts';
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
+import { listSettings } from '../config/settings.ts';
 
 /** Flags of every command that reads the configuration. */
 export function addConfigFlags(command: Command): Command {
@@ -14,6 +15,16 @@ export function addConfigFlags(command: Command): Command {
     .option('--otlp-http-port <port>', 'OTLP/HTTP port')
     .option('--otlp-grpc-port <port>', 'OTLP/gRPC port')
     .option('--api-port <port>', 'port of UI and API');
+}
+
+/** Every setting as a flag, for the commands that are about the whole configuration. */
+export function addAllConfigFlags(command: Command): Command {
+  addConfigFlags(command);
+  const known = new Set(command.options.map(({ long }) => long));
+  for (const { flag, kind, key } of listSettings()) {
+    if (!known.has(flag)) command.option(`${flag} <${kind}>`, key);
+  }
+  return command;
 }
 
 export function loadSettings(flags: Readonly<Record<string, unknown>>): LoadedConfig {

@@ -38,7 +38,12 @@ const REFUSED_LISTED_MAX = 100;
 
 export async function importPaths(
   paths: readonly string[],
-  options: { readonly send: Send; readonly onProgress?: (progress: ImportProgress) => void },
+  options: {
+    readonly send: Send;
+    /** Called before waiting for replies: an untimed pipeline commits what is open. */
+    readonly flush?: () => void;
+    readonly onProgress?: (progress: ImportProgress) => void;
+  },
 ): Promise<ImportResult> {
   const files = (await Promise.all(paths.map(listFiles))).flat();
   const total = { requests: 0, bytes: 0, rejectedRows: 0, refusedCount: 0 };
@@ -62,7 +67,10 @@ export async function importPaths(
         });
         task.catch(noop); // heard where the tasks are awaited
         inFlight.add(task);
-        if (inFlight.size >= CONCURRENT_MAX) await Promise.race(inFlight);
+        if (inFlight.size >= CONCURRENT_MAX) {
+          options.flush?.();
+          await Promise.race(inFlight);
+        }
         if (total.requests % 100 === 0) options.onProgress?.({ file, ...total });
       }
     } catch (thrown) {
@@ -70,6 +78,7 @@ export async function importPaths(
       // A file that is cut or damaged: what stands before is imported, and the other files are.
       refuse(file, lastLine + 1, `Cannot read further: ${messageOf(thrown)}`);
     } finally {
+      options.flush?.();
       await Promise.allSettled(inFlight);
     }
     await Promise.all(inFlight);

@@ -34,6 +34,11 @@ export interface IngestDependencies {
   readonly log: Log;
   readonly tracer: Tracer;
   readonly bodyBytesMax: number;
+  /**
+   * False: a group waits for more until it is full or flush() is called. What is stored then depends on the
+   * requests alone, not on how fast they came. Default true: a group waits LIMITS.groupWaitMs at most.
+   */
+  readonly isTimed?: boolean;
 }
 
 export interface IngestPipeline {
@@ -68,7 +73,7 @@ interface Group {
 }
 
 export function createIngestPipeline(dependencies: IngestDependencies): IngestPipeline {
-  const { writer, clock, counters, log } = dependencies;
+  const { writer, clock, counters, log, isTimed = true } = dependencies;
   const steps = {
     miner: new TemplateMiner(writer.loadTemplates()),
     tally: new TallyBuilder(),
@@ -99,7 +104,7 @@ export function createIngestPipeline(dependencies: IngestDependencies): IngestPi
         pending.replies.push(resolve);
         group.byHash.set(key, pending);
         if (isFull(group)) flush();
-        else timer ??= setTimeout(flush, LIMITS.groupWaitMs);
+        else if (isTimed) timer ??= setTimeout(flush, LIMITS.groupWaitMs);
       } catch (thrown) {
         resolve(refusalOf(thrown, { counters, log, signal: request.signal }));
       }

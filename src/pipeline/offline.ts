@@ -130,8 +130,9 @@ async function importInto(dataDir: string, folders: readonly string[]): Promise<
       log: silentLog,
       tracer: new ProxyTracerProvider().getTracer('taproot'),
       bodyBytesMax: configSchema.parse({}).bodyBytesMax,
+      isTimed: false,
     });
-    const result = await importPaths(folders, { send: pipeline.submit });
+    const result = await importPaths(folders, { send: pipeline.submit, flush: pipeline.flush });
     const first = result.refused[0];
     if (first) {
       throw new AppError(

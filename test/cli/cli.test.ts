@@ -122,6 +122,15 @@ describe('taproot config', () => {
     expect(printed.sources['dataDir']).toBe('flag');
   });
 
+  it('takes every setting as a flag', async () => {
+    const flags = ['--retention-days', '3', '--probes-prometheus-url', 'http://127.0.0.1:9090'];
+    await expect(runCli(['config', 'print', '--json', ...flags])).resolves.toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      config: { retentionDays: 3, probes: { prometheusUrl: 'http://127.0.0.1:9090' } },
+      sources: { retentionDays: 'flag', 'probes.prometheusUrl': 'flag' },
+    });
+  });
+
   it('refuses an unknown key with its name and the nearest known one', async () => {
     const file = join(dir, 'taproot.yaml');
     writeFileSync(file, 'datadir: /tmp\n');
