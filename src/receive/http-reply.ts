@@ -66,8 +66,8 @@ export function sendReply(response: ServerResponse, reply: HttpReply): void {
 
 /**
  * Replies to a request whose body was not read to its end. A small rest is read and dropped by node:http,
- * and the connection lives on. Otherwise the reply goes out at once, what the sender still pushes is dropped
- * for a short while (closing right away would reset the connection under the reply), then it is cut.
+ * and the connection lives on. Otherwise the reply goes out at once, and the connection stays for a short
+ * while, so that the sender sees the reply: closing right away would reset the connection under it.
  */
 export function sendReplyBeforeBody(
   exchange: { readonly request: IncomingMessage; readonly response: ServerResponse },
@@ -96,7 +96,10 @@ export function sendReplyBeforeBody(
   drainThen(request, () => response.end());
 }
 
-/** Drops what still comes, within a bound of bytes and time, then calls back once. */
+/**
+ * Drops what still comes up to a bound of bytes, reads no more after it, and calls back once: when the sender
+ * is done, gone, or out of time. Senders on this machine push the bytes in a millisecond, before they read.
+ */
 function drainThen(request: IncomingMessage, callback: () => void): void {
   let restBytes = LIMITS.refusedBodyBytesMax;
   const finish = () => {
@@ -106,7 +109,7 @@ function drainThen(request: IncomingMessage, callback: () => void): void {
   };
   const onData = (chunk: Uint8Array) => {
     restBytes -= chunk.length;
-    if (restBytes < 0) finish();
+    if (restBytes < 0) request.pause();
   };
   const timer = setTimeout(finish, LIMITS.refusedBodyDrainMs);
   request.on('data', onData).on('end', finish).on('close', finish);

@@ -69,4 +69,11 @@ export const ENTRIES: readonly string[] = [
 export const ROOMS_OF_TYPES: readonly string[] = ['store/api'];
 
 /** Folders of test that mirror no room of src. */
-export const TEST_ONLY_FOLDERS: readonly string[] = ['build', 'e2e', 'example', 'fixture', 'house'];
+export const TEST_ONLY_FOLDERS: readonly string[] = [
+  'build',
+  'conformance',
+  'e2e',
+  'example',
+  'fixture',
+  'house',
+];
