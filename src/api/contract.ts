@@ -31,7 +31,7 @@ export interface ApiBackend {
   isRunning(reportId: string): boolean;
   /** The finished report, or undefined when the time is over; throws what the run failed with. */
   waitForReport(reportId: string, timeoutMs: number): Promise<Report | undefined>;
-  /** Events from now on; returns how to stop listening. */
+  /** What the run has said so far, then what it says; returns how to stop listening. */
   subscribe(reportId: string, listener: (event: InvestigationEvent) => void): () => void;
   /** Runs the probes again and saves the result; throws `request.not_found`. */
   verifyAgain(reportId: string): Promise<Report>;

@@ -39,9 +39,9 @@ const caseSchema = z.object({
   normal_window: period.nullish(),
   /** Folder of the fault-free period, relative to the case. */
   normal: z.string().nullish(),
-  /** hdx form: which service's SLI is alerted. */
+  /** Which service's SLI is alerted … */
   alert: z.object({ service: z.string(), sli: z.string().optional() }).optional(),
-  /** petshop form. */
+  /** … or which node of the topology. */
   alarm: z.object({ node: z.string(), metric: z.string().optional() }).optional(),
 });
 
