@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { findPackage } from '../base/package.ts';
 import { openTelemetryReader } from '../store/open.ts';
-import { findPort, startChild, waitFor } from './child-process.ts';
+import { fetchSoon, findPort, startChild, waitFor } from './child-process.ts';
 import { childEnvironment } from './demo-alerting.ts';
 
 export interface Usage {
@@ -65,7 +65,7 @@ export async function startBenchServer(parentDir: string | undefined): Promise<B
       timeoutMs: START_TIMEOUT_MS,
       children: [child],
       check: async () =>
-        (await fetch(`http://127.0.0.1:${ports.apiPort}/readyz`)).ok ? true : undefined,
+        (await fetchSoon(`http://127.0.0.1:${ports.apiPort}/readyz`)).ok ? true : undefined,
     });
   } catch (thrown) {
     await remove();

@@ -15,6 +15,7 @@ export interface Child {
 
 const STOP_TIMEOUT_MS = 8000;
 const POLL_EVERY_MS = 100;
+const ANSWER_TIMEOUT_MS = 5000;
 
 export function startChild(options: {
   readonly name: string;
@@ -93,6 +94,11 @@ export async function waitFor<Result>(
     'analysis.timeout',
     `Waited ${options.timeoutMs / 1000} s in vain for ${what}`,
   );
+}
+
+/** A call to a process of this machine that must answer soon. */
+export function fetchSoon(url: string, init: RequestInit = {}): Promise<Response> {
+  return fetch(url, { ...init, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
 }
 
 export function pause(ms: number): Promise<void> {

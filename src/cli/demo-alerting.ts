@@ -6,7 +6,7 @@ import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { stringify } from 'yaml';
 import { environment } from '../config/environment.ts';
-import { type Child, findPort, startChild, waitFor } from './child-process.ts';
+import { type Child, fetchSoon, findPort, startChild, waitFor } from './child-process.ts';
 
 export interface Alerting {
   readonly children: readonly Child[];
@@ -64,7 +64,7 @@ export async function startAlerting(options: {
     await waitFor('Prometheus', {
       timeoutMs: READY_TIMEOUT_MS,
       children,
-      check: async () => ((await fetch(`${prometheusUrl}/-/ready`)).ok ? true : undefined),
+      check: async () => ((await fetchSoon(`${prometheusUrl}/-/ready`)).ok ? true : undefined),
     });
     await waitFor('Prometheus to find Alertmanager', {
       timeoutMs: ALERTMANAGER_FOUND_TIMEOUT_MS,
@@ -79,7 +79,7 @@ export async function startAlerting(options: {
 }
 
 async function hasAlertmanager(prometheusUrl: string): Promise<true | undefined> {
-  const response = await fetch(`${prometheusUrl}/api/v1/alertmanagers`);
+  const response = await fetchSoon(`${prometheusUrl}/api/v1/alertmanagers`);
   const answer = (await response.json()) as {
     readonly data?: { readonly activeAlertmanagers?: readonly unknown[] };
   }; // Prometheus's API
@@ -136,7 +136,7 @@ function writeConfigs(options: {
 /** Posts what Alertmanager would post; returns the id of the report it starts. */
 export async function postAlert(webhookUrl: string, service: string): Promise<string> {
   const labels = { alertname: ALERT, severity: 'critical', service };
-  const response = await fetch(webhookUrl, {
+  const response = await fetchSoon(webhookUrl, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({

@@ -10,7 +10,7 @@ import { stringify } from 'yaml';
 import { AppError } from '../base/errors.ts';
 import { findPackage } from '../base/package.ts';
 import type { Language } from '../model/text.ts';
-import { type Child, findPort, pause, startChild, waitFor } from './child-process.ts';
+import { type Child, fetchSoon, findPort, pause, startChild, waitFor } from './child-process.ts';
 import { type Alerting, childEnvironment, postAlert, startAlerting } from './demo-alerting.ts';
 import { languageOption } from './options.ts';
 
@@ -92,7 +92,7 @@ async function startDemo(): Promise<Demo> {
       timeoutMs: START_TIMEOUT_MS,
       children,
       check: async () =>
-        (await fetch(`http://127.0.0.1:${ports.api}/readyz`)).ok ? true : undefined,
+        (await fetchSoon(`http://127.0.0.1:${ports.api}/readyz`)).ok ? true : undefined,
     });
     log.done(`Taproot is ready: http://127.0.0.1:${ports.api}`);
     children.push(startBot(dir, ports));
@@ -100,7 +100,7 @@ async function startDemo(): Promise<Demo> {
       timeoutMs: START_TIMEOUT_MS,
       children,
       check: async () =>
-        (await fetch(`http://127.0.0.1:${ports.bot}/healthz`)).ok ? true : undefined,
+        (await fetchSoon(`http://127.0.0.1:${ports.bot}/healthz`)).ok ? true : undefined,
     });
     log.done(`the bot takes messages: http://127.0.0.1:${ports.bot}/coze/webhook`);
     return { ports, children, alerting, log, stop };
@@ -194,7 +194,7 @@ async function runDemo(demo: Demo, flags: DemoFlags): Promise<void> {
 
   const base = `http://127.0.0.1:${ports.api}`;
   const language = flags.lang ?? 'en';
-  const text = await fetch(`${base}/api/v1/reports/${reportId}.text?lang=${language}`);
+  const text = await fetchSoon(`${base}/api/v1/reports/${reportId}.text?lang=${language}`);
   process.stdout.write(`\n${await text.text()}\n`);
   process.stdout.write(`${log.summary()}\nReport: ${base}/reports/${reportId}?lang=${language}\n`);
   if (report.verdict !== 'confirmed') {
@@ -209,7 +209,7 @@ async function runDemo(demo: Demo, flags: DemoFlags): Promise<void> {
 }
 
 async function setFault(ports: Ports, name: string, enabled: boolean): Promise<void> {
-  const response = await fetch(`http://127.0.0.1:${ports.bot}/__fault`, {
+  const response = await fetchSoon(`http://127.0.0.1:${ports.bot}/__fault`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ name, enabled }),
@@ -235,7 +235,7 @@ async function raiseAlert(demo: Demo): Promise<string> {
     timeoutMs: ALERT_TIMEOUT_MS,
     children: demo.children,
     check: async () => {
-      const list = (await (await fetch(`${api}/reports?limit=20`)).json()) as {
+      const list = (await (await fetchSoon(`${api}/reports?limit=20`)).json()) as {
         readonly items: readonly { readonly id: string; readonly trigger: string }[];
       }; // our own API
       return list.items.find(({ trigger }) => trigger === 'alertmanager')?.id;
@@ -248,7 +248,7 @@ async function waitForReport(demo: Demo, reportId: string): Promise<{ readonly v
     timeoutMs: REPORT_TIMEOUT_MS,
     children: demo.children,
     check: async () => {
-      const response = await fetch(
+      const response = await fetchSoon(
         `http://127.0.0.1:${demo.ports.api}/api/v1/reports/${reportId}.json`,
       );
       if (!response.ok) return undefined;

@@ -1,24 +1,18 @@
 /** `taproot import`: OTLP files into a data folder, or to a running receiver. */
-import { gzipSync } from 'node:zlib';
 import { ProxyTracerProvider } from '@opentelemetry/api';
 import { type Command, Option } from 'commander';
 import { createCounters } from '../base/counters.ts';
-import { AppError, messageOf } from '../base/errors.ts';
 import { createLog } from '../base/log.ts';
 import { systemClock } from '../base/time.ts';
 import type { Config } from '../config/config.ts';
 import { createNormaliser } from '../coze/coze.ts';
 import { holdsHashedUserIds } from '../pipeline/export-note.ts';
-import {
-  type ImportProgress,
-  type ImportResult,
-  importPaths,
-  type Send,
-} from '../pipeline/import.ts';
+import { type ImportProgress, type ImportResult, importPaths } from '../pipeline/import.ts';
 import { createIngestPipeline } from '../pipeline/ingest.ts';
 import { loadUserIdKey } from '../pipeline/user-id-key.ts';
 import type { TelemetryWriter } from '../store/api/telemetry.ts';
 import { openTelemetryWriter } from '../store/open.ts';
+import { createOtlpSender } from './send-otlp.ts';
 import { addConfigFlags, loadSettings } from './settings.ts';
 
 export function addImport(program: Command): void {
@@ -41,7 +35,7 @@ export function addImport(program: Command): void {
         const result =
           to === undefined
             ? await importLocally(paths, config, onProgress)
-            : await importPaths(paths, { send: sendTo(new URL(to)), onProgress });
+            : await importPaths(paths, { send: createOtlpSender(new URL(to)), onProgress });
         if (process.stderr.isTTY) process.stderr.write('\n');
         process.stdout.write(json ? `${JSON.stringify(result)}\n` : describe(result));
         if (result.refusedCount > 0) process.exitCode = 1;
@@ -103,41 +97,6 @@ function sumOf(a: ImportResult, b: ImportResult): ImportResult {
     rejectedRows: a.rejectedRows + b.rejectedRows,
     refused: [...a.refused, ...b.refused],
     refusedCount: a.refusedCount + b.refusedCount,
-  };
-}
-
-const SEND_TIMEOUT_MS = 30_000;
-const SEND_TRIES_MAX = 8;
-
-/** Posts to a receiver; waits as it asks when it is busy. */
-function sendTo(base: URL): Send {
-  return async (request) => {
-    const url = new URL(`/v1/${request.signal}`, base);
-    const type = request.encoding === 'json' ? 'application/json' : 'application/x-protobuf';
-    for (let attempt = 1; ; attempt++) {
-      const response = await fetch(url, {
-        method: 'POST',
-        headers: { 'content-type': type, 'content-encoding': 'gzip' },
-        body: request.compression === 'gzip' ? request.body : gzipSync(request.body),
-        signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
-      }).catch((cause: unknown) => {
-        throw new AppError('store.unavailable', `Cannot reach ${url.origin}: ${messageOf(cause)}`, {
-          cause,
-        });
-      });
-      const body = await response.text();
-      if (response.ok) return { kind: 'stored', rejectedCount: 0, message: '' };
-      const isBusy = response.status === 429 || response.status === 503;
-      if (!isBusy || attempt >= SEND_TRIES_MAX) {
-        return {
-          kind: 'refused',
-          code: 'store.rejected',
-          message: `${response.status} ${body.slice(0, 300)}`,
-        };
-      }
-      const waitSeconds = Number(response.headers.get('retry-after') ?? '1') || 1;
-      await new Promise((resolve) => setTimeout(resolve, waitSeconds * 1000));
-    }
   };
 }
 
