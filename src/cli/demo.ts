@@ -197,13 +197,13 @@ async function runDemo(demo: Demo, flags: DemoFlags): Promise<void> {
   const text = await fetchSoon(`${base}/api/v1/reports/${reportId}.text?lang=${language}`);
   process.stdout.write(`\n${await text.text()}\n`);
   process.stdout.write(`${log.summary()}\nReport: ${base}/reports/${reportId}?lang=${language}\n`);
-  if (report.verdict !== 'confirmed') {
+  if (flags.once) {
+    if (report.verdict === 'confirmed') return;
     throw new AppError(
       'internal',
       `The demo expects a confirmed root cause; the verdict is ${report.verdict}`,
     );
   }
-  if (flags.once) return;
   process.stdout.write(`All reports: ${base}/\nThe demo goes on until Ctrl-C.\n`);
   await duringLife(demo, forever());
 }
