@@ -4,6 +4,7 @@
  */
 import { isAppError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
+import { markStage } from '../../base/stages.ts';
 import { LogColumns, PointColumns, SpanColumns } from '../../model/columns.ts';
 import { StringDictionary } from '../../model/dictionary.ts';
 import { decodeAt, type EncodedBlock, SIGNAL, type SignalNumber } from './block.ts';
@@ -83,6 +84,7 @@ function replaceBlocks(writer: DayWriter, old: readonly BlockHeader[], merged: P
     for (const { blockId } of old) writer.deleteBlock(blockId);
     // Entries of the old blocks stay until their segments are merged; readers skip blocks that are gone.
     if (entries.length > 0) writer.insertSegment(ALL_BUCKETS, entries);
+    markStage('compaction');
   });
 }
 
@@ -144,6 +146,7 @@ function mergeSegments(writer: DayWriter, reader: DayReader): void {
     .filter(withLivingBlock(reader));
   inTransaction(writer.connection, `merge trace segments of ${writer.file}`, () => {
     writer.deleteSegments(segments.map((segment) => segment.id));
+    markStage('index-seal');
     if (entries.length === 0) return;
     if (entries.length < BUCKETED_ENTRIES_MIN) {
       writer.insertSegment(ALL_BUCKETS, entries);

@@ -1,5 +1,6 @@
 /** Writes to one day's file: prepared statements, keys of endpoints and templates, one transaction per commit. */
 import zlib from 'node:zlib';
+import { markStage } from '../../base/stages.ts';
 import type { Endpoint, LogTemplate, Tally, TemplateTally } from '../../model/tally.ts';
 import { STAGES } from '../../model/vocabulary.ts';
 import { type EncodedBlock, SECTIONS_PER_BLOCK } from './block.ts';
@@ -108,21 +109,25 @@ export class DayWriter {
   /** Durable (as far as `durability` goes) on return. */
   commit(part: DayPart, blocks: readonly PackedBlock[], nowUs: number): CommitReceipt {
     try {
-      return inTransaction(this.connection, `write ${this.#title}`, () => {
+      const receipt = inTransaction(this.connection, `write ${this.#title}`, () => {
         const entries: SegmentEntry[] = [];
         const blockIds = blocks.map((block) => this.insertBlock(block, entries));
         for (const template of part.templates) {
           const { templateId, service, text, firstSeenUs } = template;
           this.#insertTemplate.run(templateId, service, text, firstSeenUs);
         }
-        return {
+        const added = {
           blockIds,
           segmentIds: entries.length > 0 ? [this.insertSegment(ALL_BUCKETS, entries)] : [],
           tallyIds: this.#writeTallies(part.tallies),
           templateTallyIds: this.#writeTemplateTallies(part.templateTallies),
           commitId: rowIdOf(this.#insertCommit.run(nowUs, encodeRequests(part.requests))),
         };
+        markStage('commit');
+        return added;
       });
+      markStage('committed');
+      return receipt;
     } catch (error) {
       this.#endpointKeys.clear();
       this.#templateKeys.clear();

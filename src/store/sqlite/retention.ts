@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { markStage } from '../../base/stages.ts';
 import { US_PER_DAY, US_PER_MS } from '../../base/time.ts';
 import type { RetentionBounds } from '../api/telemetry.ts';
 import { type Day, dayOf, dayPath, listDays, telemetryDirectory } from './day-file.ts';
@@ -61,9 +62,12 @@ export function dayBytes(dataDir: string, day: Day): number {
 export function removeDay(dataDir: string, day: Day): void {
   const file = dayPath(dataDir, day);
   attempt(`remove ${file}`, () => {
+    markStage('retention');
     fs.renameSync(file, `${file}${REMOVED}`);
     syncDirectory(path.dirname(file));
+    markStage('retention');
     for (const suffix of COMPANIONS) fs.rmSync(`${file}${suffix}`, { force: true });
+    markStage('retention');
     fs.rmSync(`${file}${REMOVED}`, { force: true });
   });
 }

@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import { AppError, isAppError, messageOf } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
+import { markStage } from '../../base/stages.ts';
 import { type Clock, systemClock, US_PER_MS } from '../../base/time.ts';
 import type { LogTemplate } from '../../model/tally.ts';
 import type { IngestGroup, Retained, RetentionBounds, TelemetryWriter } from '../api/telemetry.ts';
@@ -105,6 +106,7 @@ class SqliteWriter implements TelemetryWriter {
   }
 
   #checkpointDay(day: DayWriter): void {
+    markStage('checkpoint');
     attempt(`checkpoint ${day.file}`, () => day.connection.pragma('wal_checkpoint(PASSIVE)'));
     day.forgetRequests(this.#clock.nowUs() - 2 * RETRY_HORIZON_US);
     if (!this.#damagedDays.has(day.day) && !tryCompactDay(day)) this.#damagedDays.add(day.day);
