@@ -24,6 +24,7 @@ export const ERROR_CATALOGUE = {
   'probe.target_not_allowed': { http: 403, grpc: 7, isRetryable: false },
   // wrong world
   'ingest.overloaded': { http: 429, grpc: 14, isRetryable: true },
+  'ingest.dead_lettered': { http: 400, grpc: 3, isRetryable: false },
   'ingest.stopping': { http: 503, grpc: 14, isRetryable: true },
   'listen.failed': { http: 500, grpc: 13, isRetryable: false },
   'store.unavailable': { http: 503, grpc: 14, isRetryable: true },

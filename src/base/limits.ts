@@ -55,6 +55,12 @@ export const LIMITS = {
   groupBytesMax: 32 * MIB,
   /** … or after this long, so that a lone request waits little. */
   groupWaitMs: 5,
+  /** All dead letters together; beyond it the oldest file goes. Room for a few of the largest requests. */
+  deadLettersBytesMax: 256 * MIB,
+  /** A file of dead letters takes no more once it holds this much: what goes at once when room is needed. */
+  deadLetterFileBytesMax: 32 * MIB,
+  /** Requests that are known by their hash to lie in the dead letters; about 150 bytes each. */
+  deadLettersKnownMax: 10_000,
   /** Days one request may touch: each day is a file. */
   requestDaysMax: 32,
   /** Time stamps before this are refused: 2000-01-01. */
@@ -162,6 +168,10 @@ assert(LIMITS.inflightBytesMax >= 2 * LIMITS.bodyBytesMax, 'the largest body mus
 assert(
   LIMITS.requestHeadersTimeoutMs <= LIMITS.requestReadTimeoutMs,
   'headers are a part of the request',
+);
+assert(
+  LIMITS.deadLetterFileBytesMax + LIMITS.bodyBytesMax < LIMITS.deadLettersBytesMax,
+  'the largest body must fit beside a full file of dead letters',
 );
 assert(LIMITS.queryRowsDefault <= LIMITS.queryRowsMax, 'the default limit must be allowed');
 assert(LIMITS.probeTimeoutMs < LIMITS.analysisTimeoutMs, 'a probe must end before its analysis');

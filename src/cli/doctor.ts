@@ -3,8 +3,10 @@ import { accessSync, constants, existsSync, mkdirSync, statfsSync } from 'node:f
 import { createServer } from 'node:net';
 import type { Command } from 'commander';
 import { AppError, messageOf } from '../base/errors.ts';
-import { systemClock, US_PER_DAY } from '../base/time.ts';
+import { formatTime, systemClock, US_PER_DAY } from '../base/time.ts';
 import type { Config } from '../config/config.ts';
+import { summariseDeadLetters } from '../pipeline/dead-letter.ts';
+import { type DeadLetterExport, exportDeadLetters } from '../pipeline/dead-letter-export.ts';
 import { checkRules, loadRulebook } from '../rulebook/rulebook.ts';
 import { openTelemetryReader } from '../store/open.ts';
 import { addConfigFlags, loadSettings, rulesDirOf } from './settings.ts';
@@ -20,9 +22,17 @@ const FREE_BYTES_LOW = 1024 * 1024 * 1024;
 
 export function addDoctor(program: Command): void {
   addConfigFlags(program.command('doctor').description('check the set-up'))
+    .option('--dead-letters <dir>', 'write the dead letters into a folder, for import')
     .option('--json', 'print the findings as JSON')
-    .action(async (flags: Record<string, unknown> & { json?: boolean }) => {
-      const { json, ...configFlags } = flags;
+    .action(async (flags: Record<string, unknown> & { json?: boolean; deadLetters?: string }) => {
+      const { json, deadLetters: outDir, ...configFlags } = flags;
+      if (outDir !== undefined) {
+        const { dataDir, bodyBytesMax } = loadSettings(configFlags).config;
+        const exported = exportDeadLetters(dataDir, { outDir, bodyBytesMax });
+        if (json) process.stdout.write(`${JSON.stringify(exported)}\n`);
+        else process.stdout.write(describeExport(exported, outDir));
+        return;
+      }
       const findings = await examine(configFlags);
       if (json) process.stdout.write(`${JSON.stringify({ findings })}\n`);
       else process.stdout.write(describe(findings));
@@ -37,6 +47,7 @@ async function examine(flags: Readonly<Record<string, unknown>>): Promise<readon
     { check: 'configuration', state: 'ok', message: file ?? 'defaults, no file' },
     checkDataDir(config),
     checkStore(config),
+    checkDeadLetters(config),
     checkRulesFolder(config),
     ...(await checkPorts(config)),
     ...(await checkProbeTargets(config)),
@@ -85,6 +96,33 @@ function checkStore({ dataDir }: Config): Finding {
   } catch (thrown) {
     return { check, state: 'bad', message: messageOf(thrown) };
   }
+}
+
+function checkDeadLetters({ dataDir }: Config): Finding {
+  const check = 'dead letters';
+  try {
+    const { count, sizeBytes, oldestUs, reasons, damaged } = summariseDeadLetters(dataDir);
+    const parts = [`${count}, ${(sizeBytes / 1e6).toFixed(1)} MB`];
+    if (oldestUs !== undefined) parts.push(`the oldest of ${formatTime(oldestUs)}`);
+    parts.push(...reasons.map((entry) => `${entry.count} × ${entry.code}: ${entry.reason}`));
+    parts.push(
+      ...damaged.map(
+        ({ file, offset, sizeBytes: size }) => `${file}: ${size} bytes at ${offset} are damaged`,
+      ),
+    );
+    const state = damaged.length > 0 ? 'bad' : count > 0 ? 'warning' : 'ok';
+    return { check, state, message: parts.join('; ') };
+  } catch (thrown) {
+    return { check, state: 'bad', message: messageOf(thrown) };
+  }
+}
+
+function describeExport({ letters, damaged }: DeadLetterExport, outDir: string): string {
+  const lines = letters.map(({ file, time, reason }) => `${file}  ${time}  ${reason}`);
+  const lost = damaged.map(
+    ({ file, offset, sizeBytes }) => `${file}: ${sizeBytes} bytes at ${offset} are damaged`,
+  );
+  return `${[...lines, ...lost, `${letters.length} dead letters in ${outDir}`].join('\n')}\n`;
 }
 
 function checkRulesFolder(config: Config): Finding {
