@@ -1,140 +1,294 @@
 /**
- * Strings become small integers once: a dictionary maps text, or its UTF-8 bytes, to an id.
- * Id 0 is always the empty string. Interning from bytes makes no JavaScript string for a text seen before.
+ * Strings become small integers once: a dictionary maps text, or its UTF-8 bytes, to an id. Id 0 is always
+ * the empty string. The bytes of all texts stand one after the other in a pool; a JavaScript string is made
+ * only of a text that somebody reads.
  */
+import { isUtf8 } from 'node:buffer';
+
+/** Other in each process, so that a sender cannot prepare texts that share a slot. */
+const HASH_SEED = (Math.random() * 0x1_0000_0000) | 0;
+/** Should a sender find texts that share a slot all the same, a look-up still ends after so many slots. */
+const PROBES_MAX = 64;
+/** Below this many bytes a loop copies faster than Uint8Array.set(): 25 against 60 ns for 16 bytes. */
+const LOOP_BYTES_MAX = 64;
+/** Slots of a new table: what a small group needs. */
+const SLOTS_MIN = 2048;
+/** Offsets are 32 bits. */
+const POOL_BYTES_MAX = 0xffff_ffff;
+/** Odd, with their bits spread: those of xxHash. */
+const MULTIPLIER = 0x9e37_79b1;
+const FINAL_MULTIPLIER = 0x85eb_ca77;
+
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
-const REPLACEMENT = '�';
+
+/** A dictionary as plain arrays, as long as what they hold; id n is pool[ends[n - 1], ends[n]). */
+export interface DictionaryParts {
+  readonly pool: Uint8Array<ArrayBuffer>;
+  readonly ends: Uint32Array<ArrayBuffer>;
+}
 
 export class StringDictionary {
   /** Distinct texts that held bytes which are not UTF-8; each such byte became U+FFFD. */
   repairedCount = 0;
-  readonly #texts: string[] = [''];
-  readonly #idByText = new Map<string, number>([['', 0]]);
-  /** Open addressing over UTF-8 bytes: slot → id + 1; the bytes stand one after the other in #pool. */
-  #slots = new Uint32Array(1024);
+  #size = 1;
   #pool = new Uint8Array(16 * 1024);
   #poolSize = 0;
-  #bytesStart = new Float64Array(512);
-  #bytesEnd = new Float64Array(512);
-  #hashes = new Uint32Array(512);
-  #byteEntryIds = new Uint32Array(512);
-  #byteEntryCount = 0;
+  /** End of each id's bytes in the pool; they begin where the id before ends. */
+  #ends = new Uint32Array(512);
+  /** The texts that were read or came as strings. */
+  #texts: (string | undefined)[] = [''];
+  readonly #idByText = new Map<string, number>([['', 0]]);
+  /** Open addressing over UTF-8 bytes: id (0: free) and hash side by side. Empty until somebody interns. */
+  #slots = new Uint32Array(0);
+  /** Hash of the text that #find() missed, and its slot; -1 when every slot it may have is taken. */
+  #hash = 0;
+  #freeSlot = -1;
+  /** Ids that no slot leads to, by their bytes as Latin-1: texts without a free slot, and bytes repaired. */
+  readonly #idByRawBytes = new Map<string, number>();
+
+  /** An equal dictionary that owns the arrays; its hash table is built when somebody first interns. */
+  static fromParts(parts: DictionaryParts): StringDictionary {
+    const dictionary = new StringDictionary();
+    dictionary.#pool = parts.pool;
+    dictionary.#poolSize = parts.pool.length;
+    dictionary.#ends = parts.ends;
+    dictionary.#size = parts.ends.length;
+    dictionary.#texts = new Array<string | undefined>(parts.ends.length);
+    dictionary.#texts[0] = '';
+    return dictionary;
+  }
+
+  /** A copy that may be transferred to another thread. */
+  toParts(): DictionaryParts {
+    return {
+      pool: this.#pool.slice(0, this.#poolSize),
+      ends: this.#ends.slice(0, this.#size),
+    };
+  }
 
   get size(): number {
-    return this.#texts.length;
+    return this.#size;
+  }
+
+  /**
+   * The bytes of every text: id's are pool[start(id), end(id)), valid UTF-8. For reading only, and until the
+   * next text is interned: the pool is replaced when it grows.
+   */
+  get pool(): Uint8Array {
+    return this.#pool;
+  }
+
+  /** First byte of an id of this dictionary in the pool. */
+  start(id: number): number {
+    return this.#ends[id - 1] ?? 0;
+  }
+
+  /** First byte behind an id of this dictionary in the pool. */
+  end(id: number): number {
+    return this.#ends[id]!;
   }
 
   /** Text of an id; the empty string for an id never given. */
   text(id: number): string {
-    return this.#texts[id] ?? '';
+    const known = this.#texts[id];
+    if (known !== undefined) return known;
+    if (!(id < this.#size)) return '';
+    const start = this.start(id);
+    const text = Buffer.from(this.#pool.buffer, start, this.end(id) - start).toString();
+    this.#texts[id] = text;
+    return text;
   }
 
   /** Id of a text that is there, or undefined. */
   find(text: string): number | undefined {
-    return this.#idByText.get(text);
+    const known = this.#idByText.get(text);
+    if (known !== undefined) return known;
+    const start = this.#poolSize;
+    const end = this.#writeText(text);
+    const id = this.#find(this.#pool, start, end);
+    if (id === 0) return undefined;
+    this.#idByText.set(text, id);
+    return id;
   }
 
+  /** Id of a text; an unpaired surrogate, which UTF-8 cannot hold, becomes U+FFFD. */
   idOfString(text: string): number {
     const known = this.#idByText.get(text);
     if (known !== undefined) return known;
-    const id = this.#texts.length;
-    this.#texts.push(text);
+    const start = this.#poolSize;
+    const end = this.#writeText(text);
+    const id = this.#find(this.#pool, start, end) || this.#add(end);
     this.#idByText.set(text, id);
+    if (text.length === end - start) this.#texts[id] = text; // ASCII: surely what its bytes say
     return id;
   }
 
   /** Id of the UTF-8 text in bytes[start, end). Hot: once per string of a batch. */
   idOfBytes(bytes: Uint8Array, start: number, end: number): number {
     if (end <= start) return 0;
-    let hash = 0x811c9dc5;
-    for (let index = start; index < end; index++) {
-      hash = Math.imul(hash ^ bytes[index]!, 0x01000193);
-    }
-    hash >>>= 0;
-    const mask = this.#slots.length - 1;
-    let slot = (hash ^ (hash >>> 15)) & mask;
-    for (;;) {
-      const entry = this.#slots[slot]!;
-      if (entry === 0) break;
-      if (this.#hashes[entry - 1] === hash && this.#equals(entry - 1, bytes, start, end)) {
-        return this.#byteEntryIds[entry - 1]!;
-      }
-      slot = (slot + 1) & mask;
-    }
-    const text = decoder.decode(bytes.subarray(start, end));
-    if (text.includes(REPLACEMENT) && !isSame(encoder.encode(text), { bytes, start, end })) {
-      this.repairedCount++;
-    }
-    const id = this.idOfString(text);
-    this.#addBytes({ hash, id, bytes, start, end });
-    return id;
+    const known = this.#find(bytes, start, end);
+    if (known !== 0) return known;
+    return this.#writeBytes(bytes, start, end)
+      ? this.#add(this.#poolSize + end - start)
+      : this.#addRepaired(bytes, start, end);
   }
 
-  #equals(entry: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const from = this.#bytesStart[entry]!;
-    if (this.#bytesEnd[entry]! - from !== end - start) return false;
-    for (let index = start, at = from; index < end; index++, at++) {
-      if (this.#pool[at] !== bytes[index]) return false;
+  /** Id of the text in bytes[start, end), or 0; then #hash and #freeSlot are where it belongs. */
+  #find(bytes: Uint8Array, start: number, end: number): number {
+    if (this.#slots.length === 0) this.#buildSlots();
+    const hash = hashOf(bytes, start, end);
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let slot = (2 * hash) & mask;
+    this.#hash = hash;
+    this.#freeSlot = -1;
+    for (let probe = 0; probe < PROBES_MAX; probe++) {
+      const id = slots[slot]!;
+      if (id === 0) {
+        this.#freeSlot = slot;
+        break;
+      }
+      if (slots[slot + 1] === hash && this.#equals(id, bytes, start, end)) return id;
+      slot = (slot + 2) & mask;
+    }
+    if (this.#idByRawBytes.size === 0) return 0;
+    return this.#idByRawBytes.get(latin1(bytes, start, end)) ?? 0;
+  }
+
+  #equals(id: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const pool = this.#pool;
+    let at = this.#ends[id - 1]!;
+    if (this.#ends[id]! - at !== end - start) return false;
+    for (let index = start; index < end; index++, at++) {
+      if (pool[at] !== bytes[index]) return false;
     }
     return true;
   }
 
-  #addBytes(item: {
-    hash: number;
-    id: number;
-    bytes: Uint8Array;
-    start: number;
-    end: number;
-  }): void {
-    const size = item.end - item.start;
-    if (this.#poolSize + size > this.#pool.length) {
-      const pool = new Uint8Array(Math.max(2 * this.#pool.length, this.#poolSize + size));
-      pool.set(this.#pool.subarray(0, this.#poolSize));
-      this.#pool = pool;
+  /** Writes text behind the pool's texts, where it is not yet one of them; returns its end. */
+  #writeText(text: string): number {
+    const start = this.#poolSize;
+    this.#reserve(3 * text.length); // A UTF-16 unit takes at most three bytes of UTF-8.
+    const pool = this.#pool;
+    if (text.length > LOOP_BYTES_MAX) {
+      return start + encoder.encodeInto(text, pool.subarray(start)).written;
     }
-    this.#pool.set(item.bytes.subarray(item.start, item.end), this.#poolSize);
-    const entry = this.#byteEntryCount++;
-    if (entry === this.#hashes.length) {
-      const capacity = 2 * entry;
-      this.#bytesStart = grown(this.#bytesStart, capacity);
-      this.#bytesEnd = grown(this.#bytesEnd, capacity);
-      this.#hashes = grown(this.#hashes, capacity);
-      this.#byteEntryIds = grown(this.#byteEntryIds, capacity);
+    for (let index = 0; index < text.length; index++) {
+      const unit = text.charCodeAt(index);
+      if (unit >= 0x80) return start + encoder.encodeInto(text, pool.subarray(start)).written;
+      pool[start + index] = unit;
     }
-    this.#bytesStart[entry] = this.#poolSize;
-    this.#poolSize += size;
-    this.#bytesEnd[entry] = this.#poolSize;
-    this.#hashes[entry] = item.hash;
-    this.#byteEntryIds[entry] = item.id;
-    if (2 * this.#byteEntryCount > this.#slots.length) this.#rehash();
-    else this.#place(entry);
+    return start + text.length;
   }
 
-  #place(entry: number): void {
-    const hash = this.#hashes[entry]!;
-    const mask = this.#slots.length - 1;
-    let slot = (hash ^ (hash >>> 15)) & mask;
-    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-    this.#slots[slot] = entry + 1;
+  /** As #writeText for bytes; tells whether they are UTF-8. */
+  #writeBytes(bytes: Uint8Array, start: number, end: number): boolean {
+    this.#reserve(end - start);
+    const pool = this.#pool;
+    if (end - start > LOOP_BYTES_MAX) {
+      const text = bytes.subarray(start, end);
+      pool.set(text, this.#poolSize);
+      return isUtf8(text);
+    }
+    let seenBits = 0;
+    for (let index = start, at = this.#poolSize; index < end; index++, at++) {
+      const byte = bytes[index]!;
+      pool[at] = byte;
+      seenBits |= byte;
+    }
+    return seenBits < 0x80 || isUtf8(bytes.subarray(start, end));
   }
 
-  #rehash(): void {
-    this.#slots = new Uint32Array(4 * this.#slots.length);
-    for (let entry = 0; entry < this.#byteEntryCount; entry++) this.#place(entry);
+  #reserve(sizeBytes: number): void {
+    const size = this.#poolSize + sizeBytes;
+    if (size <= this.#pool.length) return;
+    if (size > POOL_BYTES_MAX) throw new RangeError('Cannot intern text: the pool is full');
+    this.#pool = grown(this.#pool, Math.min(Math.max(2 * this.#pool.length, size), POOL_BYTES_MAX));
   }
+
+  /** Makes what was just written, and missed by #find(), a text of its own. */
+  #add(end: number): number {
+    const id = this.#size++;
+    if (id === this.#ends.length) this.#ends = grown(this.#ends, 2 * id);
+    this.#ends[id] = end;
+    this.#texts.push(undefined);
+    if (this.#freeSlot >= 0) {
+      this.#slots[this.#freeSlot] = id;
+      this.#slots[this.#freeSlot + 1] = this.#hash;
+    } else {
+      this.#idByRawBytes.set(latin1(this.#pool, this.#poolSize, end), id);
+    }
+    this.#poolSize = end;
+    if (4 * this.#size >= this.#slots.length) this.#buildSlots();
+    return id;
+  }
+
+  #addRepaired(bytes: Uint8Array, start: number, end: number): number {
+    const id = this.idOfString(decoder.decode(bytes.subarray(start, end)));
+    this.#idByRawBytes.set(latin1(bytes, start, end), id);
+    this.repairedCount++;
+    return id;
+  }
+
+  /** Builds the table anew, at most an eighth full; #add() does so again when it is half full. */
+  #buildSlots(): void {
+    let capacity = SLOTS_MIN;
+    while (capacity < 8 * this.#size) capacity *= 2;
+    this.#slots = new Uint32Array(2 * capacity);
+    for (let id = 1; id < this.#size; id++) this.#place(id);
+  }
+
+  #place(id: number): void {
+    const start = this.start(id);
+    const end = this.end(id);
+    const hash = hashOf(this.#pool, start, end);
+    const slots = this.#slots;
+    let slot = (2 * hash) & (slots.length - 1);
+    for (let probe = 0; probe < PROBES_MAX; probe++) {
+      if (slots[slot] === 0) {
+        slots[slot] = id;
+        slots[slot + 1] = hash;
+        return;
+      }
+      slot = (slot + 2) & (slots.length - 1);
+    }
+    this.#idByRawBytes.set(latin1(this.#pool, start, end), id);
+  }
+}
+
+/**
+ * Hash of a text that is not empty. Four bytes a step, the last step over the last four, which may overlap;
+ * built from bytes, as a view of each argument costs more than it saves.
+ */
+export function hashOf(bytes: Uint8Array, start: number, end: number): number {
+  const size = end - start;
+  let hash = HASH_SEED ^ size;
+  if (size < 4) {
+    const word = bytes[start]! | (bytes[start + (size >>> 1)]! << 8) | (bytes[end - 1]! << 16);
+    hash = Math.imul(hash ^ word, MULTIPLIER);
+  } else {
+    const last = end - 4;
+    for (let at = start; at < last; at += 4) {
+      hash = Math.imul(hash ^ wordAt(bytes, at), MULTIPLIER);
+      hash ^= hash >>> 15;
+    }
+    hash = Math.imul(hash ^ wordAt(bytes, last), MULTIPLIER);
+  }
+  hash = Math.imul(hash ^ (hash >>> 15), FINAL_MULTIPLIER);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+}
+
+/** Bytes as a text of one character each: a key as good as the bytes themselves. */
+function latin1(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
 }
 
 export type ColumnArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
-
-/** Whether the text's own bytes are the ones it was read from: false when a byte was replaced. */
-function isSame(
-  encoded: Uint8Array,
-  source: { readonly bytes: Uint8Array; readonly start: number; readonly end: number },
-): boolean {
-  if (encoded.length !== source.end - source.start) return false;
-  return encoded.every((byte, index) => byte === source.bytes[source.start + index]);
-}
 
 /** A copy with room for more. */
 export function grown<T extends ColumnArray>(array: T, capacity: number): T {
