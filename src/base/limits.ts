@@ -14,6 +14,8 @@ export const LIMITS = {
   responseBytesMax: 4 * MIB,
   /** Bytes of accepted, not yet stored bodies between the threads; beyond it senders are told to wait. */
   inflightBytesMax: 192 * MIB,
+  /** Unused memory for bodies that is kept for the next ones: what 64 usual requests on their way hold. */
+  bodyPoolBytesMax: 16 * MIB,
   /** Requests between the threads; tiny bodies must not queue without end. */
   inflightRequestsMax: 4096,
   /** What an overloaded or stopping receiver asks senders to wait. */
@@ -61,6 +63,8 @@ export const LIMITS = {
   deadLetterFileBytesMax: 32 * MIB,
   /** Requests that are known by their hash to lie in the dead letters; about 150 bytes each. */
   deadLettersKnownMax: 10_000,
+  /** Memory of a group's columns that the next group uses again: full groups of usual rows need half of it. */
+  groupReuseBytesMax: 16 * MIB,
   /** Days one request may touch: each day is a file. */
   requestDaysMax: 32,
   /** Time stamps before this are refused: 2000-01-01. */

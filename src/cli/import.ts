@@ -6,10 +6,11 @@ import { createLog } from '../base/log.ts';
 import { systemClock } from '../base/time.ts';
 import type { Config } from '../config/config.ts';
 import { createNormaliser } from '../coze/coze.ts';
+import { loadDataKey } from '../pipeline/data-key.ts';
 import { holdsHashedUserIds } from '../pipeline/export-note.ts';
+import { createFingerprint } from '../pipeline/fingerprint.ts';
 import { type ImportProgress, type ImportResult, importPaths } from '../pipeline/import.ts';
 import { createIngestPipeline } from '../pipeline/ingest.ts';
-import { loadUserIdKey } from '../pipeline/user-id-key.ts';
 import type { TelemetryWriter } from '../store/api/telemetry.ts';
 import { openTelemetryWriter } from '../store/open.ts';
 import { createOtlpSender } from './send-otlp.ts';
@@ -77,8 +78,9 @@ function importInto(
     writer,
     normaliser: createNormaliser({
       userIds: config.userIds,
-      userIdKey: loadUserIdKey(config.dataDir),
+      userIdKey: loadDataKey(config.dataDir, 'user-id'),
     }),
+    fingerprint: createFingerprint(loadDataKey(config.dataDir, 'request')),
     clock: systemClock,
     counters: createCounters(),
     log: createLog({ level: config.logLevel, isPretty: process.stderr.isTTY === true }),

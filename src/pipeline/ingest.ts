@@ -3,16 +3,17 @@
  * Runs on the store thread (or inline). A reply is given only after the transaction that holds its rows;
  * a request that cannot be stored fails alone.
  */
-import { createHash } from 'node:crypto';
 import { SpanStatusCode, type Tracer } from '@opentelemetry/api';
 import type { Counters } from '../base/counters.ts';
 import { AppError, isAppError, messageOf, unreachable } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
+import { markStage } from '../base/stages.ts';
 import type { Clock } from '../base/time.ts';
 import type { Normaliser } from '../coze/coze.ts';
 import { LogColumns, PointColumns, SpanColumns } from '../model/columns.ts';
 import { StringDictionary } from '../model/dictionary.ts';
+import { reuseArrays } from '../model/reuse.ts';
 import type { LogTemplate } from '../model/tally.ts';
 import {
   type DecodeOutcome,
@@ -25,10 +26,12 @@ import type { IngestReply, IngestRequest } from '../receive/receive.ts';
 import type { GroupRequest, TelemetryWriter } from '../store/api/telemetry.ts';
 import { TallyBuilder } from '../tally/tally.ts';
 import { TemplateMiner } from '../tally/template.ts';
+import type { Fingerprint } from './fingerprint.ts';
 
 export interface IngestDependencies {
   readonly writer: TelemetryWriter;
   readonly normaliser: Normaliser;
+  readonly fingerprint: Fingerprint;
   readonly clock: Clock;
   readonly counters: Counters;
   readonly log: Log;
@@ -73,7 +76,7 @@ interface Group {
 }
 
 export function createIngestPipeline(dependencies: IngestDependencies): IngestPipeline {
-  const { writer, clock, counters, log, isTimed = true } = dependencies;
+  const { writer, fingerprint, clock, counters, log, isTimed = true } = dependencies;
   const steps = {
     miner: new TemplateMiner(writer.loadTemplates()),
     tally: new TallyBuilder(),
@@ -86,8 +89,9 @@ export function createIngestPipeline(dependencies: IngestDependencies): IngestPi
   function submit(request: IngestRequest): Promise<IngestReply> {
     return new Promise((resolve) => {
       try {
+        markStage('accept');
         const body = inflate(request);
-        const hash = hashOf(request, body);
+        const hash = fingerprint(request, body);
         const key = Buffer.from(hash).toString('latin1');
         const twin = group.byHash.get(key);
         if (twin) {
@@ -116,8 +120,9 @@ export function createIngestPipeline(dependencies: IngestDependencies): IngestPi
     timer = undefined;
     if (group.pending.length === 0) return;
     const closing = group;
-    group = openGroup();
+    markStage('group');
     commit(closing);
+    group = openGroup(closing);
   }
 
   function commit(closing: Group): void {
@@ -173,12 +178,21 @@ export function createIngestPipeline(dependencies: IngestDependencies): IngestPi
   return { submit, flush };
 }
 
-function openGroup(): Group {
+/** With the memory of a group that is done. */
+function openGroup(done?: Group): Group {
   const strings = new StringDictionary();
+  const spans = new SpanColumns(strings);
+  const logs = new LogColumns(strings);
+  const points = new PointColumns(strings);
+  if (done) {
+    reuseArrays(done.spans, spans, LIMITS.groupReuseBytesMax);
+    reuseArrays(done.logs, logs, LIMITS.groupReuseBytesMax);
+    reuseArrays(done.points, points, LIMITS.groupReuseBytesMax);
+  }
   return {
-    spans: new SpanColumns(strings),
-    logs: new LogColumns(strings),
-    points: new PointColumns(strings),
+    spans,
+    logs,
+    points,
     pending: [],
     byHash: new Map(),
     bodyBytes: 0,
@@ -332,12 +346,4 @@ function refusalOf(
     context.log.error({ err: thrown, signal: context.signal }, 'ingest refused');
   }
   return { kind: 'refused', code: error.code, message: error.message };
-}
-
-function hashOf(request: IngestRequest, body: Uint8Array): Uint8Array {
-  return createHash('sha256')
-    .update(`${request.signal}\0${request.encoding}\0`)
-    .update(body)
-    .digest()
-    .subarray(0, 16);
 }

@@ -19,6 +19,7 @@ import type { Report, Scope } from '../model/report.ts';
 import type { Rulebook } from '../model/rule.ts';
 import { createProbeRunner } from '../plugin/probes/probes.ts';
 import { openTelemetryReader, openTelemetryWriter } from '../store/open.ts';
+import { createFingerprint } from './fingerprint.ts';
 import { importPaths } from './import.ts';
 import { createIngestPipeline } from './ingest.ts';
 import { investigate } from './investigate.ts';
@@ -118,6 +119,9 @@ async function diagnose(
   }
 }
 
+/** A case is read once, into a store of its own: nobody can profit from knowing the key. */
+const OFFLINE_KEY = '00'.repeat(32);
+
 /** Throws when a request of the case was refused: half a case must not be judged. */
 async function importInto(dataDir: string, folders: readonly string[]): Promise<void> {
   const writer = openTelemetryWriter({ dataDir, durability: 'process' });
@@ -125,6 +129,7 @@ async function importInto(dataDir: string, folders: readonly string[]): Promise<
     const pipeline = createIngestPipeline({
       writer,
       normaliser: createNormaliser({ userIds: 'keep', userIdKey: 'offline' }),
+      fingerprint: createFingerprint(OFFLINE_KEY),
       clock: systemClock,
       counters: createCounters(),
       log: silentLog,

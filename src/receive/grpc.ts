@@ -20,7 +20,7 @@ import { LIMITS } from '../base/limits.ts';
 import type { Signal } from '../model/vocabulary.ts';
 import { buildExportResponse } from '../otlp/otlp.ts';
 import { buildGrpcStatus, createGate, type GrpcMessage } from './grpc-gate.ts';
-import { ownedBytes, type Reception, submitRequest } from './ingestor.ts';
+import { type Reception, submitRequest } from './ingestor.ts';
 import { listenFailed } from './listen.ts';
 
 export interface GrpcTransport {
@@ -89,7 +89,13 @@ async function answerExport(
   const { signal, message, callback } = exchange;
   const { body, lease } = message;
   const reply = await submitRequest(reception, {
-    request: { signal, encoding: 'protobuf', compression: '', body },
+    request: {
+      signal,
+      encoding: 'protobuf',
+      compression: '',
+      pieces: [body],
+      sizeBytes: body.length,
+    },
     lease,
   });
   if (reply.kind === 'refused') {
@@ -110,7 +116,7 @@ function exportService(path: string): ServiceDefinition {
       responseStream: false,
       requestSerialize: (message: GrpcMessage) => Buffer.from(message.body),
       requestDeserialize: (bytes: Buffer): GrpcMessage => ({
-        body: ownedBytes(bytes),
+        body: bytes,
         lease: undefined,
       }),
       responseSerialize: (reply: Uint8Array) => Buffer.from(reply),

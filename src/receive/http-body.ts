@@ -6,7 +6,11 @@ import type { IncomingMessage } from 'node:http';
 import type { Lease } from './budget.ts';
 
 export type BodyRead =
-  | { readonly kind: 'complete'; readonly body: Uint8Array }
+  | {
+      readonly kind: 'complete';
+      readonly pieces: readonly Uint8Array[];
+      readonly sizeBytes: number;
+    }
   /** More than the limit came. */
   | { readonly kind: 'too_large'; readonly sizeBytes: number }
   /** The budget ran out while reading. */
@@ -32,7 +36,7 @@ export function readBody(
       else if (!lease.tryGrow(chunk.length)) settle({ kind: 'no_room' });
       else chunks.add(chunk);
     };
-    const onEnd = () => settle({ kind: 'complete', body: chunks.join(sizeBytes) });
+    const onEnd = () => settle({ kind: 'complete', pieces: chunks.end(), sizeBytes });
     const onAborted = () => settle({ kind: 'aborted' });
     request.on('data', onData).on('end', onEnd).on('close', onAborted).on('error', onAborted);
   });
@@ -61,16 +65,9 @@ class ChunkList {
     this.#tailSize += chunk.length;
   }
 
-  /** One copy into an ArrayBuffer of its own, which the ingestor may transfer. */
-  join(sizeBytes: number): Uint8Array {
+  end(): readonly Uint8Array[] {
     this.#closeTail();
-    const body = new Uint8Array(sizeBytes);
-    let at = 0;
-    for (const chunk of this.#chunks) {
-      body.set(chunk, at);
-      at += chunk.length;
-    }
-    return body;
+    return this.#chunks;
   }
 
   #closeTail(): void {

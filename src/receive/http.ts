@@ -160,10 +160,10 @@ async function answerExport(
       refuse(reception, { exchange: sending, refusal: OVERLOADED, to: route });
       return;
     case 'complete': {
-      const { body } = read;
-      countBytes(reception, { signal, transport: 'http', bytes: body.length });
+      const { pieces, sizeBytes } = read;
+      countBytes(reception, { signal, transport: 'http', bytes: sizeBytes });
       const outcome = await submitRequest(reception, {
-        request: { signal, encoding, compression, body },
+        request: { signal, encoding, compression, pieces, sizeBytes },
         lease,
       });
       const reply = buildReply(outcome, { encoding, signal });

@@ -9,12 +9,22 @@ import type { Log } from '../base/log.ts';
 import type { Signal } from '../model/vocabulary.ts';
 import type { InflightBudget, Lease } from './budget.ts';
 
-export interface IngestRequest {
+export interface RequestHead {
   readonly signal: Signal;
   readonly encoding: 'protobuf' | 'json';
   /** Content-Encoding in lower case; '' when the body is not compressed. */
   readonly compression: string;
-  /** Covers its own ArrayBuffer whole; ownership passes to the ingestor, which may transfer it. */
+}
+
+/** A whole request as it came off the wire. Who takes it joins the pieces in memory of their own, at once. */
+export interface ReceivedRequest extends RequestHead {
+  /** The body, in order; views of memory that others use as well. */
+  readonly pieces: readonly Uint8Array[];
+  readonly sizeBytes: number;
+}
+
+/** The same with its body in one piece, which does not change before the reply. */
+export interface IngestRequest extends RequestHead {
   readonly body: Uint8Array;
 }
 
@@ -24,7 +34,7 @@ export type IngestReply =
 
 export interface Ingestor {
   /** Settles once the request is durable, or refused. A rejection counts as `internal`. */
-  submit(request: IngestRequest): Promise<IngestReply>;
+  submit(request: ReceivedRequest): Promise<IngestReply>;
 }
 
 /** How long a receiver waits for others, ms. */
@@ -62,7 +72,7 @@ export type Transport = 'http' | 'grpc';
  */
 export function submitRequest(
   reception: Reception,
-  options: { readonly request: IngestRequest; readonly lease: Lease | undefined },
+  options: { readonly request: ReceivedRequest; readonly lease: Lease | undefined },
 ): Promise<IngestReply> {
   const { request, lease } = options;
   const submitted = submitSafely(reception, request).finally(() => lease?.release());
@@ -72,7 +82,7 @@ export function submitRequest(
   });
 }
 
-async function submitSafely(reception: Reception, request: IngestRequest): Promise<IngestReply> {
+async function submitSafely(reception: Reception, request: ReceivedRequest): Promise<IngestReply> {
   try {
     return await reception.ingestor.submit(request);
   } catch (thrown) {
@@ -126,10 +136,12 @@ export function countBytes(
   reception.counters.add('taproot_receive_bytes_total', bytes, { signal, transport });
 }
 
-/** The same bytes in an ArrayBuffer that holds nothing else; copies only a view into a larger buffer. */
-export function ownedBytes(bytes: Uint8Array): Uint8Array {
-  const isWhole = bytes.byteOffset === 0 && bytes.buffer.byteLength === bytes.byteLength;
-  return isWhole && bytes.buffer instanceof ArrayBuffer
-    ? new Uint8Array(bytes.buffer)
-    : new Uint8Array(bytes);
+/** Copies the pieces one after the other; `into` has room for all of them. */
+export function joinPieces(pieces: readonly Uint8Array[], into: Uint8Array): Uint8Array {
+  let at = 0;
+  for (const piece of pieces) {
+    into.set(piece, at);
+    at += piece.length;
+  }
+  return into;
 }

@@ -16,7 +16,14 @@ import {
   type Reception,
 } from './ingestor.ts';
 
-export type { Ingestor, IngestReply, IngestRequest } from './ingestor.ts';
+export type {
+  Ingestor,
+  IngestReply,
+  IngestRequest,
+  ReceivedRequest,
+  RequestHead,
+} from './ingestor.ts';
+export { joinPieces } from './ingestor.ts';
 
 export interface ReceiverOptions {
   readonly host: string;

@@ -1,14 +1,13 @@
 /**
  * Calls between threads over a message port: a method name, a payload, one answer or one AppError.
- * Bodies are transferred, not copied.
+ * Shared memory is passed on as it is.
  */
-import type { MessagePort, TransferListItem, Worker } from 'node:worker_threads';
+import type { MessagePort, Worker } from 'node:worker_threads';
 import { AppError, type ErrorCode, isAppError, messageOf } from '../base/errors.ts';
 
 export type RpcHandlers = Readonly<Record<string, (payload: never) => unknown>>;
 
 export interface CallOptions {
-  readonly transfer?: readonly TransferListItem[];
   /** Gives up after this long; without it the call waits as long as the other side lives. */
   readonly timeoutMs?: number;
 }
@@ -85,10 +84,10 @@ export function createRpc(port: MessagePort | Worker, handlers: RpcHandlers): Rp
   });
 
   return {
-    call(method, payload, { transfer = [], timeoutMs } = {}) {
+    call(method, payload, { timeoutMs } = {}) {
       if (failure) return Promise.reject(failure);
       const id = nextId++;
-      port.postMessage({ kind: 'call', id, method, payload } satisfies Message, [...transfer]);
+      port.postMessage({ kind: 'call', id, method, payload } satisfies Message);
       return new Promise((resolve, reject) => {
         const late = () => takeWaiting(id)?.reject(noAnswer(method, timeoutMs));
         const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs);

@@ -10,9 +10,12 @@ import type { Log } from '../base/log.ts';
 import {
   type IngestReply,
   type IngestRequest,
+  joinPieces,
+  type ReceivedRequest,
   type Receiver,
   startReceiver,
 } from '../receive/receive.ts';
+import { BodyPool } from './body-pool.ts';
 import { localUrl } from './local-url.ts';
 import type { AnalysisSettings, WorkerSettings } from './messages.ts';
 import { createRpc, type Rpc } from './rpc.ts';
@@ -80,6 +83,7 @@ async function startParts(
   const { config } = settings;
   const { store, log } = parts;
   const counters = createCounters();
+  const bodies = new BodyPool();
   const timeoutMs = START_TIMEOUT_MS;
   await store.rpc.call('ready', undefined, { timeoutMs });
   const receiver = await startReceiver({
@@ -89,7 +93,7 @@ async function startParts(
     bodyBytesMax: config.bodyBytesMax,
     inflightBytesMax: config.inflightBytesMax,
     corsOrigins: config.corsOrigins,
-    ingestor: { submit: (request) => submitTo(store.rpc, request) },
+    ingestor: { submit: (request) => submitTo(store.rpc, bodies, request) },
     counters,
     log,
   });
@@ -148,10 +152,20 @@ function startThread(
   return { worker, rpc };
 }
 
-/** The body's memory moves to the store thread: the receiver hands over a body that has its own buffer. */
-function submitTo(store: Rpc, request: IngestRequest): Promise<IngestReply> {
-  const buffer = request.body.buffer as ArrayBuffer; // by the contract of IngestRequest
-  return store.call<IngestReply>('ingest', request, { transfer: [buffer] });
+/** The store thread reads the body where it stands, until it has replied. */
+async function submitTo(
+  store: Rpc,
+  bodies: BodyPool,
+  { pieces, sizeBytes, signal, encoding, compression }: ReceivedRequest,
+): Promise<IngestReply> {
+  const memory = bodies.take(sizeBytes);
+  const body = joinPieces(pieces, memory.subarray(0, sizeBytes));
+  const request: IngestRequest = { signal, encoding, compression, body };
+  try {
+    return await store.call<IngestReply>('ingest', request);
+  } finally {
+    bodies.giveBack(memory);
+  }
 }
 
 async function countersOfAll(own: Counters, store: Rpc): Promise<readonly CounterSample[]> {

@@ -5,8 +5,9 @@ import { createCounters } from '../base/counters.ts';
 import { createLog } from '../base/log.ts';
 import { systemClock } from '../base/time.ts';
 import { createNormaliser } from '../coze/coze.ts';
+import { loadDataKey } from '../pipeline/data-key.ts';
+import { createFingerprint } from '../pipeline/fingerprint.ts';
 import { createIngestPipeline } from '../pipeline/ingest.ts';
-import { loadUserIdKey } from '../pipeline/user-id-key.ts';
 import type { IngestRequest } from '../receive/receive.ts';
 import { openTelemetryWriter } from '../store/open.ts';
 import type { WorkerSettings } from './messages.ts';
@@ -36,8 +37,9 @@ const pipeline = createIngestPipeline({
   writer,
   normaliser: createNormaliser({
     userIds: config.userIds,
-    userIdKey: loadUserIdKey(config.dataDir),
+    userIdKey: loadDataKey(config.dataDir, 'user-id'),
   }),
+  fingerprint: createFingerprint(loadDataKey(config.dataDir, 'request')),
   clock: systemClock,
   counters,
   log,

@@ -16,6 +16,7 @@ import {
   RequestLines,
 } from '../../src/otlp/otlp.ts';
 import { type ExportOptions, exportTelemetry } from '../../src/pipeline/export.ts';
+import { createFingerprint } from '../../src/pipeline/fingerprint.ts';
 import { importPaths } from '../../src/pipeline/import.ts';
 import { createIngestPipeline } from '../../src/pipeline/ingest.ts';
 import type { TelemetryReader } from '../../src/store/api/telemetry.ts';
@@ -46,6 +47,7 @@ async function storeOf(name: string, from: string): Promise<TelemetryReader> {
   const pipeline = createIngestPipeline({
     writer,
     normaliser: createNormaliser({ userIds: 'keep', userIdKey: '' }),
+    fingerprint: createFingerprint('00'.repeat(32)),
     clock: { nowUs: () => NOON_US + US_PER_HOUR },
     counters: createCounters(),
     log: silentLog,

@@ -9,6 +9,7 @@ import { AppError } from '../../src/base/errors.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createNormaliser } from '../../src/coze/coze.ts';
 import type { Signal } from '../../src/model/vocabulary.ts';
+import { createFingerprint } from '../../src/pipeline/fingerprint.ts';
 import { createIngestPipeline, type IngestPipeline } from '../../src/pipeline/ingest.ts';
 import type { IngestRequest } from '../../src/receive/receive.ts';
 import type {
@@ -46,6 +47,7 @@ function pipelineOver(
   return createIngestPipeline({
     writer: target,
     normaliser: createNormaliser({ userIds: 'keep', userIdKey: 'test' }),
+    fingerprint: createFingerprint('00'.repeat(32)),
     clock: { nowUs: () => NOW_US },
     counters,
     log: silentLog,

@@ -3,6 +3,7 @@ import { ProxyTracerProvider } from '@opentelemetry/api';
 import { createCounters } from '../../src/base/counters.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createNormaliser } from '../../src/coze/coze.ts';
+import { createFingerprint } from '../../src/pipeline/fingerprint.ts';
 import { createIngestPipeline } from '../../src/pipeline/ingest.ts';
 import type { IngestRequest } from '../../src/receive/receive.ts';
 import type { TelemetryWriter } from '../../src/store/api/telemetry.ts';
@@ -26,6 +27,7 @@ export async function sendTraffic(writer: TelemetryWriter, options: TrafficOptio
   const pipeline = createIngestPipeline({
     writer,
     normaliser: createNormaliser({ userIds: 'keep', userIdKey: 'test' }),
+    fingerprint: createFingerprint('00'.repeat(32)),
     clock: { nowUs: () => nowUs },
     counters: createCounters(),
     log: silentLog,

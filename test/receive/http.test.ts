@@ -46,7 +46,6 @@ describe('a request that is stored', () => {
     const wanted = body === '' ? new Uint8Array(0) : bytes;
     expect(stored).toMatchObject({ signal: 'traces', encoding: 'protobuf', compression: '' });
     expect(Buffer.compare(stored!.body, wanted)).toBe(0);
-    expect(stored!.body.buffer.byteLength).toBe(wanted.length);
     expect(count('bytes_total', { signal: 'traces', transport: 'http' })).toBe(wanted.length);
     expect([count('inflight_bytes'), count('inflight_requests')]).toEqual([0, 0]);
   });

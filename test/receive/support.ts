@@ -9,6 +9,8 @@ import {
   type Ingestor,
   type IngestReply,
   type IngestRequest,
+  joinPieces,
+  type ReceivedRequest,
   type Receiver,
   type ReceiverOptions,
   startReceiver,
@@ -23,7 +25,8 @@ export class RecordingIngestor implements Ingestor {
   readonly #held: ((reply: IngestReply) => void)[] = [];
   readonly #arrivals: (() => void)[] = [];
 
-  submit(request: IngestRequest): Promise<IngestReply> {
+  submit({ pieces, sizeBytes, ...head }: ReceivedRequest): Promise<IngestReply> {
+    const request = { ...head, body: joinPieces(pieces, new Uint8Array(sizeBytes)) };
     this.requests.push(request);
     for (const arrived of this.#arrivals.splice(0)) arrived();
     return this.answer(request);

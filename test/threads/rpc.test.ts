@@ -56,11 +56,16 @@ describe('createRpc()', () => {
     await expect(rpc.call('nothing', undefined)).rejects.toMatchObject({ code: 'internal' });
   });
 
-  it('moves a body instead of copying it', async () => {
-    const rpc = pair({ size: (body: Uint8Array) => body.byteLength });
-    const body = new Uint8Array(1000);
-    await expect(rpc.call('size', body, { transfer: [body.buffer] })).resolves.toBe(1000);
-    expect(body.byteLength).toBe(0);
+  it('shares the memory of a body instead of copying it', async () => {
+    const shared = new Uint8Array(new SharedArrayBuffer(1000)).subarray(10, 20);
+    const rpc = pair({
+      fill: (body: Uint8Array) => {
+        body.fill(7);
+        return body.length;
+      },
+    });
+    await expect(rpc.call('fill', shared)).resolves.toBe(10);
+    expect([...shared]).toEqual(Array.from({ length: 10 }, () => 7));
   });
 
   it('fails what waits when the other side is gone', async () => {

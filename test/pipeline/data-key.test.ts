@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadUserIdKey } from '../../src/pipeline/user-id-key.ts';
+import { loadDataKey } from '../../src/pipeline/data-key.ts';
 
 let dataDir: string;
 
@@ -14,14 +14,15 @@ afterEach(() => {
   rmSync(dataDir, { recursive: true });
 });
 
-describe('loadUserIdKey()', () => {
+describe('loadDataKey()', () => {
   it('makes a key once, for its owner alone, in a folder that it makes', () => {
     const folder = join(dataDir, 'new');
-    const key = loadUserIdKey(folder);
+    const key = loadDataKey(folder, 'user-id');
     expect(key).toMatch(/^[0-9a-f]{64}$/);
-    expect(loadUserIdKey(folder)).toBe(key);
+    expect(loadDataKey(folder, 'user-id')).toBe(key);
     expect(statSync(join(folder, 'user-id.key')).mode & 0o777).toBe(0o600);
     expect(readdirSync(folder)).toEqual(['user-id.key']);
+    expect(loadDataKey(folder, 'request')).not.toBe(key);
   });
 
   it.each([
@@ -30,7 +31,7 @@ describe('loadUserIdKey()', () => {
     { caption: 'something else', text: 'x'.repeat(64) },
   ])('refuses $caption instead of hashing with it', ({ text }) => {
     writeFileSync(join(dataDir, 'user-id.key'), text);
-    expect(() => loadUserIdKey(dataDir)).toThrow(
+    expect(() => loadDataKey(dataDir, 'user-id')).toThrow(
       expect.objectContaining({ code: 'store.corrupt' }),
     );
   });
@@ -38,7 +39,7 @@ describe('loadUserIdKey()', () => {
   it('says that the folder cannot be used', () => {
     const file = join(dataDir, 'file');
     writeFileSync(file, '');
-    expect(() => loadUserIdKey(join(file, 'data'))).toThrow(
+    expect(() => loadDataKey(join(file, 'data'), 'user-id')).toThrow(
       expect.objectContaining({ code: 'store.unavailable' }),
     );
   });
