@@ -47,6 +47,12 @@ const pipeline = createIngestPipeline({
   bodyBytesMax: config.bodyBytesMax,
 });
 
+const unreadable = writer.unreadableDays();
+counters.set('taproot_store_unreadable_days', unreadable.length);
+for (const { day, message } of unreadable) {
+  log.error({ day, reason: message }, 'a day cannot be read: run "taproot doctor"');
+}
+
 const checkpoints = setInterval(() => {
   try {
     writer.checkpoint();

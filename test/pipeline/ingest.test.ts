@@ -107,6 +107,7 @@ function failingWriter(write: (group: IngestGroup) => void): TelemetryWriter {
     write,
     hasRequest: (hash) => writer.hasRequest(hash),
     loadTemplates: () => writer.loadTemplates(),
+    unreadableDays: () => writer.unreadableDays(),
     checkpoint: () => writer.checkpoint(),
     retain: (bounds) => writer.retain(bounds),
     close: () => writer.close(),

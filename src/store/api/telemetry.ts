@@ -41,6 +41,8 @@ export interface TelemetryWriter {
   hasRequest(hash: Uint8Array): boolean;
   /** Templates known from earlier runs: the miner continues with them. */
   loadTemplates(): readonly LogTemplate[];
+  /** Days that were to be read so far and could not be: they are left alone, and the others serve. */
+  unreadableDays(): readonly UnreadableDay[];
   /** Moves SQLite's log into the database file; called off the reply path. */
   checkpoint(): void;
   /**
@@ -51,6 +53,12 @@ export interface TelemetryWriter {
    */
   retain(bounds: RetentionBounds): Retained;
   close(): void;
+}
+
+export interface UnreadableDay {
+  /** As in StoreStats. */
+  readonly day: string;
+  readonly message: string;
 }
 
 export interface RetentionBounds {

@@ -8,7 +8,13 @@ import { LIMITS } from '../../base/limits.ts';
 import { markStage } from '../../base/stages.ts';
 import { type Clock, systemClock, US_PER_MS } from '../../base/time.ts';
 import type { LogTemplate } from '../../model/tally.ts';
-import type { IngestGroup, Retained, RetentionBounds, TelemetryWriter } from '../api/telemetry.ts';
+import type {
+  IngestGroup,
+  Retained,
+  RetentionBounds,
+  TelemetryWriter,
+  UnreadableDay,
+} from '../api/telemetry.ts';
 import { tryCompactDay } from './compaction.ts';
 import { type Day, dayName, dayOf, dayPath, listDays } from './day-file.ts';
 import { type CommitReceipt, DayWriter, type PackedBlock, packBlock } from './day-writer.ts';
@@ -52,6 +58,8 @@ class SqliteWriter implements TelemetryWriter {
   readonly #days = new Map<Day, DayWriter>();
   /** Days that compaction leaves alone. */
   readonly #damagedDays = new Set<Day>();
+  /** Days that could not be read, and why. */
+  readonly #unreadableDays = new Map<Day, string>();
 
   constructor(options: SqliteWriterOptions, release: () => void) {
     this.#options = options;
@@ -72,7 +80,7 @@ class SqliteWriter implements TelemetryWriter {
         done.push({ day: part.day, receipt: this.#open(part.day).commit(part, blocks, nowUs) });
       } catch (error) {
         this.#undo(done, error);
-        throw error;
+        throw writeError(error);
       }
     }
     for (const request of plan.requests) this.#requestLog.remember(request, request.days, nowUs);
@@ -85,11 +93,15 @@ class SqliteWriter implements TelemetryWriter {
   loadTemplates(): readonly LogTemplate[] {
     const templates = new Map<string, LogTemplate>();
     for (const day of listDays(this.#options.dataDir)) {
-      for (const template of this.#open(day).templates()) {
+      for (const template of this.#readIfSound(day, (writer) => writer.templates())) {
         if (!templates.has(template.templateId)) templates.set(template.templateId, template);
       }
     }
     return [...templates.values()];
+  }
+
+  unreadableDays(): readonly UnreadableDay[] {
+    return [...this.#unreadableDays].map(([day, message]) => ({ day: dayName(day), message }));
   }
 
   /** Also forgets old requests and merges what is small, one bounded step per open day. */
@@ -181,6 +193,17 @@ class SqliteWriter implements TelemetryWriter {
     return opened;
   }
 
+  /** Nothing of a day that is damaged or of another version: the others are not to wait for its repair. */
+  #readIfSound<T>(day: Day, read: (writer: DayWriter) => readonly T[]): readonly T[] {
+    try {
+      return read(this.#open(day));
+    } catch (error) {
+      if (!isAppError(error) || error.code === 'store.unavailable') throw error;
+      this.#unreadableDays.set(day, error.message);
+      return [];
+    }
+  }
+
   /** Requests of the last minutes, from the files that changed since then. */
   #loadRequests(): void {
     const nowUs = this.#clock.nowUs();
@@ -188,11 +211,23 @@ class SqliteWriter implements TelemetryWriter {
     for (const day of listDays(this.#options.dataDir)) {
       const file = dayPath(this.#options.dataDir, day);
       if (modifiedUs(file) < sinceUs && modifiedUs(`${file}-wal`) < sinceUs) continue;
-      for (const request of this.#open(day).loadRequests(sinceUs)) {
+      for (const request of this.#readIfSound(day, (writer) => writer.loadRequests(sinceUs))) {
         this.#requestLog.remember(request, [day], nowUs);
       }
     }
   }
+}
+
+/** A damaged day is no fault of the group: its senders keep it until the day is repaired. */
+function writeError(error: unknown): unknown {
+  if (!isAppError(error, 'store.corrupt')) return error;
+  return new AppError(
+    'store.unavailable',
+    `${error.message}; stop and run "taproot doctor --repair"`,
+    {
+      cause: error,
+    },
+  );
 }
 
 function encodePart(group: IngestGroup, part: DayPart): readonly PackedBlock[] {

@@ -133,6 +133,26 @@ describe('a damaged file', () => {
     expect(scanAll).toThrow(expect.objectContaining({ code: 'store.corrupt' }));
   });
 
+  it('does not stop the writer: the other days serve, and its own senders keep what is for it', () => {
+    const groupOf = (trace: number, startUs: number) =>
+      withRequest({ ...emptyGroup(), spans: plainSpans([{ trace, span: 1, startUs }]) }, trace);
+    open().write(groupOf(1, NOON_US));
+    writer?.close();
+    fs.writeFileSync(dayFile(), Buffer.alloc(fs.statSync(dayFile()).size));
+    open();
+    expect(writer?.loadTemplates()).toEqual([]);
+    expect(writer?.unreadableDays()).toEqual([
+      { day: '20260102', message: expect.stringContaining(dayFile()) },
+    ]);
+    writer?.write(groupOf(2, NOON_US + US_PER_DAY));
+    expect(() => writer?.write(groupOf(3, NOON_US))).toThrow(
+      expect.objectContaining({
+        code: 'store.unavailable',
+        message: expect.stringContaining('doctor --repair'),
+      }),
+    );
+  });
+
   it('does not stop checkpoints', () => {
     open();
     for (let group = 0; group < 20; group++) {
@@ -147,15 +167,18 @@ describe('a damaged file', () => {
 });
 
 describe('a file of a newer version', () => {
-  it('is refused by reader and writer with both versions named', () => {
+  it('is left alone by the writer and refused by the reader, with both versions named', () => {
     const spans = plainSpans([{ trace: 1, span: 1, startUs: NOON_US }]);
     open().write(withRequest({ ...emptyGroup(), spans }, 1));
     writer?.close();
     tamper("UPDATE meta SET value = '2' WHERE key = 'format_version'");
     const message = /format version is 2, and this Taproot knows 1/;
     expect(scanAll).toThrow(message);
-    expect(() => openSqliteWriter({ dataDir, durability: 'process' })).toThrow(message);
-    // The refused writer let go of the lock.
+    open().loadTemplates();
+    expect(writer?.unreadableDays()).toEqual([
+      { day: '20260102', message: expect.stringMatching(message) },
+    ]);
+    writer?.close();
     tamper("UPDATE meta SET value = '1' WHERE key = 'format_version'");
     open();
     expect(scanAll()).toHaveLength(1);
