@@ -67,6 +67,10 @@ export const LIMITS = {
   groupReuseBytesMax: 16 * MIB,
   /** Days one request may touch: each day is a file. */
   requestDaysMax: 32,
+  /** Stored requests remembered, in each of two generations: about 130 bytes each. */
+  resentRequestsMax: 500_000,
+  /** Characters of distinct replies remembered with them: only faulty senders get other than the plain one. */
+  resentMessageCharsMax: 8 * MIB,
   /** Time stamps before this are refused: 2000-01-01. */
   timeUsMin: 946_684_800_000_000,
   /** Time stamps further ahead of our clock than this are refused. */

@@ -99,9 +99,10 @@ export function createIngestPipeline(dependencies: IngestDependencies): IngestPi
           twin.replies.push(resolve);
           return;
         }
-        if (writer.hasRequest(hash)) {
+        const answer = writer.findAnswer(hash);
+        if (answer) {
           counters.add('taproot_ingest_resent_total', 1, { signal: request.signal });
-          resolve({ kind: 'stored', rejectedCount: 0, message: '' });
+          resolve({ kind: 'stored', ...answer });
           return;
         }
         const pending = decodeInto(group, { request, body, hash, nowUs: clock.nowUs() });
@@ -225,6 +226,7 @@ function decodeInto(
       spans: [before[0], group.spans.count],
       logs: [before[1], group.logs.count],
       points: [before[2], group.points.count],
+      answer: { rejectedCount: outcome.rejectedCount, message: outcome.message },
     },
     outcome,
     replies: [],

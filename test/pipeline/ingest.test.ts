@@ -106,6 +106,7 @@ function failingWriter(write: (group: IngestGroup) => void): TelemetryWriter {
   return {
     write,
     hasRequest: (hash) => writer.hasRequest(hash),
+    findAnswer: (hash) => writer.findAnswer(hash),
     loadTemplates: () => writer.loadTemplates(),
     unreadableDays: () => writer.unreadableDays(),
     checkpoint: () => writer.checkpoint(),

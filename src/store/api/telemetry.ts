@@ -8,6 +8,13 @@ import type { Exemplar, LogRecord, MetricSeries, Span, TraceSummary } from '../.
 import type { Endpoint, LogTemplate, Tally, TemplateTally } from '../../model/tally.ts';
 import type { Stage } from '../../model/vocabulary.ts';
 
+/** What the sender of a stored request is told. */
+export interface RequestAnswer {
+  readonly rejectedCount: number;
+  /** Empty when there is nothing to say. */
+  readonly message: string;
+}
+
 /** One sender's request inside a group: which rows are its own. Ranges are half-open. */
 export interface GroupRequest {
   /** SHA-256 (first 16 bytes) of the signal and the decompressed body. */
@@ -15,6 +22,8 @@ export interface GroupRequest {
   readonly spans: readonly [from: number, to: number];
   readonly logs: readonly [from: number, to: number];
   readonly points: readonly [from: number, to: number];
+  /** Stored with the request, for when it comes again; absent: all accepted, nothing to say. */
+  readonly answer?: RequestAnswer;
 }
 
 /** What one commit writes. Columns are complete: decoded, normalised, log templates assigned. */
@@ -31,14 +40,17 @@ export interface IngestGroup {
 
 export interface TelemetryWriter {
   /**
-   * Writes the group in one transaction per day touched, durable on return (`durability: 'disk'`) or handed
-   * to the operating system (`'process'`). Throws AppError `store.unavailable` (disk full, locked, I/O: try
-   * again) or `store.rejected` (this group can never be stored); then nothing of it is visible.
-   * A request whose hash is stored already for a day writes no rows for that day again.
+   * Writes the group, whole or not at all, also when the process dies meanwhile: durable on return
+   * (`durability: 'disk'`) or handed to the operating system (`'process'`). Throws AppError `store.unavailable`
+   * (disk full, locked, I/O: try again) or `store.rejected` (this group can never be stored); then nothing of
+   * it is visible. A request whose hash is stored already writes no rows again; tallies are of the whole group,
+   * so a group holds no such request beside fresh ones: ask hasRequest() first.
    */
   write(group: IngestGroup): void;
-  /** True when all of this request's rows are stored already: the sender is re-sending. */
+  /** True when this request is stored already: the sender is re-sending. */
   hasRequest(hash: Uint8Array): boolean;
+  /** What the sender of a stored request was told; undefined when it is not stored. */
+  findAnswer(hash: Uint8Array): RequestAnswer | undefined;
   /** Templates known from earlier runs: the miner continues with them. */
   loadTemplates(): readonly LogTemplate[];
   /** Days that were to be read so far and could not be: they are left alone, and the others serve. */

@@ -3,7 +3,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { AppError } from '../../base/errors.ts';
 import { type TimeRange, US_PER_DAY, US_PER_MS } from '../../base/time.ts';
-import type { FileFormat } from './sqlite.ts';
+import { forgetDaysOfRequests } from './request-log.ts';
+import type { Connection, FileFormat } from './sqlite.ts';
 
 /** Days since 1970-01-01, UTC. */
 export type Day = number;
@@ -62,8 +63,26 @@ export function listDays(dataDir: string): readonly Day[] {
 }
 
 export function dayFormat(day: Day): FileFormat {
-  return { title: `telemetry of ${dayName(day)}`, version: 1, schema: SCHEMA };
+  return {
+    title: `telemetry of ${dayName(day)}`,
+    version: 2,
+    schema: SCHEMA,
+    migrations: MIGRATIONS,
+  };
 }
+
+/** From version n to n + 1. */
+const MIGRATIONS = {
+  /** Requests were stored with their days; now with their answers, and groups of several days can be taken back. */
+  1: (connection: Connection) => {
+    connection.exec('ALTER TABLE commits ADD COLUMN receipt TEXT');
+    const select = connection.prepare('SELECT commit_id AS id, requests FROM commits');
+    const update = connection.prepare('UPDATE commits SET requests = ? WHERE commit_id = ?');
+    // the columns of the statement
+    for (const row of select.all() as readonly { readonly id: number; readonly requests: Buffer }[])
+      update.run(forgetDaysOfRequests(row.requests), row.id);
+  },
+};
 
 /** docs/storage.md describes every table and column. */
 const SCHEMA = `
@@ -128,6 +147,7 @@ CREATE TABLE templates (
 CREATE TABLE commits (
   commit_id INTEGER PRIMARY KEY,
   written_us INTEGER NOT NULL,
-  requests BLOB NOT NULL
+  requests BLOB NOT NULL,
+  receipt TEXT
 );
 `;

@@ -35,9 +35,9 @@ export function packBlock(encoded: EncodedBlock): PackedBlock {
   };
 }
 
-/** What a commit added, so that it can be taken back when another day's commit fails. */
-export interface CommitReceipt {
-  readonly commitId: number;
+/** What a commit added, stored with it so that it can be taken back when another day of its group fails. */
+interface CommitReceipt {
+  readonly groupId: string;
   readonly blockIds: readonly number[];
   readonly segmentIds: readonly number[];
   readonly tallyIds: readonly number[];
@@ -95,7 +95,9 @@ export class DayWriter {
       `INSERT INTO templates (template_id, service, text, first_seen_us) VALUES (?, ?, ?, ?)
        ON CONFLICT (template_id) DO UPDATE SET text = excluded.text`,
     );
-    this.#insertCommit = prepare('INSERT INTO commits (written_us, requests) VALUES (?, ?)');
+    this.#insertCommit = prepare(
+      'INSERT INTO commits (written_us, requests, receipt) VALUES (?, ?, ?)',
+    );
     this.#insertEndpoint = prepare(
       `INSERT INTO endpoints (endpoint_id, service, operation, stage) VALUES (?, ?, ?, ?)
        ON CONFLICT (endpoint_id) DO UPDATE SET stage = excluded.stage RETURNING endpoint_key`,
@@ -106,10 +108,18 @@ export class DayWriter {
     ).pluck();
   }
 
-  /** Durable (as far as `durability` goes) on return. */
-  commit(part: DayPart, blocks: readonly PackedBlock[], nowUs: number): CommitReceipt {
+  /** Durable (as far as `durability` goes) on return. `groupId`: of a group that touches other days, too. */
+  commit(
+    part: DayPart,
+    options: {
+      readonly blocks: readonly PackedBlock[];
+      readonly nowUs: number;
+      readonly groupId: string | undefined;
+    },
+  ): void {
+    const { blocks, nowUs, groupId } = options;
     try {
-      const receipt = inTransaction(this.connection, `write ${this.#title}`, () => {
+      inTransaction(this.connection, `write ${this.#title}`, () => {
         const entries: SegmentEntry[] = [];
         const blockIds = blocks.map((block) => this.insertBlock(block, entries));
         for (const template of part.templates) {
@@ -121,13 +131,12 @@ export class DayWriter {
           segmentIds: entries.length > 0 ? [this.insertSegment(ALL_BUCKETS, entries)] : [],
           tallyIds: this.#writeTallies(part.tallies),
           templateTallyIds: this.#writeTemplateTallies(part.templateTallies),
-          commitId: rowIdOf(this.#insertCommit.run(nowUs, encodeRequests(part.requests))),
         };
+        const receipt = groupId === undefined ? null : JSON.stringify({ groupId, ...added });
+        this.#insertCommit.run(nowUs, encodeRequests(part.requests), receipt);
         markStage('commit');
-        return added;
       });
       markStage('committed');
-      return receipt;
     } catch (error) {
       this.#endpointKeys.clear();
       this.#templateKeys.clear();
@@ -135,15 +144,35 @@ export class DayWriter {
     }
   }
 
-  /** Takes a commit back. Templates and keys stay: they say nothing by themselves. */
-  undo(receipt: CommitReceipt): void {
+  hasCommit(groupId: string): boolean {
+    return this.#findReceipt(groupId) !== undefined;
+  }
+
+  /** Takes a group's commit back, if there is one. Templates and keys stay: they say nothing by themselves. */
+  undo(groupId: string): void {
     inTransaction(this.connection, `take back a part of ${this.#title}`, () => {
+      const receipt = this.#findReceipt(groupId);
+      if (!receipt) return;
       for (const blockId of receipt.blockIds) this.deleteBlock(blockId);
       this.deleteSegments(receipt.segmentIds);
       this.deleteTallyBlobs('tallies', receipt.tallyIds);
       this.deleteTallyBlobs('template_tallies', receipt.templateTallyIds);
       this.#deleteRows('commits WHERE commit_id', [receipt.commitId]);
     });
+  }
+
+  #findReceipt(groupId: string): (CommitReceipt & { readonly commitId: number }) | undefined {
+    const row = attempt(`read commits of ${this.#title}`, () =>
+      this.connection
+        .prepare(
+          `SELECT commit_id AS commitId, receipt FROM commits
+           WHERE receipt ->> '$.groupId' = ?`,
+        )
+        .get(groupId),
+    ) as { readonly commitId: number; readonly receipt: string } | undefined; // the columns of the statement
+    if (!row) return undefined;
+    const receipt = JSON.parse(row.receipt) as CommitReceipt; // as commit() wrote it
+    return { ...receipt, commitId: row.commitId };
   }
 
   /** Inside a transaction. Adds the block's traces to `entries`. */

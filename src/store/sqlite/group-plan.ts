@@ -13,14 +13,14 @@ export interface DayPart {
   readonly tallies: readonly Tally[];
   readonly templateTallies: readonly TemplateTally[];
   readonly templates: readonly LogTemplate[];
-  /** Requests with rows on this day that were not stored before. */
+  /** Requests with rows on this day, none of them stored before. */
   readonly requests: readonly StoredRequest[];
 }
 
 export interface GroupPlan {
   /** Ascending by day. */
   readonly parts: readonly DayPart[];
-  /** All requests of the group, each once. */
+  /** Requests of the group that were not stored before, each once. */
   readonly requests: readonly StoredRequest[];
 }
 
@@ -40,13 +40,16 @@ export function planGroup(group: IngestGroup, requestLog: RequestLog): GroupPlan
   const requests: StoredRequest[] = [];
   const seen = new Set<string>();
   for (const request of group.requests) {
-    const stored = { hash: request.hash, days: daysOf(request, days) };
+    const stored: StoredRequest = request.answer
+      ? { hash: request.hash, answer: request.answer }
+      : { hash: request.hash };
     const key = hexOf(request.hash);
     const isRepeated = seen.has(key);
     seen.add(key);
-    if (!isRepeated) requests.push(stored);
-    for (const day of stored.days) {
-      if (isRepeated || requestLog.isStoredForDay(request.hash, day)) {
+    const isStored = isRepeated || requestLog.find(request.hash) !== undefined;
+    if (!isStored) requests.push(stored);
+    for (const day of daysOf(request, days)) {
+      if (isStored) {
         skippedDays.add(day);
         skipRows(request, { day, days, skipped });
       } else {

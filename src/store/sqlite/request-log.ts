@@ -1,76 +1,77 @@
 /**
- * Which requests are stored already, by their hash: senders re-send what they got no reply to. Kept in memory
- * for the retry horizon, in two generations so that forgetting costs nothing; the files hold them across restarts.
+ * Which requests are stored already, by their hash, and what their sender was told: senders re-send what they
+ * got no reply to. Kept in memory for the retry horizon, in two generations so that forgetting costs nothing;
+ * the files hold them across restarts.
  */
+import { LIMITS } from '../../base/limits.ts';
 import { US_PER_MINUTE } from '../../base/time.ts';
+import type { RequestAnswer } from '../api/telemetry.ts';
 import { ByteReader, ByteWriter } from './byte-stream.ts';
-import type { Day } from './day-file.ts';
 
 /** OTLP exporters give up after five minutes; collectors keep batches in their queue a little longer. */
 export const RETRY_HORIZON_US = 10 * US_PER_MINUTE;
-/** Each generation; about 130 bytes an entry. */
-const GENERATION_ENTRIES_MAX = 500_000;
-/** States shared by requests of the same days; beyond it, sharing starts anew. */
-const SHARED_STATES_MAX = 1000;
 
 export interface StoredRequest {
   readonly hash: Uint8Array;
-  /** Days that its rows fall into, ascending. */
-  readonly days: readonly Day[];
+  /** Absent: all was accepted and there was nothing to say. */
+  readonly answer?: RequestAnswer;
 }
 
-interface RequestState {
-  readonly days: readonly Day[];
-  readonly storedDays: readonly Day[];
+/** Shared by nearly all requests. */
+const PLAIN_ANSWER: RequestAnswer = { rejectedCount: 0, message: '' };
+const FORGOTTEN_MESSAGE = 'Sent before; what the first reply said is no longer known';
+
+class Generation {
+  readonly startUs: number;
+  readonly answers = new Map<string, RequestAnswer>();
+  /** Equal answers are one object: faulty senders repeat their faults. */
+  readonly #shared = new Map<string, RequestAnswer>();
+  #messageChars = 0;
+
+  constructor(startUs: number) {
+    this.startUs = startUs;
+  }
+
+  add(key: string, answer: RequestAnswer | undefined): void {
+    this.answers.set(key, this.#sharedAnswer(answer));
+  }
+
+  #sharedAnswer(answer: RequestAnswer | undefined): RequestAnswer {
+    if (!answer || (answer.rejectedCount === 0 && answer.message === '')) return PLAIN_ANSWER;
+    const name = `${answer.rejectedCount} ${answer.message}`;
+    const known = this.#shared.get(name);
+    if (known) return known;
+    if (this.#messageChars + name.length > LIMITS.resentMessageCharsMax) {
+      return { rejectedCount: answer.rejectedCount, message: FORGOTTEN_MESSAGE };
+    }
+    this.#messageChars += name.length;
+    this.#shared.set(name, answer);
+    return answer;
+  }
 }
 
 export class RequestLog {
-  #current = new Map<string, RequestState>();
-  #previous = new Map<string, RequestState>();
-  #generationStartUs: number;
-  /** Nearly all requests are stored whole and touch one day: they have one state together. */
-  readonly #sharedStates = new Map<string, RequestState>();
+  #current: Generation;
+  #previous: Generation;
 
   constructor(nowUs: number) {
-    this.#generationStartUs = nowUs;
+    this.#current = new Generation(nowUs);
+    this.#previous = this.#current;
   }
 
-  /** True when the rows of all its days are stored. */
-  isStored(hash: Uint8Array): boolean {
-    const state = this.#find(keyOf(hash));
-    return state?.days.every((day) => state.storedDays.includes(day)) ?? false;
+  /** What the request was answered when it was stored. */
+  find(hash: Uint8Array): RequestAnswer | undefined {
+    const key = keyOf(hash);
+    return this.#current.answers.get(key) ?? this.#previous.answers.get(key);
   }
 
-  isStoredForDay(hash: Uint8Array, day: Day): boolean {
-    return this.#find(keyOf(hash))?.storedDays.includes(day) ?? false;
-  }
-
-  remember(request: StoredRequest, storedDays: readonly Day[], nowUs: number): void {
-    if (
-      nowUs - this.#generationStartUs > RETRY_HORIZON_US ||
-      this.#current.size >= GENERATION_ENTRIES_MAX
-    ) {
+  remember({ hash, answer }: StoredRequest, nowUs: number): void {
+    const { startUs, answers } = this.#current;
+    if (nowUs - startUs > RETRY_HORIZON_US || answers.size >= LIMITS.resentRequestsMax) {
       this.#previous = this.#current;
-      this.#current = new Map();
-      this.#generationStartUs = nowUs;
+      this.#current = new Generation(nowUs);
     }
-    const key = keyOf(request.hash);
-    const known = this.#find(key);
-    const allStoredDays = known ? [...new Set([...known.storedDays, ...storedDays])] : storedDays;
-    this.#current.set(key, this.#sharedState({ days: request.days, storedDays: allStoredDays }));
-  }
-
-  #sharedState(state: RequestState): RequestState {
-    const key = `${state.days.join()} ${state.storedDays.join()}`;
-    const shared = this.#sharedStates.get(key);
-    if (shared) return shared;
-    if (this.#sharedStates.size >= SHARED_STATES_MAX) this.#sharedStates.clear();
-    this.#sharedStates.set(key, state);
-    return state;
-  }
-
-  #find(key: string): RequestState | undefined {
-    return this.#current.get(key) ?? this.#previous.get(key);
+    this.#current.add(keyOf(hash), answer);
   }
 }
 
@@ -82,11 +83,13 @@ function keyOf(hash: Uint8Array): string {
 export function encodeRequests(requests: readonly StoredRequest[]): Uint8Array {
   const writer = new ByteWriter(24 * requests.length + 16);
   writer.varint(requests.length);
-  for (const { hash, days } of requests) {
+  for (const { hash, answer = PLAIN_ANSWER } of requests) {
+    const message = Buffer.from(answer.message, 'utf8');
     writer.varint(hash.length);
     writer.raw(hash);
-    writer.varint(days.length);
-    for (const day of days) writer.varint(day);
+    writer.varint(answer.rejectedCount);
+    writer.varint(message.length);
+    writer.raw(message);
   }
   return writer.bytes();
 }
@@ -95,7 +98,19 @@ export function decodeRequests(bytes: Uint8Array): readonly StoredRequest[] {
   const reader = new ByteReader(bytes);
   return Array.from({ length: reader.count() }, () => {
     const hash = reader.raw(reader.count()).slice();
-    const days = Array.from({ length: reader.count() }, () => reader.varint());
-    return { hash, days };
+    const rejectedCount = reader.varint();
+    const message = Buffer.from(reader.raw(reader.count())).toString('utf8');
+    return { hash, answer: { rejectedCount, message } };
   });
+}
+
+/** From format version 1, where a request had its days in the place of its answer, to version 2. */
+export function forgetDaysOfRequests(bytes: Uint8Array): Uint8Array {
+  const reader = new ByteReader(bytes);
+  const requests = Array.from({ length: reader.count() }, () => {
+    const hash = reader.raw(reader.count());
+    for (let left = reader.count(); left > 0; left--) reader.varint();
+    return { hash };
+  });
+  return encodeRequests(requests);
 }

@@ -8,7 +8,7 @@ import { markStage } from '../../base/stages.ts';
 import { US_PER_DAY, US_PER_MS } from '../../base/time.ts';
 import type { RetentionBounds } from '../api/telemetry.ts';
 import { type Day, dayOf, dayPath, listDays, telemetryDirectory } from './day-file.ts';
-import { attempt } from './sqlite.ts';
+import { attempt, syncDirectory } from './sqlite.ts';
 
 /** What SQLite keeps beside a database. */
 const COMPANIONS = ['-wal', '-shm'] as const;
@@ -88,13 +88,4 @@ export function finishRemovals(dataDir: string): void {
       fs.rmSync(path.join(directory, name), { force: true });
     }
   });
-}
-
-function syncDirectory(directory: string): void {
-  const handle = fs.openSync(directory, 'r');
-  try {
-    fs.fsyncSync(handle);
-  } finally {
-    fs.closeSync(handle);
-  }
 }

@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { AppError, isAppError, messageOf } from '../../base/errors.ts';
+import { markStage } from '../../base/stages.ts';
 
 export type Connection = Database.Database;
 export type Statement = Database.Statement;
@@ -28,9 +29,11 @@ export interface FileFormat {
   readonly version: number;
   /** Statements that make an empty file. */
   readonly schema: string;
+  /** What turns a file of version n into one of n + 1, by n; without a way up an older file is refused. */
+  readonly migrations?: Readonly<Record<number, (connection: Connection) => void>>;
 }
 
-/** Opens for writing, creating file and schema when absent. Throws store.unavailable, .corrupt or .rejected. */
+/** Opens for writing; makes file and schema when absent, and brings an older file to this version. Throws store.unavailable, .corrupt or .rejected. */
 export function openForWriting(
   file: string,
   options: {
@@ -54,6 +57,7 @@ export function openForWriting(
       if (options.pagesMax) connection.pragma(`max_page_count = ${options.pagesMax}`);
       const version = readVersion(connection);
       if (version === undefined) createSchema(connection, format);
+      else if (canMigrate(version, format)) migrate(connection, format);
       else assertVersion(version, file, format);
       return connection;
     } catch (error) {
@@ -138,6 +142,28 @@ function createSchema(connection: Connection, format: FileFormat): void {
     .immediate();
 }
 
+function canMigrate(version: number, { migrations = {}, ...format }: FileFormat): boolean {
+  if (!(version < format.version)) return false;
+  for (let from = version; from < format.version; from++) if (!migrations[from]) return false;
+  return true;
+}
+
+/** All steps in one transaction: a process killed meanwhile leaves the old version, whole. */
+function migrate(connection: Connection, { migrations = {}, ...format }: FileFormat): void {
+  connection
+    .transaction(() => {
+      // Another connection may have been here while this one waited for the lock.
+      for (let from = readVersion(connection) ?? format.version; from < format.version; from++) {
+        migrations[from]?.(connection);
+        markStage('migration');
+      }
+      connection
+        .prepare("UPDATE meta SET value = ? WHERE key = 'format_version'")
+        .run(String(format.version));
+    })
+    .immediate();
+}
+
 /** Version of the file's format, or undefined for a file without a schema. */
 function readVersion(connection: Connection): number | undefined {
   const isReady = connection
@@ -153,10 +179,23 @@ function readVersion(connection: Connection): number | undefined {
 
 function assertVersion(version: number, file: string, format: FileFormat): void {
   if (version === format.version) return;
+  const remedy = canMigrate(version, format)
+    ? 'start the service once, which brings the file to that version'
+    : 'use the version of Taproot that wrote it, or a later one';
   throw new AppError(
     'store.rejected',
     `Cannot read ${format.title} in ${file}: its format version is ${version}, and this Taproot ` +
-      `knows ${format.version}; use the version of Taproot that wrote it, or a later one`,
+      `knows ${format.version}; ${remedy}`,
     { offendingValue: String(version) },
   );
+}
+
+/** Makes names in a directory durable: SQLite does so for its own files only. */
+export function syncDirectory(directory: string): void {
+  const handle = fs.openSync(directory, 'r');
+  try {
+    fs.fsyncSync(handle);
+  } finally {
+    fs.closeSync(handle);
+  }
 }

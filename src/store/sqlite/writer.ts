@@ -2,6 +2,7 @@
  * The writing side of the SQLite engine: group in, one transaction per day out. Owns the directory's lock and
  * a few open day files. Runs in the store thread; nothing here may run on another.
  */
+import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import { AppError, isAppError, messageOf } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
@@ -10,6 +11,7 @@ import { type Clock, systemClock, US_PER_MS } from '../../base/time.ts';
 import type { LogTemplate } from '../../model/tally.ts';
 import type {
   IngestGroup,
+  RequestAnswer,
   Retained,
   RetentionBounds,
   TelemetryWriter,
@@ -17,7 +19,8 @@ import type {
 } from '../api/telemetry.ts';
 import { tryCompactDay } from './compaction.ts';
 import { type Day, dayName, dayOf, dayPath, listDays } from './day-file.ts';
-import { type CommitReceipt, DayWriter, type PackedBlock, packBlock } from './day-writer.ts';
+import { DayWriter, type PackedBlock, packBlock } from './day-writer.ts';
+import { type GroupMark, loadGroupMark, removeGroupMark, writeGroupMark } from './group-mark.ts';
 import { type DayPart, planGroup } from './group-plan.ts';
 import { lockDirectory } from './lock.ts';
 import { encodeLogBlock } from './log-block.ts';
@@ -60,6 +63,8 @@ class SqliteWriter implements TelemetryWriter {
   readonly #damagedDays = new Set<Day>();
   /** Days that could not be read, and why. */
   readonly #unreadableDays = new Map<Day, string>();
+  /** A group of which some days are committed and others are not. */
+  #unfinished: GroupMark | undefined;
 
   constructor(options: SqliteWriterOptions, release: () => void) {
     this.#options = options;
@@ -67,27 +72,36 @@ class SqliteWriter implements TelemetryWriter {
     this.#release = release;
     this.#requestLog = new RequestLog(this.#clock.nowUs());
     finishRemovals(options.dataDir);
+    this.#unfinished = loadGroupMark(options.dataDir);
+    this.#finishGroup();
     this.#loadRequests();
   }
 
   write(group: IngestGroup): void {
+    this.#finishGroup();
     const plan = planGroup(group, this.#requestLog);
     const parts = plan.parts.map((part) => ({ part, blocks: encodePart(group, part) }));
     const nowUs = this.#clock.nowUs();
-    const done: { readonly day: Day; readonly receipt: CommitReceipt }[] = [];
-    for (const { part, blocks } of parts) {
-      try {
-        done.push({ day: part.day, receipt: this.#open(part.day).commit(part, blocks, nowUs) });
-      } catch (error) {
-        this.#undo(done, error);
-        throw writeError(error);
+    if (parts.length > 1) this.#beginGroup(parts.map(({ part }) => part.day));
+    const groupId = this.#unfinished?.groupId;
+    try {
+      for (const { part, blocks } of parts) {
+        this.#open(part.day).commit(part, { blocks, nowUs, groupId });
       }
+    } catch (error) {
+      this.#takeBack(error);
+      throw writeError(error);
     }
-    for (const request of plan.requests) this.#requestLog.remember(request, request.days, nowUs);
+    for (const request of plan.requests) this.#requestLog.remember(request, nowUs);
+    this.#tryEndGroup();
   }
 
   hasRequest(hash: Uint8Array): boolean {
-    return this.#requestLog.isStored(hash);
+    return this.#requestLog.find(hash) !== undefined;
+  }
+
+  findAnswer(hash: Uint8Array): RequestAnswer | undefined {
+    return this.#requestLog.find(hash);
   }
 
   loadTemplates(): readonly LogTemplate[] {
@@ -106,6 +120,7 @@ class SqliteWriter implements TelemetryWriter {
 
   /** Also forgets old requests and merges what is small, one bounded step per open day. */
   checkpoint(): void {
+    this.#finishGroup(); // merging would take away what a receipt names
     const errors: unknown[] = [];
     for (const day of this.#days.values()) {
       try {
@@ -158,21 +173,57 @@ class SqliteWriter implements TelemetryWriter {
     }
   }
 
-  /** Days of this group that are committed already, taken back: the caller is told that nothing is visible. */
-  #undo(
-    done: readonly { readonly day: Day; readonly receipt: CommitReceipt }[],
-    cause: unknown,
-  ): void {
-    for (const { day, receipt } of done) {
-      try {
-        this.#open(day).undo(receipt);
-      } catch (error) {
-        throw new AppError(
-          'store.unavailable',
-          `Cannot take back a part of a group: ${messageOf(error)}; before that: ${messageOf(cause)}`,
-          { cause: error },
-        );
-      }
+  #beginGroup(days: readonly Day[]): void {
+    const mark = { groupId: randomUUID(), days };
+    writeGroupMark(mark, this.#options);
+    this.#unfinished = mark;
+  }
+
+  #endGroup(): void {
+    if (!this.#unfinished) return;
+    removeGroupMark(this.#options);
+    this.#unfinished = undefined;
+  }
+
+  /** The group is stored whole: a mark that cannot be removed now is before the next write. */
+  #tryEndGroup(): void {
+    try {
+      this.#endGroup();
+    } catch (error) {
+      if (!isAppError(error, 'store.unavailable')) throw error;
+    }
+  }
+
+  /** A mark whose commits are all there is of a whole group; else what is there is taken back. */
+  #finishGroup(): void {
+    if (!this.#unfinished) return;
+    const { groupId, days } = this.#unfinished;
+    const known = listDays(this.#options.dataDir);
+    const written = days.filter((day) => known.includes(day) && this.#hasCommit(day, groupId));
+    if (written.length < days.length) for (const day of written) this.#open(day).undo(groupId);
+    this.#endGroup();
+  }
+
+  #hasCommit(day: Day, groupId: string): boolean {
+    try {
+      return this.#open(day).hasCommit(groupId);
+    } catch (error) {
+      // What a damaged day holds is lost already, and was never acknowledged.
+      if (!isAppError(error, 'store.corrupt')) throw error;
+      return false;
+    }
+  }
+
+  /** Nothing of a group that failed stays visible; what cannot be taken back now is before the next write. */
+  #takeBack(cause: unknown): void {
+    try {
+      this.#finishGroup();
+    } catch (error) {
+      throw new AppError(
+        'store.unavailable',
+        `Cannot take back a part of a group: ${messageOf(error)}; before that: ${messageOf(cause)}`,
+        { cause: error },
+      );
     }
   }
 
@@ -212,7 +263,7 @@ class SqliteWriter implements TelemetryWriter {
       const file = dayPath(this.#options.dataDir, day);
       if (modifiedUs(file) < sinceUs && modifiedUs(`${file}-wal`) < sinceUs) continue;
       for (const request of this.#readIfSound(day, (writer) => writer.loadRequests(sinceUs))) {
-        this.#requestLog.remember(request, [day], nowUs);
+        this.#requestLog.remember(request, nowUs);
       }
     }
   }
