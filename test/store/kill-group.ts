@@ -1,11 +1,21 @@
 /** The group that the killed writer stores for a request number, and its parent looks for. */
-import { US_PER_DAY } from '../../src/base/time.ts';
+import { US_PER_DAY, US_PER_MINUTE } from '../../src/base/time.ts';
 import { endpointIdOf } from '../../src/model/tally.ts';
-import type { IngestGroup } from '../../src/store/api/telemetry.ts';
+import type { IngestGroup, TelemetryReader } from '../../src/store/api/telemetry.ts';
 import { DAY_START_US, emptyGroup, type PlainSpan, plainSpans, withRequest } from './generate.ts';
 
 export const KILL_SPANS_PER_REQUEST = 40;
 export const KILL_RANGE = { fromUs: DAY_START_US - US_PER_DAY, toUs: DAY_START_US + US_PER_DAY };
+
+/** Spans and log lines that the tallies of a store count. */
+export function readTallied(reader: TelemetryReader): readonly [spans: number, lines: number] {
+  const total = (tallies: readonly { readonly count: number }[]) =>
+    tallies.reduce((sum, { count }) => sum + count, 0);
+  return [
+    total(reader.readTallies({ range: KILL_RANGE })),
+    total(reader.readTemplateTallies({ range: KILL_RANGE })),
+  ];
+}
 
 /** One trace, its number the request's, that lies on both sides of midnight: two files, two commits. */
 export function killGroup(request: number): IngestGroup {
@@ -18,18 +28,27 @@ export function killGroup(request: number): IngestGroup {
       attributes: { request, text: `span ${index} of request ${request}` },
     }),
   );
-  const tally = {
-    endpoint: { endpointId: endpointIdOf('bot', 'work'), service: 'bot', operation: 'work' },
-    minuteUs: DAY_START_US,
-    count: 1,
-    errorCount: 0,
-    sketch: { buckets: [1], counts: [1] },
-  };
+  const endpointId = endpointIdOf('bot', 'work');
+  const half = KILL_SPANS_PER_REQUEST / 2;
+  const minutesUs = [DAY_START_US - US_PER_MINUTE, DAY_START_US];
   return withRequest(
     {
       ...emptyGroup(),
       spans: plainSpans(spans),
-      tallies: [{ ...tally, endpoint: { ...tally.endpoint, stage: 'other' } }],
+      tallies: minutesUs.map((minuteUs) => ({
+        endpoint: { endpointId, service: 'bot', operation: 'work', stage: 'other' },
+        minuteUs,
+        count: half,
+        errorCount: 0,
+        sketch: { buckets: [1], counts: [half] },
+      })),
+      templateTallies: minutesUs.map((minuteUs) => ({
+        templateId: 'line',
+        service: 'bot',
+        minuteUs,
+        count: half,
+        severityMax: 9,
+      })),
     },
     request,
   );

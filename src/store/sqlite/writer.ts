@@ -104,6 +104,7 @@ class SqliteWriter implements TelemetryWriter {
     return this.#requestLog.find(hash);
   }
 
+  /** Opens every day, so that all are of this format version from then on. */
   loadTemplates(): readonly LogTemplate[] {
     const templates = new Map<string, LogTemplate>();
     for (const day of listDays(this.#options.dataDir)) {
@@ -198,20 +199,13 @@ class SqliteWriter implements TelemetryWriter {
   #finishGroup(): void {
     if (!this.#unfinished) return;
     const { groupId, days } = this.#unfinished;
-    const known = listDays(this.#options.dataDir);
-    const written = days.filter((day) => known.includes(day) && this.#hasCommit(day, groupId));
+    const existing = listDays(this.#options.dataDir).filter((day) => days.includes(day));
+    // What a damaged day holds is lost already, and was never acknowledged.
+    const written = existing.flatMap((day) =>
+      this.#readIfSound(day, (writer) => (writer.hasCommit(groupId) ? [day] : [])),
+    );
     if (written.length < days.length) for (const day of written) this.#open(day).undo(groupId);
     this.#endGroup();
-  }
-
-  #hasCommit(day: Day, groupId: string): boolean {
-    try {
-      return this.#open(day).hasCommit(groupId);
-    } catch (error) {
-      // What a damaged day holds is lost already, and was never acknowledged.
-      if (!isAppError(error, 'store.corrupt')) throw error;
-      return false;
-    }
   }
 
   /** Nothing of a group that failed stays visible; what cannot be taken back now is before the next write. */

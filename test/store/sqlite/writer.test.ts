@@ -9,6 +9,7 @@ import { SpanColumns } from '../../../src/model/columns.ts';
 import { StringDictionary } from '../../../src/model/dictionary.ts';
 import type { IngestGroup, TelemetryWriter } from '../../../src/store/api/telemetry.ts';
 import { openTelemetryReader } from '../../../src/store/open.ts';
+import { dayFormat } from '../../../src/store/sqlite/day-file.ts';
 import { decodeSpanBlock, encodeSpanBlock } from '../../../src/store/sqlite/span-block.ts';
 import { openSqliteWriter } from '../../../src/store/sqlite/writer.ts';
 import {
@@ -166,23 +167,29 @@ describe('a damaged file', () => {
   });
 });
 
-describe('a file of a newer version', () => {
-  it('is left alone by the writer and refused by the reader, with both versions named', () => {
-    const spans = plainSpans([{ trace: 1, span: 1, startUs: NOON_US }]);
-    open().write(withRequest({ ...emptyGroup(), spans }, 1));
-    writer?.close();
-    tamper("UPDATE meta SET value = '2' WHERE key = 'format_version'");
-    const message = /format version is 2, and this Taproot knows 1/;
-    expect(scanAll).toThrow(message);
-    open().loadTemplates();
-    expect(writer?.unreadableDays()).toEqual([
-      { day: '20260102', message: expect.stringMatching(message) },
-    ]);
-    writer?.close();
-    tamper("UPDATE meta SET value = '1' WHERE key = 'format_version'");
-    open();
-    expect(scanAll()).toHaveLength(1);
-  });
+describe('a file of a version without a way up', () => {
+  it.each([0, 1000])(
+    'is left alone by the writer and refused by the reader, with both versions named: %i',
+    (version) => {
+      const spans = plainSpans([{ trace: 1, span: 1, startUs: NOON_US }]);
+      open().write(withRequest({ ...emptyGroup(), spans }, 1));
+      writer?.close();
+      const known = dayFormat(0).version;
+      tamper(`UPDATE meta SET value = '${version}' WHERE key = 'format_version'`);
+      const message = new RegExp(
+        `format version is ${version}, and this Taproot knows ${known}; use`,
+      );
+      expect(scanAll).toThrow(message);
+      open().loadTemplates();
+      expect(writer?.unreadableDays()).toEqual([
+        { day: '20260102', message: expect.stringMatching(message) },
+      ]);
+      writer?.close();
+      tamper(`UPDATE meta SET value = '${known}' WHERE key = 'format_version'`);
+      open();
+      expect(scanAll()).toHaveLength(1);
+    },
+  );
 });
 
 describe('a full disk', () => {
