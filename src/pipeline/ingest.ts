@@ -5,7 +5,7 @@
  */
 import { SpanStatusCode, type Tracer } from '@opentelemetry/api';
 import type { Counters } from '../base/counters.ts';
-import { AppError, isAppError, messageOf, unreachable } from '../base/errors.ts';
+import { AppError, type ErrorCode, isAppError, messageOf, unreachable } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { markStage } from '../base/stages.ts';
@@ -15,6 +15,7 @@ import { LogColumns, PointColumns, SpanColumns } from '../model/columns.ts';
 import { StringDictionary } from '../model/dictionary.ts';
 import { reuseArrays } from '../model/reuse.ts';
 import type { LogTemplate } from '../model/tally.ts';
+import type { Signal } from '../model/vocabulary.ts';
 import {
   type DecodeOutcome,
   decodeLogs,
@@ -26,6 +27,7 @@ import type { IngestReply, IngestRequest } from '../receive/receive.ts';
 import type { GroupRequest, TelemetryWriter } from '../store/api/telemetry.ts';
 import { TallyBuilder } from '../tally/tally.ts';
 import { TemplateMiner } from '../tally/template.ts';
+import type { DeadLetters } from './dead-letter.ts';
 import type { Fingerprint } from './fingerprint.ts';
 
 export interface IngestDependencies {
@@ -37,6 +39,8 @@ export interface IngestDependencies {
   readonly log: Log;
   readonly tracer: Tracer;
   readonly bodyBytesMax: number;
+  /** Keeps requests that decode and can never be stored; without it they are only refused. */
+  readonly deadLetters?: DeadLetters;
   /**
    * False: a group waits for more until it is full or flush() is called. What is stored then depends on the
    * requests alone, not on how fast they came. Default true: a group waits LIMITS.groupWaitMs at most.
@@ -76,7 +80,7 @@ interface Group {
 }
 
 export function createIngestPipeline(dependencies: IngestDependencies): IngestPipeline {
-  const { writer, fingerprint, clock, counters, log, isTimed = true } = dependencies;
+  const { writer, fingerprint, clock, counters, log, deadLetters, isTimed = true } = dependencies;
   const steps = {
     miner: new TemplateMiner(writer.loadTemplates()),
     tally: new TallyBuilder(),
@@ -131,8 +135,11 @@ export function createIngestPipeline(dependencies: IngestDependencies): IngestPi
     try {
       writeGroup(closing, dependencies, steps);
     } catch (thrown) {
-      if (isAppError(thrown, 'store.unavailable') || closing.pending.length === 1) {
-        refuseAll(closing, thrown);
+      const [first, ...others] = closing.pending;
+      if (isAppError(thrown, 'store.unavailable')) {
+        for (const pending of closing.pending) refuse(pending, thrown);
+      } else if (first && others.length === 0) {
+        bury(first, thrown);
       } else {
         // One poison request must not fail its neighbours. Halves find it in a few commits, however many there are.
         log.warn(
@@ -160,16 +167,26 @@ export function createIngestPipeline(dependencies: IngestDependencies): IngestPi
         const { replies } = decodeInto(again, { ...pending, body, nowUs: clock.nowUs() });
         replies.push(...pending.replies);
       } catch (thrown) {
-        settle(pending, refusalOf(thrown, { counters, log, signal: pending.request.signal }));
+        refuse(pending, thrown);
       }
     }
     if (again.pending.length > 0) commit(again);
   }
 
-  function refuseAll(closing: Group, thrown: unknown): void {
-    for (const pending of closing.pending) {
-      settle(pending, refusalOf(thrown, { counters, log, signal: pending.request.signal }));
+  function refuse(pending: Pending, thrown: unknown): void {
+    settle(pending, refusalOf(thrown, { counters, log, signal: pending.request.signal }));
+  }
+
+  /** It would fail again and again: it is kept for people, and its sender is told not to repeat it. */
+  function bury(pending: Pending, thrown: unknown): void {
+    const { request } = pending;
+    if (!deadLetters) {
+      refuse(pending, thrown);
+      return;
     }
+    const reply = deadLetters.add({ request, reason: errorOf(thrown) });
+    if (reply.kind === 'refused') countRefusal(counters, request.signal, reply.code);
+    settle(pending, reply);
   }
 
   function inflate({ body, compression }: IngestRequest): Uint8Array {
@@ -334,18 +351,22 @@ function settle(pending: Pending, reply: IngestReply): void {
 
 function refusalOf(
   thrown: unknown,
-  context: { readonly counters: Counters; readonly log: Log; readonly signal: string },
+  context: { readonly counters: Counters; readonly log: Log; readonly signal: Signal },
 ): IngestReply {
-  const error =
-    thrown instanceof AppError
-      ? thrown
-      : new AppError('internal', `Cannot ingest: ${messageOf(thrown)}`, { cause: thrown });
-  context.counters.add('taproot_ingest_refused_total', 1, {
-    signal: context.signal,
-    code: error.code,
-  });
+  const error = errorOf(thrown);
+  countRefusal(context.counters, context.signal, error.code);
   if (error.code === 'internal' || error.code.startsWith('store.')) {
     context.log.error({ err: thrown, signal: context.signal }, 'ingest refused');
   }
   return { kind: 'refused', code: error.code, message: error.message };
+}
+
+function errorOf(thrown: unknown): AppError {
+  return thrown instanceof AppError
+    ? thrown
+    : new AppError('internal', `Cannot ingest: ${messageOf(thrown)}`, { cause: thrown });
+}
+
+function countRefusal(counters: Counters, signal: Signal, code: ErrorCode): void {
+  counters.add('taproot_ingest_refused_total', 1, { signal, code });
 }

@@ -6,6 +6,7 @@ import { createLog } from '../base/log.ts';
 import { systemClock } from '../base/time.ts';
 import { createNormaliser } from '../coze/coze.ts';
 import { loadDataKey } from '../pipeline/data-key.ts';
+import { createDeadLetters } from '../pipeline/dead-letter.ts';
 import { createFingerprint } from '../pipeline/fingerprint.ts';
 import { createIngestPipeline } from '../pipeline/ingest.ts';
 import type { IngestRequest } from '../receive/receive.ts';
@@ -45,6 +46,7 @@ const pipeline = createIngestPipeline({
   log,
   tracer,
   bodyBytesMax: config.bodyBytesMax,
+  deadLetters: createDeadLetters({ dataDir: config.dataDir, clock: systemClock, counters, log }),
 });
 
 const unreadable = writer.unreadableDays();

@@ -9,6 +9,8 @@ import { AppError } from '../../src/base/errors.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createNormaliser } from '../../src/coze/coze.ts';
 import type { Signal } from '../../src/model/vocabulary.ts';
+import { createDeadLetters, type DeadLetters } from '../../src/pipeline/dead-letter.ts';
+import { type DeadLetter, visitDeadLetters } from '../../src/pipeline/dead-letter-file.ts';
 import { createFingerprint } from '../../src/pipeline/fingerprint.ts';
 import { createIngestPipeline, type IngestPipeline } from '../../src/pipeline/ingest.ts';
 import type { IngestRequest } from '../../src/receive/receive.ts';
@@ -42,7 +44,7 @@ afterEach(() => {
 
 function pipelineOver(
   target: TelemetryWriter,
-  tracer: Tracer = new ProxyTracerProvider().getTracer('test'),
+  options: { readonly tracer?: Tracer; readonly deadLetters?: DeadLetters } = {},
 ): IngestPipeline {
   return createIngestPipeline({
     writer: target,
@@ -51,8 +53,9 @@ function pipelineOver(
     clock: { nowUs: () => NOW_US },
     counters,
     log: silentLog,
-    tracer,
+    tracer: new ProxyTracerProvider().getTracer('test'),
     bodyBytesMax: 1024 * 1024,
+    ...options,
   });
 }
 
@@ -188,6 +191,36 @@ describe('createIngestPipeline()', () => {
     expect(storedNames()).toEqual(['a', 'b']);
   });
 
+  it('keeps a poison request as a dead letter, once, and tells its sender not to repeat it', async () => {
+    const poisoned = failingWriter((group) => {
+      if (group.spans.strings.find('poison') !== undefined) throw new RangeError('too odd');
+      writer.write(group);
+    });
+    const deadLetters = createDeadLetters({
+      dataDir,
+      clock: { nowUs: () => NOW_US },
+      counters,
+      log: silentLog,
+    });
+    const pipeline = pipelineOver(poisoned, { deadLetters });
+    const poison = traceRequest(['poison']);
+    const replies = await Promise.all([
+      pipeline.submit(traceRequest(['a'])),
+      pipeline.submit(poison),
+      pipeline.submit(traceRequest(['b'])),
+    ]);
+    const again = await pipeline.submit(poison);
+    expect(replies.map(({ kind }) => kind)).toEqual(['stored', 'refused', 'stored']);
+    expect(replies[1]).toMatchObject({ code: 'ingest.dead_lettered' });
+    expect(again).toEqual(replies[1]);
+    expect(storedNames()).toEqual(['a', 'b']);
+    const kept: DeadLetter[] = [];
+    expect(visitDeadLetters(dataDir, (letter) => kept.push(letter))).toEqual([]);
+    expect(kept).toHaveLength(1);
+    expect(kept[0]).toMatchObject({ signal: 'traces', encoding: 'json', body: poison.body });
+    expect(kept[0]!.reason).toContain('too odd');
+  });
+
   it('finds one poison request among many in few commits', async () => {
     let writes = 0;
     const poisoned = failingWriter((group) => {
@@ -304,7 +337,7 @@ describe('createIngestPipeline()', () => {
       },
       startActiveSpan: inner.startActiveSpan.bind(inner),
     };
-    const pipeline = pipelineOver(writer, tracer);
+    const pipeline = pipelineOver(writer, { tracer });
     await pipeline.submit(traceRequest(['theirs']));
     await pipeline.submit(traceRequest(['ours'], 'taproot'));
     expect(started).toEqual(['ingest.commit']);

@@ -17,7 +17,7 @@ export interface RequestAnswer {
 
 /** One sender's request inside a group: which rows are its own. Ranges are half-open. */
 export interface GroupRequest {
-  /** SHA-256 (first 16 bytes) of the signal and the decompressed body. */
+  /** 16 bytes that stand for the signal and the decompressed body. */
   readonly hash: Uint8Array;
   readonly spans: readonly [from: number, to: number];
   readonly logs: readonly [from: number, to: number];
