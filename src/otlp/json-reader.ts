@@ -1,320 +1,359 @@
 /**
- * Typed access to parsed OTLP/JSON: every value is checked as it is read, and a fault names its path.
- * Absent and null are the default, names are lowerCamelCase, enums are integers, unknown names are ignored.
+ * Typed access to the values of an OTLP/JSON body, by their entries on its tape: each is checked as it is read,
+ * and a fault names its path. Null is the default, names are lowerCamelCase, enums are integers.
  */
-import { AppError, messageOf } from '../base/errors.ts';
-import { LIMITS } from '../base/limits.ts';
+import { isUtf8 } from 'node:buffer';
+import type { AppError } from '../base/errors.ts';
+import { VALUE_TYPE } from '../model/columns.ts';
 import type { Signal } from '../model/vocabulary.ts';
 import type { DecodeContext } from './decode-context.ts';
+import { nameOfField, UNKNOWN_FIELD } from './json-names.ts';
+import { tryDecimal, tryDigits, tryInteger } from './json-number.ts';
+import { type HexPlace, unescapeJson, writeHex } from './json-string.ts';
+import { ENTRY_SIZE, JsonTape, KIND, malformed } from './json-tape.ts';
+import { RecentTexts } from './recent-texts.ts';
 
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-/** Envelope and item need 12 levels; an AnyValue in a kvlist adds four: itself, its list, `values`, the pair. */
-const JSON_DEPTH_MAX = 12 + 4 * LIMITS.valueDepthMax;
 const TWO_POW_64 = 1n << 64n;
 const TWO_POW_63 = 1n << 63n;
 const INTEGER = /^-?\d{1,20}$/;
 const NUMBER = /^-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
-const HEX = /^[0-9a-fA-F]*$/;
+/** Digits of a time after the year 2001: eight, eight, and three below the microsecond. */
+const TIME_DIGITS = 19;
+/** In smaller bodies too little repeats. */
+const RECENT_BODY_BYTES_MIN = 8 * 1024;
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const encoder = new TextEncoder();
 
 export class JsonReader {
   readonly context: DecodeContext;
-  readonly signal: Signal;
-  /** The last time read: µs since the epoch, and the ns below. */
-  timeUs = 0;
+  /** The last time read: µs since the epoch, and the ns below. NaN makes the field one for doubles. */
+  timeUs = Number.NaN;
   timeNs = 0;
-  /** Names and indexes that lead to the object being read. */
-  readonly #path: (string | number)[] = [];
+  readonly #signal: Signal;
+  readonly #tape: JsonTape;
+  readonly #entries: Int32Array;
+  readonly #recent: RecentTexts | undefined;
+  /** Where the content of the last string or number stands: in the body, or unescaped in a copy. */
+  #bytes: Uint8Array;
+  #start = 0;
+  #end = 0;
+  #unescaped = new Uint8Array(256);
 
-  constructor(options: { readonly context: DecodeContext; readonly signal: Signal }) {
+  constructor(body: Uint8Array, options: { context: DecodeContext; signal: Signal }) {
     this.context = options.context;
-    this.signal = options.signal;
-  }
-
-  /** The request of a body. */
-  parse(body: Uint8Array): JsonObject {
-    const { deepest, elementCount } = measureOf(body);
-    if (deepest > JSON_DEPTH_MAX) {
-      throw this.#malformed(`the JSON nests deeper than ${JSON_DEPTH_MAX}`);
-    }
-    if (elementCount > LIMITS.requestElementsMax) {
-      throw this.context.tooLarge(`${LIMITS.requestElementsMax} objects, lists and members`);
-    }
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(this.#textOf(body));
-    } catch (thrown) {
-      throw this.#malformed(messageOf(thrown).slice(0, 200), thrown);
-    }
-    if (!isObject(parsed)) throw this.#malformed('the body is not a JSON object');
-    return parsed;
-  }
-
-  /** Calls `read` with each object of a list. */
-  each(object: JsonObject, name: string, read: (item: JsonObject) => void): void {
-    const list = this.list(object, name);
-    for (let index = 0; index < list.length; index++) {
-      this.#path.push(name, index);
-      const item = list[index];
-      if (!isObject(item)) throw this.fault(undefined, `is ${kindOf(item)}, not an object`);
-      read(item);
-      this.#path.length -= 2;
+    this.#signal = options.signal;
+    const bytes = this.#repaired(body);
+    this.#bytes = bytes;
+    this.#tape = new JsonTape(bytes, options);
+    this.#tape.scan(hasByteOrderMark(bytes) ? 3 : 0);
+    this.#entries = this.#tape.entries;
+    if (bytes.length >= RECENT_BODY_BYTES_MIN) {
+      this.#recent = new RecentTexts(
+        new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+      );
     }
   }
 
-  /** Calls `read` with an embedded object; false when there is none. */
-  within(object: JsonObject, name: string, read: (inner: JsonObject) => void): boolean {
-    const inner = fieldValue(object, name);
-    if (inner === undefined) return false;
-    if (!isObject(inner)) throw this.fault(name, `is ${kindOf(inner)}, not an object`);
-    this.#path.push(name);
-    read(inner);
-    this.#path.length--;
-    return true;
-  }
-
-  list(object: JsonObject, name: string): readonly unknown[] {
-    const list = fieldValue(object, name);
-    if (list === undefined) return [];
-    if (!Array.isArray(list)) throw this.fault(name, `is ${kindOf(list)}, not an array`);
-    return list;
-  }
-
-  /** Calls `push` with each number of a list of doubles or of 64-bit integers. */
-  numbers(object: JsonObject, name: string, options: NumberList): void {
-    const list = this.list(object, name);
-    for (const item of list) {
-      const number =
-        options.type === 'double'
-          ? this.#doubleOf(name, item)
-          : Number(this.#integerOf(name, item, UINT64));
-      options.into.push(number);
+  /** The entry of the request. */
+  request(): number {
+    if (this.#kindOf(0) !== KIND.object) {
+      throw malformed(this.#signal, 'the body is not a JSON object');
     }
+    return 0;
   }
 
-  string(object: JsonObject, name: string): string {
-    const text = fieldValue(object, name);
-    if (text === undefined) return '';
-    if (typeof text !== 'string') throw this.fault(name, `is ${kindOf(text)}, not a string`);
-    return text;
+  /** Entry behind the last member of an object, or behind the last item of a list below. */
+  endOfObject(entry: number): number {
+    if (this.#kindOf(entry) !== KIND.object) throw this.#notA('an object', entry);
+    return this.#entries[entry + 2]!;
+  }
+
+  endOfList(entry: number): number {
+    if (this.#kindOf(entry) !== KIND.array) throw this.#notA('an array', entry);
+    return this.#entries[entry + 2]!;
+  }
+
+  /** First entry inside an object or list. */
+  first(entry: number): number {
+    return entry + ENTRY_SIZE;
+  }
+
+  /** Entry behind a value and all that stands in it. */
+  next(entry: number): number {
+    return this.#kindOf(entry) <= KIND.array ? this.#entries[entry + 2]! : entry + ENTRY_SIZE;
+  }
+
+  /** Field of a member, UNKNOWN_FIELD also when it is null. */
+  field(entry: number): number {
+    const word = this.#entries[entry]!;
+    return (word & 15) === KIND.null ? UNKNOWN_FIELD : word >> 4;
   }
 
   /** Id of a text in the dictionary. */
-  text(object: JsonObject, name: string): number {
-    return this.context.idOfString(this.string(object, name));
+  text(entry: number): number {
+    this.#openString(entry);
+    const { context } = this;
+    const start = this.#start;
+    const end = this.#end;
+    if (this.#recent === undefined || end - start < 4 || this.#bytes !== this.#tape.bytes) {
+      return context.idOfBytes(this.#bytes, start, end);
+    }
+    const known = this.#recent.find(start, end);
+    if (known >= 0) return known;
+    const id = context.idOfBytes(this.#bytes, start, end);
+    this.#recent.remember(start, end, id);
+    return id;
   }
 
-  bool(object: JsonObject, name: string): boolean {
-    const value = fieldValue(object, name);
-    if (value === undefined) return false;
-    if (typeof value !== 'boolean') throw this.fault(name, `is ${kindOf(value)}, not a boolean`);
-    return value;
+  /** UTF-8 of a string; valid until the next read. */
+  utf8(entry: number): Uint8Array {
+    this.#openString(entry);
+    return this.#bytes.subarray(this.#start, this.#end);
+  }
+
+  bool(entry: number): boolean {
+    const kind = this.#kindOf(entry);
+    if (kind !== KIND.true && kind !== KIND.false) throw this.#notA('a boolean', entry);
+    return kind === KIND.true;
   }
 
   /** The number of an enum; OTLP/JSON knows no names of enums. */
-  enum(object: JsonObject, name: string, max: number): number {
-    const value = fieldValue(object, name);
-    if (value === undefined) return 0;
-    if (typeof value !== 'number' || !Number.isInteger(value)) {
-      throw this.fault(name, `is ${kindOf(value)}; OTLP/JSON writes enums as integers`);
+  enum(entry: number, max: number): number {
+    let value = Number.NaN;
+    if (this.#kindOf(entry) === KIND.number) {
+      this.#open(entry);
+      value = tryInteger(this.#bytes, this.#start, this.#end);
+      if (Number.isNaN(value)) value = Number(this.#contentText());
     }
-    return value < 0
-      ? this.context.enumOf(Number.POSITIVE_INFINITY, max)
-      : this.context.enumOf(value, max);
+    if (!Number.isInteger(value)) {
+      throw this.fault(entry, `is ${this.#described(entry)}; OTLP/JSON writes enums as integers`);
+    }
+    return this.context.enumOf(value < 0 ? Number.POSITIVE_INFINITY : value, max);
   }
 
-  uint32(object: JsonObject, name: string): number {
-    const value = fieldValue(object, name);
-    return value === undefined ? 0 : Number(this.#integerOf(name, value, UINT32));
+  uint32(entry: number): number {
+    return this.#integer(entry, UINT32);
   }
 
-  int32(object: JsonObject, name: string): number {
-    const value = fieldValue(object, name);
-    return value === undefined ? 0 : Number(this.#integerOf(name, value, INT32));
+  int32(entry: number): number {
+    return this.#integer(entry, INT32);
   }
 
   /** Beyond 2^53 the nearest double. */
-  uint64(object: JsonObject, name: string): number {
-    const value = fieldValue(object, name);
-    return value === undefined ? 0 : Number(this.#integerOf(name, value, UINT64));
+  uint64(entry: number): number {
+    return this.#integer(entry, UINT64);
   }
 
-  int64(object: JsonObject, name: string): bigint {
-    const value = fieldValue(object, name);
-    return value === undefined ? 0n : this.#integerOf(name, value, INT64);
+  /** Beyond ±2^53 the nearest double. */
+  int64(entry: number): number {
+    return this.#integer(entry, INT64);
   }
 
-  double(object: JsonObject, name: string): number {
-    const value = fieldValue(object, name);
-    return value === undefined ? 0 : this.#doubleOf(name, value);
-  }
-
-  /** Nanoseconds into timeUs and timeNs; exact when they stand as a string. */
-  time(object: JsonObject, name: string): void {
-    const value = fieldValue(object, name);
-    if (value === undefined) {
-      this.timeUs = 0;
-      this.timeNs = 0;
-      return;
+  /** An int64 into the context's valueType and value, exact. */
+  intValue(entry: number): void {
+    this.#openIntegral(entry);
+    const small = tryInteger(this.#bytes, this.#start, this.#end);
+    if (Number.isNaN(small)) {
+      this.context.setBigInt(this.#wideInteger(entry, INT64));
+    } else {
+      this.context.valueType = VALUE_TYPE.int;
+      this.context.value = small;
     }
-    const timeNs = this.#integerOf(name, value, UINT64);
+  }
+
+  /** Decimal text of an int64. */
+  intText(entry: number): string {
+    this.#openIntegral(entry);
+    return String(this.#wideInteger(entry, INT64));
+  }
+
+  double(entry: number): number {
+    const kind = this.#kindOf(entry);
+    if (kind === KIND.number || kind === KIND.string || kind === KIND.escaped) {
+      this.#open(entry);
+      const short = tryDecimal(this.#bytes, this.#start, this.#end);
+      if (!Number.isNaN(short)) return short;
+      const text = this.#contentText();
+      if (text === 'NaN' || text === 'Infinity' || text === '-Infinity' || NUMBER.test(text)) {
+        return Number(text);
+      }
+    }
+    throw this.#notA('a number', entry);
+  }
+
+  /** Nanoseconds into timeUs and timeNs. Hot: two a span. */
+  time(entry: number): void {
+    this.#openIntegral(entry);
+    const bytes = this.#bytes;
+    const start = this.#start;
+    if (this.#end - start === TIME_DIGITS) {
+      const high = tryDigits(bytes, start, start + 8);
+      const low = tryDigits(bytes, start + 8, start + 16);
+      const ns = tryDigits(bytes, start + 16, start + 19);
+      if (high >= 0 && low >= 0 && ns >= 0) {
+        this.timeUs = high * 100_000_000 + low;
+        this.timeNs = ns;
+        return;
+      }
+    }
+    const timeNs = this.#wideInteger(entry, UINT64);
     this.timeUs = Number(timeNs / 1000n);
     this.timeNs = Number(timeNs % 1000n);
   }
 
   /** Puts a hex id into its row; returns the size found in bytes, -1 when the text is not hex. */
-  id(object: JsonObject, name: string, place: HexPlace): number {
-    const text = this.string(object, name);
-    const { into, row, sizeBytes } = place;
-    if (!HEX.test(text) || text.length % 2 === 1) return -1;
-    if (text.length === 2 * sizeBytes) {
-      for (let index = 0; index < sizeBytes; index++) {
-        into[row * sizeBytes + index] = Number.parseInt(text.slice(2 * index, 2 * index + 2), 16);
-      }
-    }
-    return text.length / 2;
+  id(entry: number, place: HexPlace): number {
+    this.#openString(entry);
+    return writeHex(this.#bytes, { start: this.#start, end: this.#end }, place);
   }
 
   /** Bytes of a base64 text: standard or URL-safe, padded or not, as proto3 JSON allows. */
-  base64(object: JsonObject, name: string): Uint8Array {
-    const text = this.string(object, name);
-    const unpadded = text.replace(/={1,2}$/, '');
+  base64(entry: number): Uint8Array {
+    this.#openString(entry);
+    const unpadded = this.#contentText().replace(/={1,2}$/, '');
     if (!/^[A-Za-z0-9+/_-]*$/.test(unpadded) || unpadded.length % 4 === 1) {
-      throw this.fault(name, 'is not base64');
+      throw this.fault(entry, 'is not base64');
     }
     return Buffer.from(unpadded, 'base64');
   }
 
-  has(object: JsonObject, name: string): boolean {
-    return fieldValue(object, name) !== undefined;
+  /** A malformed request, told by the path of the value. */
+  fault(entry: number, what: string): AppError {
+    return malformed(this.#signal, `${this.#pathOf(entry)} ${what}`);
   }
 
-  /** A malformed request, told by the path of the field. */
-  fault(name: string | undefined, what: string): AppError {
-    let path = '';
-    for (const step of name === undefined ? this.#path : [...this.#path, name]) {
-      if (typeof step === 'number') path += `[${step}]`;
-      else path += path === '' ? step : `.${step}`;
-    }
-    return this.#malformed(`${path} ${what}`);
+  #integer(entry: number, range: IntegerRange): number {
+    this.#openIntegral(entry);
+    const value = tryInteger(this.#bytes, this.#start, this.#end);
+    if (value >= range.smallMin && value <= range.smallMax) return value;
+    return Number(this.#wideInteger(entry, range));
   }
 
-  #integerOf(name: string, value: unknown, range: IntegerRange): bigint {
+  /** The slow path, for the integer whose content is open. */
+  #wideInteger(entry: number, range: IntegerRange): bigint {
+    const text = this.#contentText();
     let integer: bigint | undefined;
-    if (typeof value === 'number' && Number.isInteger(value)) integer = BigInt(value);
-    else if (typeof value === 'string' && INTEGER.test(value)) integer = BigInt(value);
-    if (integer === undefined) {
-      throw this.fault(name, `is ${kindOf(value)}, not an integer or a string of one`);
+    if (INTEGER.test(text)) integer = BigInt(text);
+    else if (this.#kindOf(entry) === KIND.number && Number.isInteger(Number(text))) {
+      integer = BigInt(Number(text));
     }
+    if (integer === undefined) throw this.#notA('an integer or a string of one', entry);
     if (integer < range.min || integer > range.max) {
-      throw this.fault(name, `is ${integer}, out of the range of ${range.name}`);
+      throw this.fault(entry, `is ${integer}, out of the range of ${range.name}`);
     }
     return integer;
   }
 
-  #doubleOf(name: string, value: unknown): number {
-    if (typeof value === 'number') return value;
-    if (typeof value === 'string') {
-      if (value === 'NaN') return Number.NaN;
-      if (value === 'Infinity') return Number.POSITIVE_INFINITY;
-      if (value === '-Infinity') return Number.NEGATIVE_INFINITY;
-      if (NUMBER.test(value)) return Number(value);
+  #openIntegral(entry: number): void {
+    const kind = this.#kindOf(entry);
+    if (kind !== KIND.string && kind !== KIND.number && kind !== KIND.escaped) {
+      throw this.#notA('an integer or a string of one', entry);
     }
-    throw this.fault(name, `is ${kindOf(value)}, not a number`);
+    this.#open(entry);
   }
 
-  #textOf(body: Uint8Array): string {
-    const text = new TextDecoder('utf-8').decode(body);
-    if (text.includes('\u{FFFD}') && !isUtf8(body)) this.context.warn('notUtf8');
-    return text;
+  #openString(entry: number): void {
+    const kind = this.#kindOf(entry);
+    if (kind !== KIND.string && kind !== KIND.escaped) throw this.#notA('a string', entry);
+    this.#open(entry);
   }
 
-  #malformed(what: string, cause?: unknown): AppError {
-    return new AppError('otlp.malformed', `Cannot decode ${this.signal}: ${what}`, { cause });
+  /** Makes the content of a string or number the current one. */
+  #open(entry: number): void {
+    const start = this.#entries[entry + 1]!;
+    const end = this.#entries[entry + 2]!;
+    if (this.#kindOf(entry) !== KIND.escaped) {
+      this.#bytes = this.#tape.bytes;
+      this.#start = start;
+      this.#end = end;
+      return;
+    }
+    if (this.#unescaped.length < end - start) this.#unescaped = new Uint8Array(2 * (end - start));
+    const into = this.#unescaped;
+    const { size, isRepaired } = unescapeJson(this.#tape.bytes, { start, end, into });
+    if (isRepaired) this.context.warn('notUtf8');
+    this.#bytes = into;
+    this.#start = 0;
+    this.#end = size;
   }
-}
 
-interface NumberList {
-  readonly type: 'double' | 'uint64';
-  readonly into: number[];
-}
+  #contentText(): string {
+    return decoder.decode(this.#bytes.subarray(this.#start, this.#end));
+  }
 
-interface HexPlace {
-  readonly into: Uint8Array;
-  readonly row: number;
-  readonly sizeBytes: number;
+  #kindOf(entry: number): number {
+    return this.#entries[entry]! & 15;
+  }
+
+  #notA(expected: string, entry: number): AppError {
+    return this.fault(entry, `is ${this.#described(entry)}, not ${expected}`);
+  }
+
+  #described(entry: number): string {
+    switch (this.#kindOf(entry)) {
+      case KIND.object:
+        return 'an object';
+      case KIND.array:
+        return 'an array';
+      case KIND.null:
+        return 'null';
+      case KIND.true:
+      case KIND.false:
+        return 'a boolean';
+      case KIND.number:
+        this.#open(entry);
+        return `the number ${Number(this.#contentText())}`;
+      default:
+        this.#open(entry);
+        return `the string ${JSON.stringify(this.#contentText().slice(0, 32))}`;
+    }
+  }
+
+  /** Names and indexes that lead from the request to an entry. */
+  #pathOf(target: number): string {
+    let path = '';
+    for (let outer = 0; outer !== target; ) {
+      let index = 0;
+      let inner = this.first(outer);
+      while (this.next(inner) <= target) {
+        inner = this.next(inner);
+        index++;
+      }
+      if (this.#kindOf(outer) === KIND.array) path += `[${index}]`;
+      else path += `${path === '' ? '' : '.'}${nameOfField(this.field(inner))}`;
+      outer = inner;
+    }
+    return path;
+  }
+
+  /** The body itself, or a copy whose bad bytes are U+FFFD. */
+  #repaired(body: Uint8Array): Uint8Array {
+    if (!isUtf8(body)) {
+      this.context.warn('notUtf8');
+      return encoder.encode(decoder.decode(body));
+    }
+    // A Buffer becomes a plain Uint8Array, so that the hot loops see one class only.
+    return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
+  }
 }
 
 interface IntegerRange {
   readonly name: string;
   readonly min: bigint;
   readonly max: bigint;
+  /** The part of the range that fits a double exactly. */
+  readonly smallMin: number;
+  readonly smallMax: number;
 }
-const UINT32: IntegerRange = { name: 'uint32', min: 0n, max: 0xffff_ffffn };
-const INT32: IntegerRange = { name: 'int32', min: -0x8000_0000n, max: 0x7fff_ffffn };
-const UINT64: IntegerRange = { name: 'uint64', min: 0n, max: TWO_POW_64 - 1n };
-const INT64: IntegerRange = { name: 'int64', min: -TWO_POW_63, max: TWO_POW_63 - 1n };
+const UINT32 = rangeOf('uint32', 0n, 0xffff_ffffn);
+const INT32 = rangeOf('int32', -0x8000_0000n, 0x7fff_ffffn);
+const UINT64 = rangeOf('uint64', 0n, TWO_POW_64 - 1n);
+const INT64 = rangeOf('int64', -TWO_POW_63, TWO_POW_63 - 1n);
 
-/** A field that is set. Only own fields: nothing of the prototype may pass for one. */
-function fieldValue(object: JsonObject, name: string): unknown {
-  const value = Object.hasOwn(object, name) ? object[name] : undefined;
-  return value === null ? undefined : value;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function rangeOf(name: string, min: bigint, max: bigint): IntegerRange {
+  return { name, min, max, smallMin: Number(min), smallMax: Number(max) };
 }
 
-function kindOf(value: unknown): string {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 32))}`;
-  if (typeof value === 'number') return `the number ${value}`;
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
-}
-
-function isUtf8(bytes: Uint8Array): boolean {
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return true;
-  } catch {
-    return false; // That is the answer.
-  }
-}
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-
-interface JsonMeasure {
-  /** Deepest nesting of brackets outside strings. */
-  readonly deepest: number;
-  /** Opening brackets and commas outside strings. */
-  readonly elementCount: number;
-}
-
-/** Looks a body over before it is parsed; needs no valid JSON, no stack and no memory. */
-function measureOf(body: Uint8Array): JsonMeasure {
-  let depth = 0;
-  let deepest = 0;
-  let elementCount = 0;
-  let isInString = false;
-  for (let index = 0; index < body.length; index++) {
-    const byte = body[index]!;
-    if (isInString) {
-      if (byte === BACKSLASH) index++;
-      else if (byte === QUOTE) isInString = false;
-    } else if (byte === QUOTE) {
-      isInString = true;
-    } else if (byte === 0x7b || byte === 0x5b) {
-      elementCount++;
-      depth++;
-      if (depth > deepest) deepest = depth;
-    } else if (byte === 0x7d || byte === 0x5d) {
-      depth--;
-    } else if (byte === COMMA) {
-      elementCount++;
-    }
-  }
-  return { deepest, elementCount };
+function hasByteOrderMark(bytes: Uint8Array): boolean {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
 }

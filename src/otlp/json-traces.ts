@@ -1,16 +1,17 @@
 /** Spans from OTLP/JSON into columns. */
 import type { SpanColumns } from '../model/columns.ts';
 import { readJsonAttributes, readJsonEnvelopes } from './json-common.ts';
-import type { JsonObject, JsonReader } from './json-reader.ts';
+import { FIELD } from './json-names.ts';
+import type { JsonReader } from './json-reader.ts';
 import { finishLink, finishSpan, SpanDraft } from './span-draft.ts';
 
-const NAMES = { groups: 'resourceSpans', scopeGroups: 'scopeSpans', items: 'spans' };
+const FIELDS = { groups: FIELD.resourceSpans, scopeGroups: FIELD.scopeSpans, items: FIELD.spans };
 
-export function readJsonTraces(reader: JsonReader, request: JsonObject, into: SpanColumns): void {
-  const draft = new SpanDraft();
-  readJsonEnvelopes(reader, request, {
-    names: NAMES,
-    readItem: (span) => readSpan(reader, span, { into, draft }),
+export function readJsonTraces(reader: JsonReader, into: SpanColumns): void {
+  const target: Target = { into, draft: new SpanDraft() };
+  readJsonEnvelopes(reader, {
+    fields: FIELDS,
+    readItem: (span) => readSpan(reader, span, target),
   });
 }
 
@@ -19,63 +20,141 @@ interface Target {
   readonly draft: SpanDraft;
 }
 
-function readSpan(reader: JsonReader, span: JsonObject, { into, draft }: Target): void {
+/** Hot: once a span. */
+function readSpan(reader: JsonReader, span: number, { into, draft }: Target): void {
   const { context } = reader;
+  const end = reader.endOfObject(span);
   draft.begin(into, context);
   const { row } = draft;
-  draft.traceIdBytes = reader.id(span, 'traceId', { into: into.traceId, row, sizeBytes: 16 });
-  draft.spanIdBytes = reader.id(span, 'spanId', { into: into.spanId, row, sizeBytes: 8 });
-  draft.parentSpanIdBytes = reader.id(span, 'parentSpanId', {
-    into: into.parentSpanId,
-    row,
-    sizeBytes: 8,
-  });
-  into.traceState[row] = reader.text(span, 'traceState');
-  into.name[row] = reader.text(span, 'name');
-  into.kind[row] = reader.enum(span, 'kind', 5);
-  into.flags[row] = reader.uint32(span, 'flags');
-  reader.time(span, 'startTimeUnixNano');
-  into.startUs[row] = reader.timeUs;
-  into.startNs[row] = reader.timeNs;
-  reader.time(span, 'endTimeUnixNano');
-  draft.endUs = reader.timeUs;
-  draft.endNs = reader.timeNs;
-  reader.within(span, 'status', (status) => {
-    into.statusMessage[row] = reader.text(status, 'message');
-    into.statusCode[row] = reader.enum(status, 'code', 2);
-  });
-  readJsonAttributes(reader, span, { into: into.attributes });
-  draft.droppedAttributesCount = context.takeDropped(reader.uint32(span, 'droppedAttributesCount'));
-  into.droppedEventsCount[row] = reader.uint32(span, 'droppedEventsCount');
-  into.droppedLinksCount[row] = reader.uint32(span, 'droppedLinksCount');
-  reader.each(span, 'events', (event) => readEvent(reader, event, into));
-  reader.each(span, 'links', (link) => readLink(reader, link, { into, draft }));
+  let droppedAttributesCount = 0;
+  let droppedByUsCount = 0;
+  for (let member = reader.first(span); member < end; member = reader.next(member)) {
+    switch (reader.field(member)) {
+      case FIELD.traceId:
+        draft.traceIdBytes = reader.id(member, { into: into.traceId, row, sizeBytes: 16 });
+        break;
+      case FIELD.spanId:
+        draft.spanIdBytes = reader.id(member, { into: into.spanId, row, sizeBytes: 8 });
+        break;
+      case FIELD.parentSpanId:
+        draft.parentSpanIdBytes = reader.id(member, { into: into.parentSpanId, row, sizeBytes: 8 });
+        break;
+      case FIELD.name:
+        into.name[row] = reader.text(member);
+        break;
+      case FIELD.kind:
+        into.kind[row] = reader.enum(member, 5);
+        break;
+      case FIELD.startTimeUnixNano:
+        reader.time(member);
+        into.startUs[row] = reader.timeUs;
+        into.startNs[row] = reader.timeNs;
+        break;
+      case FIELD.endTimeUnixNano:
+        reader.time(member);
+        draft.endUs = reader.timeUs;
+        draft.endNs = reader.timeNs;
+        break;
+      case FIELD.attributes:
+        readJsonAttributes(reader, member, into.attributes);
+        break;
+      case FIELD.status:
+        readStatus(reader, member, { into, row });
+        break;
+      case FIELD.flags:
+        into.flags[row] = reader.uint32(member);
+        break;
+      case FIELD.traceState:
+        into.traceState[row] = reader.text(member);
+        break;
+      case FIELD.events:
+        droppedByUsCount += context.takeDropped(0);
+        readEvents(reader, member, into);
+        break;
+      case FIELD.links:
+        droppedByUsCount += context.takeDropped(0);
+        readLinks(reader, member, { into, draft });
+        break;
+      case FIELD.droppedAttributesCount:
+        droppedAttributesCount = reader.uint32(member);
+        break;
+      case FIELD.droppedEventsCount:
+        into.droppedEventsCount[row] = reader.uint32(member);
+        break;
+      case FIELD.droppedLinksCount:
+        into.droppedLinksCount[row] = reader.uint32(member);
+        break;
+    }
+  }
+  draft.droppedAttributesCount = context.takeDropped(droppedAttributesCount + droppedByUsCount);
   finishSpan(into, draft, context);
 }
 
-function readEvent(reader: JsonReader, event: JsonObject, into: SpanColumns): void {
+function readStatus(
+  reader: JsonReader,
+  status: number,
+  { into, row }: { readonly into: SpanColumns; readonly row: number },
+): void {
+  const end = reader.endOfObject(status);
+  for (let member = reader.first(status); member < end; member = reader.next(member)) {
+    const field = reader.field(member);
+    if (field === FIELD.message) into.statusMessage[row] = reader.text(member);
+    else if (field === FIELD.code) into.statusCode[row] = reader.enum(member, 2);
+  }
+}
+
+function readEvents(reader: JsonReader, list: number, into: SpanColumns): void {
+  const end = reader.endOfList(list);
+  for (let event = reader.first(list); event < end; event = reader.next(event)) {
+    readEvent(reader, event, into);
+  }
+}
+
+function readEvent(reader: JsonReader, event: number, into: SpanColumns): void {
   const { events } = into;
+  const end = reader.endOfObject(event);
   const row = events.addRow();
-  reader.time(event, 'timeUnixNano');
-  events.timeUs[row] = reader.timeUs;
-  events.timeNs[row] = reader.timeNs;
-  events.name[row] = reader.text(event, 'name');
-  readJsonAttributes(reader, event, { into: events.attributes });
-  const droppedCount = reader.uint32(event, 'droppedAttributesCount');
+  let droppedCount = 0;
+  for (let member = reader.first(event); member < end; member = reader.next(member)) {
+    const field = reader.field(member);
+    if (field === FIELD.timeUnixNano) {
+      reader.time(member);
+      events.timeUs[row] = reader.timeUs;
+      events.timeNs[row] = reader.timeNs;
+    } else if (field === FIELD.name) events.name[row] = reader.text(member);
+    else if (field === FIELD.attributes) readJsonAttributes(reader, member, events.attributes);
+    else if (field === FIELD.droppedAttributesCount) droppedCount = reader.uint32(member);
+  }
   events.droppedAttributesCount[row] = reader.context.takeDropped(droppedCount);
   events.endRow(row);
 }
 
-function readLink(reader: JsonReader, link: JsonObject, { into, draft }: Target): void {
+function readLinks(reader: JsonReader, list: number, target: Target): void {
+  const end = reader.endOfList(list);
+  for (let link = reader.first(list); link < end; link = reader.next(link)) {
+    readLink(reader, link, target);
+  }
+}
+
+function readLink(reader: JsonReader, link: number, { into, draft }: Target): void {
   const { context } = reader;
   const { links } = into;
+  const end = reader.endOfObject(link);
   const row = links.addRow();
-  const traceIdBytes = reader.id(link, 'traceId', { into: links.traceId, row, sizeBytes: 16 });
-  const spanIdBytes = reader.id(link, 'spanId', { into: links.spanId, row, sizeBytes: 8 });
-  links.traceState[row] = reader.text(link, 'traceState');
-  links.flags[row] = reader.uint32(link, 'flags');
-  readJsonAttributes(reader, link, { into: links.attributes });
-  const droppedCount = reader.uint32(link, 'droppedAttributesCount');
+  let droppedCount = 0;
+  let traceIdBytes = 0;
+  let spanIdBytes = 0;
+  for (let member = reader.first(link); member < end; member = reader.next(member)) {
+    const field = reader.field(member);
+    if (field === FIELD.traceId) {
+      traceIdBytes = reader.id(member, { into: links.traceId, row, sizeBytes: 16 });
+    } else if (field === FIELD.spanId) {
+      spanIdBytes = reader.id(member, { into: links.spanId, row, sizeBytes: 8 });
+    } else if (field === FIELD.traceState) links.traceState[row] = reader.text(member);
+    else if (field === FIELD.attributes) readJsonAttributes(reader, member, links.attributes);
+    else if (field === FIELD.droppedAttributesCount) droppedCount = reader.uint32(member);
+    else if (field === FIELD.flags) links.flags[row] = reader.uint32(member);
+  }
   links.droppedAttributesCount[row] = context.takeDropped(droppedCount);
   finishLink(into, draft, { row, isValid: traceIdBytes === 16 && spanIdBytes === 8, context });
 }

@@ -10,7 +10,7 @@ import type { DecodeOutcome } from './decode-report.ts';
 import { type EntryOwner, entryIndexOf } from './entry-index.ts';
 import { readJsonLogs } from './json-logs.ts';
 import { readJsonMetrics } from './json-metrics.ts';
-import { type JsonObject, JsonReader } from './json-reader.ts';
+import { JsonReader } from './json-reader.ts';
 import { readJsonTraces } from './json-traces.ts';
 import { LogDraft } from './log-draft.ts';
 import { PointDraft } from './point-draft.ts';
@@ -51,7 +51,7 @@ export function decodeTraces(
     ...options,
     signal: 'traces',
     readProtobuf: (reader) => readProtobufTraces(reader, into),
-    readJson: (reader, request) => readJsonTraces(reader, request, into),
+    readJson: (reader) => readJsonTraces(reader, into),
   });
 }
 
@@ -64,7 +64,7 @@ export function decodeLogs(
     ...options,
     signal: 'logs',
     readProtobuf: (reader) => readProtobufLogs(reader, into),
-    readJson: (reader, request) => readJsonLogs(reader, request, into),
+    readJson: (reader) => readJsonLogs(reader, into),
   });
 }
 
@@ -78,7 +78,7 @@ export function decodeMetrics(
     ...options,
     signal: 'metrics',
     readProtobuf: (reader) => readProtobufMetrics(reader, into),
-    readJson: (reader, request) => readJsonMetrics(reader, request, into),
+    readJson: (reader) => readJsonMetrics(reader, into),
   });
 }
 
@@ -91,7 +91,7 @@ interface Columns extends EntryOwner {
 interface Decoding extends DecodeOptions {
   readonly signal: Signal;
   readonly readProtobuf: (reader: ProtobufReader) => void;
-  readonly readJson: (reader: JsonReader, request: JsonObject) => void;
+  readonly readJson: (reader: JsonReader) => void;
 }
 
 function decode(body: Uint8Array, into: Columns, decoding: Decoding): DecodeOutcome {
@@ -116,8 +116,7 @@ function readRequest(body: Uint8Array, context: DecodeContext, decoding: Decodin
   if (decoding.encoding === 'protobuf') {
     decoding.readProtobuf(new ProtobufReader(body, { context, signal }));
   } else {
-    const reader = new JsonReader({ context, signal });
-    decoding.readJson(reader, reader.parse(body));
+    decoding.readJson(new JsonReader(body, { context, signal }));
   }
 }
 
@@ -139,7 +138,7 @@ function buildShapes(): readonly object[] {
     new LogColumns(strings),
     new PointColumns(strings),
     reader,
-    new JsonReader({ context, signal: 'traces' }),
+    new JsonReader(new TextEncoder().encode('{}'), { context, signal: 'traces' }),
     new SpanDraft(),
     new LogDraft(),
     new PointDraft(),
