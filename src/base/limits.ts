@@ -67,6 +67,12 @@ export const LIMITS = {
   groupReuseBytesMax: 16 * MIB,
   /** Days one request may touch: each day is a file. */
   requestDaysMax: 32,
+  /** SQLite's log of a day begins anew, once all of it is in the file, from this many bytes on … */
+  logRestartBytes: 64 * MIB,
+  /** … when the writer has at most so many left to move, about 20 ms of its time … */
+  logRestBytesMax: 8 * MIB,
+  /** … or when so many wait because no other thread moves them. */
+  logBytesMax: 256 * MIB,
   /** Stored requests remembered, in each of two generations: about 130 bytes each. */
   resentRequestsMax: 500_000,
   /** Characters of distinct replies remembered with them: only faulty senders get other than the plain one. */
@@ -172,6 +178,10 @@ export const LIMITS = {
 } as const;
 
 assert(LIMITS.groupRowsMax >= LIMITS.blockRowsMax, 'a group must fill a block');
+assert(
+  LIMITS.logRestBytesMax < LIMITS.logRestartBytes && LIMITS.logRestartBytes < LIMITS.logBytesMax,
+  'a log is finished when little is left of much',
+);
 assert(LIMITS.inflightBytesMax >= 2 * LIMITS.bodyBytesMax, 'the largest body must fit the queue');
 assert(
   LIMITS.requestHeadersTimeoutMs <= LIMITS.requestReadTimeoutMs,

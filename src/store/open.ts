@@ -1,6 +1,7 @@
 /** Opens a store by its contract. The only file that knows which engine there is. */
 import type { StateStore } from './api/state.ts';
-import type { TelemetryReader, TelemetryWriter } from './api/telemetry.ts';
+import type { Checkpointer, TelemetryReader, TelemetryWriter } from './api/telemetry.ts';
+import { openSqliteCheckpointer } from './sqlite/checkpoint.ts';
 import { openSqliteReader } from './sqlite/reader.ts';
 import { openSqliteState } from './sqlite/state.ts';
 import { openSqliteWriter } from './sqlite/writer.ts';
@@ -17,6 +18,11 @@ export function openTelemetryWriter(options: {
 /** Sees what is committed, also while a writer in another thread or process goes on. */
 export function openTelemetryReader(options: { readonly dataDir: string }): TelemetryReader {
   return openSqliteReader(options);
+}
+
+/** Beside a writer, in another thread or process. */
+export function openCheckpointer(options: { readonly dataDir: string }): Checkpointer {
+  return openSqliteCheckpointer(options);
 }
 
 export function openStateStore(options: { readonly dataDir: string }): StateStore {

@@ -55,7 +55,7 @@ export interface TelemetryWriter {
   loadTemplates(): readonly LogTemplate[];
   /** Days that were to be read so far and could not be: they are left alone, and the others serve. */
   unreadableDays(): readonly UnreadableDay[];
-  /** Moves SQLite's log into the database file; called off the reply path. */
+  /** Upkeep in bounded steps, called off the reply path: merges what is small, forgets old requests. */
   checkpoint(): void;
   /**
    * Removes days: those that ended more than `days` days ago (0: none for their age) and were not written to
@@ -71,6 +71,17 @@ export interface UnreadableDay {
   /** As in StoreStats. */
   readonly day: string;
   readonly message: string;
+}
+
+/** Moves what was committed from the engine's log into its files, on another thread than the writer's. */
+export interface Checkpointer {
+  /** Call it every second or so while there is traffic: the writer itself does only what is left over. */
+  run(): CheckpointRun;
+}
+
+export interface CheckpointRun {
+  readonly pages: number;
+  readonly ms: number;
 }
 
 export interface RetentionBounds {

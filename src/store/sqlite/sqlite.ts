@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { AppError, isAppError, messageOf } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
 import { markStage } from '../../base/stages.ts';
 
 export type Connection = Database.Database;
@@ -14,14 +15,8 @@ export type Statement = Database.Statement;
 /** Waits this long for another process's short lock (a checkpoint at close, a recovery). */
 const BUSY_TIMEOUT_MS = 2000;
 /** Bigger pages make long chains of a section's pages shorter; 8 KiB wastes little on tiny commits. */
-const PAGE_BYTES = 8192;
+export const PAGE_BYTES = 8192;
 const CACHE_KIB = 16 * 1024;
-/**
- * Checkpoints run off the reply path (TelemetryWriter.checkpoint); should nobody call it, SQLite does it by
- * itself at 256 MiB of log.
- */
-const WAL_PAGES_MAX = (256 * 1024 * 1024) / PAGE_BYTES;
-const WAL_BYTES_KEPT = 64 * 1024 * 1024;
 
 export interface FileFormat {
   /** What stands in the file, for messages: "telemetry of 2026-01-02". */
@@ -41,6 +36,8 @@ export function openForWriting(
     readonly durability: 'disk' | 'process';
     /** SQLite answers "full" beyond; absent: no bound but the disk. */
     readonly pagesMax?: number;
+    /** Pages of log that SQLite moves by itself; absent: checkpoint.ts does. */
+    readonly autoCheckpointPages?: number;
   },
 ): Connection {
   const { format } = options;
@@ -52,8 +49,8 @@ export function openForWriting(
       connection.pragma('journal_mode = WAL');
       connection.pragma(`synchronous = ${options.durability === 'disk' ? 'FULL' : 'NORMAL'}`);
       connection.pragma(`cache_size = -${CACHE_KIB}`);
-      connection.pragma(`wal_autocheckpoint = ${WAL_PAGES_MAX}`);
-      connection.pragma(`journal_size_limit = ${WAL_BYTES_KEPT}`);
+      connection.pragma(`wal_autocheckpoint = ${options.autoCheckpointPages ?? 0}`);
+      connection.pragma(`journal_size_limit = ${LIMITS.logRestartBytes}`);
       if (options.pagesMax) connection.pragma(`max_page_count = ${options.pagesMax}`);
       const version = readVersion(connection);
       if (version === undefined) createSchema(connection, format);
@@ -88,6 +85,16 @@ export function tryOpenForReading(file: string, format: FileFormat): Connection 
       connection.close();
       throw error;
     }
+  });
+}
+
+/** Opens a file beside its writer, to move its log; undefined when it is not there (any more). */
+export function openForCheckpoints(file: string): Connection | undefined {
+  return attempt(`open ${file}`, () => {
+    if (!fs.existsSync(file)) return undefined;
+    const connection = new Database(file, { timeout: BUSY_TIMEOUT_MS, fileMustExist: true });
+    connection.pragma('wal_autocheckpoint = 0');
+    return connection;
   });
 }
 

@@ -15,7 +15,9 @@ import { STATE_FORMAT } from './state-file.ts';
 
 export function openSqliteState(options: { readonly dataDir: string }): StateStore {
   const file = path.join(options.dataDir, 'state.db');
-  return new SqliteState(openForWriting(file, { format: STATE_FORMAT, durability: 'disk' }));
+  return new SqliteState(
+    openForWriting(file, { format: STATE_FORMAT, durability: 'disk', autoCheckpointPages: 1000 }),
+  );
 }
 
 type Value = string | number | null;

@@ -6,7 +6,6 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import { AppError, isAppError, messageOf } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
-import { markStage } from '../../base/stages.ts';
 import { type Clock, systemClock, US_PER_MS } from '../../base/time.ts';
 import type { LogTemplate } from '../../model/tally.ts';
 import type {
@@ -17,6 +16,7 @@ import type {
   TelemetryWriter,
   UnreadableDay,
 } from '../api/telemetry.ts';
+import { boundLog } from './checkpoint.ts';
 import { tryCompactDay } from './compaction.ts';
 import { type Day, dayName, dayOf, dayPath, listDays } from './day-file.ts';
 import { DayWriter, type PackedBlock, packBlock } from './day-writer.ts';
@@ -28,7 +28,6 @@ import { encodePointBlock, orderBySeries } from './point-block.ts';
 import { RETRY_HORIZON_US, RequestLog } from './request-log.ts';
 import { dayBytes, expiredDays, finishRemovals, removeDay } from './retention.ts';
 import { encodeSpanBlock } from './span-block.ts';
-import { attempt } from './sqlite.ts';
 import { orderByTrace } from './trace-order.ts';
 
 /** Late data and senders in the future: today, yesterday and a few more. */
@@ -40,6 +39,8 @@ export interface SqliteWriterOptions {
   readonly clock?: Clock;
   /** Pages of 8 KiB that a day's file may have; absent: no bound but the disk. */
   readonly pagesMax?: number;
+  /** See LIMITS.logRestartBytes, the default. */
+  readonly logRestartBytes?: number;
 }
 
 export function openSqliteWriter(options: SqliteWriterOptions): TelemetryWriter {
@@ -94,6 +95,7 @@ class SqliteWriter implements TelemetryWriter {
     }
     for (const request of plan.requests) this.#requestLog.remember(request, nowUs);
     this.#tryEndGroup();
+    for (const { part } of parts) this.#boundLog(this.#days.get(part.day));
   }
 
   hasRequest(hash: Uint8Array): boolean {
@@ -134,8 +136,7 @@ class SqliteWriter implements TelemetryWriter {
   }
 
   #checkpointDay(day: DayWriter): void {
-    markStage('checkpoint');
-    attempt(`checkpoint ${day.file}`, () => day.connection.pragma('wal_checkpoint(PASSIVE)'));
+    this.#boundLog(day);
     day.forgetRequests(this.#clock.nowUs() - 2 * RETRY_HORIZON_US);
     if (!this.#damagedDays.has(day.day) && !tryCompactDay(day)) this.#damagedDays.add(day.day);
   }
@@ -171,6 +172,17 @@ class SqliteWriter implements TelemetryWriter {
     } catch (error) {
       // A damaged day goes all the same, and the texts with it.
       if (!isAppError(error, 'store.corrupt')) throw error;
+    }
+  }
+
+  /** The group is stored: a log that cannot be moved now is after the next one. */
+  #boundLog(day: DayWriter | undefined): void {
+    if (!day) return; // closed since, and with that moved
+    const { logRestartBytes = LIMITS.logRestartBytes } = this.#options;
+    try {
+      boundLog(day.connection, day.file, logRestartBytes);
+    } catch (error) {
+      if (!isAppError(error)) throw error;
     }
   }
 
