@@ -89,12 +89,26 @@ export const LIMITS = {
   analysisSpansMax: 1_000_000,
   analysisLogsMax: 1_000_000,
   analysisPointsMax: 2_000_000,
-  /** Distinct endpoints with a tally; more go to the overflow endpoint. */
+  /** Distinct endpoints with a tally; more go to `(overflow)` of their service. */
   endpointsMax: 20_000,
-  /** Distinct log templates per service; more go to the overflow template. */
+  /** Endpoints and services without a span or line for this long make room when there is none: 1 h. */
+  endpointIdleUs: 3600 * 1_000_000,
+  /** Services with an overflow endpoint, log tallies or log templates of their own; more go to `(overflow)`. */
+  servicesMax: 1000,
+  /** Distinct log templates per service; more go to its template `(overflow)`. */
   templatesPerServiceMax: 1000,
-  /** Distinct log templates of all services: about 1 KiB of memory each; more go to the overflow templates. */
+  /** Distinct log templates of all services; more go to the overflow templates. */
   templatesMax: 100_000,
+  /** Words and signs of all log templates: below 100 B of memory each. */
+  templatePiecesMax: 1_000_000,
+  /** Log templates without a line for this long make room when there is none: 24 h, for daily jobs. */
+  templateIdleUs: 24 * 3600 * 1_000_000,
+  /** Masked log lines remembered per service, so that the same line keeps its template at little cost … */
+  logLinesPerServiceMax: 10_000,
+  /** … and of all services together … */
+  logLinesMax: 100_000,
+  /** … in so many UTF-16 units: 16 MiB. */
+  logLineUnitsMax: 8 * MIB,
   /** Distinct metric series; points of further series are rejected. */
   seriesMax: 200_000,
   /** Time that one probe may take. */

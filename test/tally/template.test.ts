@@ -4,13 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/base/limits.ts';
 import { LogColumns, VALUE_TYPE } from '../../src/model/columns.ts';
 import { StringDictionary } from '../../src/model/dictionary.ts';
-import { piecesOf, textOfPieces } from '../../src/tally/log-line.ts';
-import {
-  OVERFLOW_TEMPLATE,
-  REMEMBERED_LINES_TOTAL_MAX,
-  TemplateMiner,
-  templateIdOf,
-} from '../../src/tally/template.ts';
+import { LineMasker, textOfPieces } from '../../src/tally/log-line.ts';
+import { OVERFLOW_TEMPLATE, TemplateMiner, templateIdOf } from '../../src/tally/template.ts';
+import { anyLine, likeLine } from './lines.ts';
+import { SlowMiner } from './slow-miner.ts';
 
 function logsOf(bodies: readonly string[], service = 'bot'): LogColumns {
   const columns = new LogColumns(new StringDictionary());
@@ -31,6 +28,12 @@ function addLog(
   columns.endRow(row);
 }
 
+/** A word without digits. */
+function wordOf(number: number): string {
+  const letters = 'abcdefghijklmnopqrstuvwxyz';
+  return number < 26 ? letters[number]! : wordOf(Math.floor(number / 26)) + letters[number % 26];
+}
+
 function assign(miner: TemplateMiner, columns: LogColumns): string[] {
   miner.assign(columns, 0, columns.count);
   return Array.from(columns.template.subarray(0, columns.count), (id) => columns.strings.text(id));
@@ -44,11 +47,18 @@ function mine(bodies: readonly string[]) {
   return { ids, texts: ids.map((id) => texts.get(id)) };
 }
 
+function piecesOf(line: string) {
+  const masker = new LineMasker();
+  masker.reader.read(line);
+  masker.mask();
+  return masker.pieces();
+}
+
 function textOf(body: string): string {
   return textOfPieces(piecesOf(body));
 }
 
-describe('piecesOf() masks what varies', () => {
+describe('LineMasker masks what varies', () => {
   test.each([
     [
       'a pool thread',
@@ -72,6 +82,7 @@ describe('piecesOf() masks what varies', () => {
     ['a time stamp', '2026-05-01T10:00:00.123Z ERROR boom', '<*> ERROR boom'],
     ['a signed number', 'delta -5 now', 'delta <*> now'],
     ['a list of numbers', 'ids [1, 22, 333]', 'ids [<*>]'],
+    ['words after a list of numbers', 'ids 1, 22, 333 are gone', 'ids <*> are gone'],
     ['a mixed id', 'user kX9fP2qL left', 'user <*> left'],
     ['a mail address', 'mail to zhang.san@example.com sent', 'mail to <*> sent'],
     ['Chinese around numbers', '第3次重试，耗时35ms', '第<*>次重试，耗时<*>'],
@@ -302,11 +313,62 @@ describe('properties', () => {
   });
 });
 
+describe('the slow version agrees', () => {
+  const bodies = fc.array(fc.oneof(anyLine, likeLine), { minLength: 1, maxLength: 80 });
+
+  test('on ids and texts of any lines, batch after batch', () => {
+    fc.assert(
+      fc.property(fc.array(bodies, { minLength: 1, maxLength: 3 }), (batches) => {
+        expectAgreement(batches.map((batch) => logsOf(batch)));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('on lines of two services that make templates general', () => {
+    const records = fc.array(fc.tuple(likeLine, fc.constantFrom('bot', 'shop')), {
+      minLength: 20,
+      maxLength: 200,
+    });
+    fc.assert(
+      fc.property(records, (rows) => {
+        const columns = logsOf([]);
+        for (const [body, service] of rows) addLog(columns, { body, service });
+        expectAgreement([columns]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('when remembered lines are forgotten, of a service and of all', () => {
+    // two services go over the bound of a service, all together over the common one; then some come again
+    const forms = (service: number, count: number) =>
+      Array.from({ length: count }, (_, index) => `${wordOf(index)} of ${wordOf(service)}`);
+    const batches = Array.from({ length: 12 }, (_, service) =>
+      logsOf(forms(service, service < 2 ? 10_500 : 9900), `s${service}`),
+    );
+    const again = Array.from({ length: 12 }, (_, service) =>
+      logsOf([...forms(service, 300), 'user bob did load in room 5 with eve'], `s${service}`),
+    );
+    expectAgreement([...batches, ...again]);
+  });
+});
+
+/** Ids of all rows and texts of all templates are those of the slow version. */
+function expectAgreement(batches: readonly LogColumns[]): void {
+  const miner = new TemplateMiner([]);
+  const slow = new SlowMiner();
+  const texts = new Map<string, string>();
+  for (const columns of batches) {
+    const expected = slow.assign(columns);
+    expect(assign(miner, columns)).toEqual(expected);
+    for (const { templateId, text } of miner.takeNew()) texts.set(templateId, text);
+  }
+  expect(texts).toEqual(slow.texts());
+}
+
 describe('bounds', () => {
   test('a service with 50 000 distinct lines keeps the template limit and counts the rest', () => {
-    const letters = 'abcdefghijklmnopqrstuvwxyz';
-    const wordOf = (number: number): string =>
-      number < 26 ? letters[number]! : wordOf(Math.floor(number / 26)) + letters[number % 26];
     const lines = Array.from(
       { length: 50_000 },
       (_, index) => `${wordOf(index)} ${wordOf(index * 7)}`,
@@ -339,15 +401,12 @@ describe('bounds', () => {
   });
 
   test('many services with many lines each keep the bounds of all together', () => {
-    const letters = 'abcdefghijklmnopqrstuvwxyz';
-    const wordOf = (number: number): string =>
-      number < 26 ? letters[number]! : wordOf(Math.floor(number / 26)) + letters[number % 26];
     const lines = Array.from({ length: 1000 }, (_, index) => `line ${wordOf(index)}`);
     const miner = new TemplateMiner([]);
     for (let index = 0; index < 120; index++) {
       const ids = assign(miner, logsOf(lines, `s${index}`));
       expect(ids).toHaveLength(lines.length);
-      expect(miner.rememberedLineCount).toBeLessThanOrEqual(REMEMBERED_LINES_TOTAL_MAX);
+      expect(miner.rememberedLineCount).toBeLessThanOrEqual(LIMITS.logLinesMax);
     }
     expect(miner.overflowCount).toBe(120 * lines.length - LIMITS.templatesMax);
     // Lines that were forgotten find their templates again.
