@@ -82,8 +82,8 @@ interface Group {
 export function createIngestPipeline(dependencies: IngestDependencies): IngestPipeline {
   const { writer, fingerprint, clock, counters, log, deadLetters, isTimed = true } = dependencies;
   const steps = {
-    miner: new TemplateMiner(writer.loadTemplates()),
-    tally: new TallyBuilder(),
+    miner: new TemplateMiner(writer.loadTemplates(), { clock }),
+    tally: new TallyBuilder({ clock }),
     /** Templates that no commit has carried yet. */
     unannounced: new Map<string, LogTemplate>(),
   };
@@ -155,6 +155,7 @@ export function createIngestPipeline(dependencies: IngestDependencies): IngestPi
     counters.add('taproot_ingest_commits_total', 1);
     counters.set('taproot_ingest_endpoint_overflow', steps.tally.overflowCount);
     counters.set('taproot_ingest_template_overflow', steps.miner.overflowCount);
+    counters.set('taproot_ingest_service_overflow', steps.tally.serviceOverflowCount);
     counters.add('taproot_ingest_commit_ms_total', performance.now() - startedMs);
     for (const pending of closing.pending) acknowledge(pending, counters);
   }

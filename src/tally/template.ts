@@ -151,8 +151,12 @@ export class TemplateMiner {
   }
 
   #tryReadBody(body: number): boolean {
-    const bytes = new TextEncoder().encode(this.#strings.text(body));
-    return this.#masker.reader.tryReadFirst(bytes, 0, bytes.length);
+    const { pool } = this.#strings;
+    return this.#masker.reader.tryReadFirst(
+      pool,
+      this.#strings.start(body),
+      this.#strings.end(body),
+    );
   }
 
   /** Template of the line that was masked last. */
