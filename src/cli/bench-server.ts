@@ -27,9 +27,13 @@ export interface BenchServer {
   readonly ended: Promise<never>;
   /** undefined where there is no /proc. */
   tryReadUsage(): Usage | undefined;
+  /** From the start of the process until it said that it is ready. */
+  readonly startMs: number;
+  /** Ends the server at once, as a crash would. */
+  kill(): Promise<void>;
   /** Ends the server, which moves its log into the database, and counts what is on disk. */
   stopAndCount(): Promise<Stored>;
-  /** Ends the server and removes its folder; may be called at any time. */
+  /** Ends the server and removes its folder (not a data folder that was given); may be called at any time. */
   remove(): Promise<void>;
 }
 
@@ -38,9 +42,12 @@ const START_TIMEOUT_MS = 30_000;
 const TICK_MS = 10;
 
 /** All on, as by default, but our own spans: they would be counted among those that were sent. */
-export async function startBenchServer(parentDir: string | undefined): Promise<BenchServer> {
+export async function startBenchServer(
+  parentDir: string | undefined,
+  options: { readonly dataDir?: string } = {},
+): Promise<BenchServer> {
   const dir = mkdtempSync(join(parentDir ?? tmpdir(), 'taproot-bench-'));
-  const dataDir = join(dir, 'data');
+  const dataDir = options.dataDir ?? join(dir, 'data');
   const configFile = join(dir, 'taproot.yaml');
   const ports = {
     otlpHttpPort: await findPort(0),
@@ -49,6 +56,7 @@ export async function startBenchServer(parentDir: string | undefined): Promise<B
   };
   const settings = { dataDir, ...ports, durability: 'disk', selfTracing: false, logLevel: 'warn' };
   writeFileSync(configFile, stringify(settings));
+  const startedMs = performance.now();
   const child = startChild({
     name: 'Taproot',
     command: process.execPath,
@@ -75,6 +83,8 @@ export async function startBenchServer(parentDir: string | undefined): Promise<B
     httpUrl: new URL(`http://127.0.0.1:${ports.otlpHttpPort}`),
     grpcUrl: new URL(`http://127.0.0.1:${ports.otlpGrpcPort}`),
     ended: child.ended,
+    startMs: performance.now() - startedMs,
+    kill: () => child.kill(),
     tryReadUsage: () => tryReadUsage(child.pid),
     stopAndCount: async () => {
       await child.stop();

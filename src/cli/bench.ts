@@ -9,11 +9,13 @@ import { diagnoseCase } from '../pipeline/offline.ts';
 import { predictionOf } from '../pipeline/prediction.ts';
 import { loadRulebook } from '../rulebook/rulebook.ts';
 import { addBenchIngest } from './bench-ingest.ts';
+import { addBenchQuery } from './bench-query.ts';
 import { addConfigFlags, loadSettings, rulesDirOf } from './settings.ts';
 
 export function addBench(program: Command): void {
   const bench = program.command('bench').description('measure this machine and these methods');
   addBenchIngest(bench);
+  addBenchQuery(bench);
   addConfigFlags(
     bench
       .command('rca')

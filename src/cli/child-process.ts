@@ -11,6 +11,8 @@ export interface Child {
   /** Rejects when the process ends by itself. */
   readonly ended: Promise<never>;
   stop(): Promise<void>;
+  /** Ends the process at once, as a crash would. */
+  kill(): Promise<void>;
 }
 
 const STOP_TIMEOUT_MS = 8000;
@@ -54,12 +56,16 @@ export function startChild(options: {
     ended,
     stop: () => {
       isStopping = true;
-      return stopProcess(child);
+      return endProcess(child, 'SIGTERM');
+    },
+    kill: () => {
+      isStopping = true;
+      return endProcess(child, 'SIGKILL');
     },
   };
 }
 
-function stopProcess(child: ChildProcess): Promise<void> {
+function endProcess(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   return new Promise((resolve) => {
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
@@ -67,7 +73,7 @@ function stopProcess(child: ChildProcess): Promise<void> {
       clearTimeout(timer);
       resolve();
     });
-    child.kill('SIGTERM');
+    child.kill(signal);
   });
 }
 

@@ -123,6 +123,29 @@ export interface TraceQuery {
   readonly cursor?: string;
 }
 
+/** What spans are grouped by. An attribute as sent, derived or of the resource, as text. */
+export type SpanGrouping =
+  | { readonly kind: 'operation' }
+  | { readonly kind: 'service' }
+  | { readonly kind: 'attribute'; readonly key: string };
+
+export interface SpanGroupQuery {
+  readonly range: TimeRange;
+  readonly by: SpanGrouping;
+  readonly service?: string;
+  readonly limit: number;
+}
+
+/** Spans with one value; copies of a span (re-sent in other wrapping) count each. */
+export interface SpanGroup {
+  readonly value: string;
+  readonly count: number;
+  readonly errorCount: number;
+  /** Within 2.2 % of a true duration. */
+  readonly durationUsP50: number;
+  readonly durationUsP95: number;
+}
+
 export interface LogQuery {
   readonly range: TimeRange;
   readonly traceId?: string;
@@ -158,8 +181,19 @@ export interface Page<T> {
   readonly items: readonly T[];
   /** Present when there is more. */
   readonly nextCursor?: string;
-  /** True when the query hit a bound before it had looked at everything. */
+  /** True when the query hit a bound before it had looked at everything, or left damaged blocks out. */
   readonly wasCut: boolean;
+  /** Blocks and days that could not be read and were left out; absent when there were none. */
+  readonly damagedCount?: number;
+}
+
+/** Something stored that cannot be read: a day, or a block of one. The rest of the store stays readable. */
+export interface StoreFault {
+  /** File, and block within it. */
+  readonly place: string;
+  readonly message: string;
+  /** Times of the rows that are missing from answers, as far as known. */
+  readonly range: TimeRange;
 }
 
 export interface TallyQuery {
@@ -181,7 +215,8 @@ export interface TelemetryReader {
   /**
    * Calls visit once per block that overlaps the range; `rows` are the matching rows, in the block's order
    * (sorted by trace). The columns belong to the visitor only during the call. Duplicates (same trace and
-   * span id, re-sent in other wrapping) are not removed here. Return false to stop.
+   * span id, re-sent in other wrapping) are not removed here. Return false to stop. What cannot be read is left
+   * out, and told by listFaults().
    */
   scanSpans(
     scan: SpanScan,
@@ -199,6 +234,8 @@ export interface TelemetryReader {
   /** All spans of a trace by start time, duplicates removed; empty when unknown. `near` narrows the days looked at. */
   readTrace(traceId: string, near?: TimeRange): readonly Span[];
   searchTraces(query: TraceQuery): Page<TraceSummary>;
+  /** Most spans first; spans that lack the attribute are in no group. */
+  groupSpans(query: SpanGroupQuery): Page<SpanGroup>;
   /** Newest first. */
   searchLogs(query: LogQuery): Page<LogRecord>;
   listSeries(query: SeriesQuery): Page<MetricSeries>;
@@ -219,5 +256,7 @@ export interface TelemetryReader {
     readonly points: number;
   };
   stats(): StoreStats;
+  /** What this reader came across and could not read, each place once, the first thousand; all times without a range. */
+  listFaults(range?: TimeRange): readonly StoreFault[];
   close(): void;
 }

@@ -1,8 +1,14 @@
-/** Open day files of one reader: opened on demand, the least recently used closed, replaced files noticed. */
+/**
+ * Open day files of one reader: opened on demand, the least recently used closed, replaced files noticed. What cannot
+ * be read is left out and noted, so that one bad file or block does not take the rest away.
+ */
 import fs from 'node:fs';
+import { isAppError, messageOf } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
 import { type TimeRange, US_PER_HOUR } from '../../base/time.ts';
+import type { StoreFault } from '../api/telemetry.ts';
 import type { SignalNumber } from './block.ts';
-import { type Day, dayRange, listDays } from './day-file.ts';
+import { type Day, dayPath, dayRange, listDays } from './day-file.ts';
 import { type BlockHeader, DayReader } from './day-reader.ts';
 import { attempt } from './sqlite.ts';
 
@@ -20,6 +26,9 @@ export class DayPool {
   readonly #dataDir: string;
   /** In order of last use. */
   readonly #open = new Map<Day, OpenDay>();
+  /** By place. */
+  readonly #faults = new Map<string, StoreFault>();
+  #faultCount = 0;
 
   constructor(dataDir: string) {
     this.#dataDir = dataDir;
@@ -41,16 +50,40 @@ export class DayPool {
     return this.days(near && { fromUs: near.fromUs - NEAR_US, toUs: near.toUs + NEAR_US });
   }
 
-  /** Runs `body` on one state of the day; undefined when the file is not there (yet, or any more). */
+  /** How often something could not be read so far; what a query left out is the difference. */
+  get faultCount(): number {
+    return this.#faultCount;
+  }
+
+  faults(range?: TimeRange): readonly StoreFault[] {
+    const all = [...this.#faults.values()];
+    if (!range) return all;
+    return all.filter(
+      (fault) => fault.range.fromUs < range.toUs && fault.range.toUs > range.fromUs,
+    );
+  }
+
+  /**
+   * Runs `body` on one state of the day; undefined when the file is not there (yet, or any more), and when it is
+   * damaged beyond the blocks that tryRead() leaves out.
+   */
   use<T>(day: Day, body: (reader: DayReader) => T): T | undefined {
-    const entry = this.#tryOpen(day);
-    if (!entry) return undefined;
-    entry.useCount++;
-    try {
-      return entry.reader.snapshot(() => body(entry.reader));
-    } finally {
-      entry.useCount--;
-    }
+    return this.#attempt({ place: dayPath(this.#dataDir, day), range: dayRange(day) }, () => {
+      const entry = this.#tryOpen(day);
+      if (!entry) return undefined;
+      entry.useCount++;
+      try {
+        return entry.reader.snapshot(() => body(entry.reader));
+      } finally {
+        entry.useCount--;
+      }
+    });
+  }
+
+  /** What `read` gives, or undefined when the block is damaged. */
+  tryRead<T>(reader: DayReader, header: BlockHeader, read: () => T): T | undefined {
+    const range = { fromUs: header.minUs, toUs: header.maxUs + 1 };
+    return this.#attempt({ place: reader.placeOf(header), range }, read);
   }
 
   /**
@@ -82,6 +115,19 @@ export class DayPool {
   close(): void {
     for (const { reader } of this.#open.values()) reader.close();
     this.#open.clear();
+  }
+
+  #attempt<T>(where: Omit<StoreFault, 'message'>, read: () => T): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.#faultCount++;
+      if (this.#faults.size < LIMITS.storeFaultsMax || this.#faults.has(where.place)) {
+        this.#faults.set(where.place, { ...where, message: messageOf(error) });
+      }
+      return undefined;
+    }
   }
 
   #tryOpen(day: Day): OpenDay | undefined {
@@ -120,6 +166,11 @@ export class DayPool {
       this.#open.delete(day);
     }
   }
+}
+
+/** Damage, and files of another version: both are of one place. A full disk or a lock is of the whole store. */
+function isFault(error: unknown): boolean {
+  return isAppError(error, 'store.corrupt') || isAppError(error, 'store.rejected');
 }
 
 function isSameFile(reader: DayReader): boolean {

@@ -8,6 +8,7 @@ import { DayPool } from './day-pool.ts';
 import { searchLogs } from './log-search.ts';
 import { scanLogs, scanPoints, scanSpans } from './scan.ts';
 import { listSeries, readSeries } from './series.ts';
+import { groupSpans } from './span-groups.ts';
 import { listEndpoints, listTemplates, readTallies, readTemplateTallies } from './tallies.ts';
 import { searchTraces } from './trace-search.ts';
 import { readTrace } from './traces.ts';
@@ -21,6 +22,7 @@ export function openSqliteReader(options: { readonly dataDir: string }): Telemet
     scanPoints: (scan, visit) => scanPoints(pool, scan, visit),
     readTrace: (traceId, near) => readTrace(pool, traceId, near),
     searchTraces: (query) => searchTraces(pool, query),
+    groupSpans: (query) => groupSpans(pool, query),
     searchLogs: (query) => searchLogs(pool, query),
     listSeries: (query) => listSeries(pool, query),
     readSeries: (query) => readSeries(pool, query),
@@ -31,6 +33,7 @@ export function openSqliteReader(options: { readonly dataDir: string }): Telemet
     listServices: (range) => listServices(pool, range),
     countRows: (range) => countRows(pool, range),
     stats: () => readStats(pool, dataDir),
+    listFaults: (range) => pool.faults(range),
     close: () => pool.close(),
   };
 }

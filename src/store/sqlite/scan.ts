@@ -19,7 +19,10 @@ export function scanSpans(
   visit: (columns: SpanColumns, rows: Uint32Array) => boolean | undefined,
 ): void {
   visitBlocks(pool, { ...scan, signal: SIGNAL.spans }, (reader, header) => {
-    const columns = readSpanBlock(reader, header, scan.sections);
+    const columns = pool.tryRead(reader, header, () =>
+      readSpanBlock(reader, header, scan.sections),
+    );
+    if (!columns) return true;
     const { startUs: timeUs, service, strings, count } = columns;
     const rows = matchingRows({ timeUs, service, strings, count }, scan);
     return rows.length === 0 || visit(columns, rows) !== false;
@@ -32,7 +35,10 @@ export function scanLogs(
   visit: (columns: LogColumns, rows: Uint32Array) => boolean | undefined,
 ): void {
   visitBlocks(pool, { ...scan, signal: SIGNAL.logs }, (reader, header) => {
-    const columns = readLogBlock(reader, header, ALL_LOG_SECTIONS);
+    const columns = pool.tryRead(reader, header, () =>
+      readLogBlock(reader, header, ALL_LOG_SECTIONS),
+    );
+    if (!columns) return true;
     const rows = matchingRows(columns, scan);
     return rows.length === 0 || visit(columns, rows) !== false;
   });
@@ -44,21 +50,23 @@ export function scanPoints(
   visit: (columns: PointColumns, rows: Uint32Array) => boolean | undefined,
 ): void {
   visitBlocks(pool, { ...scan, signal: SIGNAL.points }, (reader, header) => {
-    const columns = decodeAt(reader.placeOf(header), () => {
-      const decoded = new PointColumns(new StringDictionary());
-      const source = reader.sectionsOf(header);
-      decodePointBlock(decoded, {
-        rowCount: header.rowCount,
-        source,
-        sections: ALL_POINT_SECTIONS,
-      });
-      return decoded;
-    });
+    const columns = pool.tryRead(reader, header, () => readPointBlock(reader, header));
+    if (!columns) return true;
     const { timeUs, strings, count, series, seriesEntries } = columns;
     const service = new Uint32Array(count);
     for (let row = 0; row < count; row++) service[row] = seriesEntries[series[row]!]?.service ?? 0;
     const rows = matchingRows({ timeUs, service, strings, count }, scan);
     return rows.length === 0 || visit(columns, rows) !== false;
+  });
+}
+
+function readPointBlock(reader: DayReader, header: BlockHeader): PointColumns {
+  return decodeAt(reader.placeOf(header), () => {
+    const columns = new PointColumns(new StringDictionary());
+    const { rowCount } = header;
+    const source = reader.sectionsOf(header);
+    decodePointBlock(columns, { rowCount, source, sections: ALL_POINT_SECTIONS });
+    return columns;
   });
 }
 

@@ -26,7 +26,8 @@ export function visitTrace(
     pool.use(day, (reader) => {
       for (const header of reader.blocksOfTrace(hash)) {
         if (header.signal !== SIGNAL.spans) continue;
-        const columns = wanted.readBlock(reader, header);
+        const columns = pool.tryRead(reader, header, () => wanted.readBlock(reader, header));
+        if (!columns) continue;
         const rows = rowsOfTrace(columns, wanted.traceId);
         if (rows.length > 0) visit(columns, rows);
       }
