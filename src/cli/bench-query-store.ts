@@ -14,8 +14,9 @@ import { encodeProtobuf } from '../bench/protobuf-body.ts';
 import { Random } from '../bench/random.ts';
 import { createNormaliser } from '../coze/coze.ts';
 import type { Signal } from '../model/vocabulary.ts';
+import { loadDataKey } from '../pipeline/data-key.ts';
+import { createFingerprint } from '../pipeline/fingerprint.ts';
 import { createIngestPipeline, type IngestPipeline } from '../pipeline/ingest.ts';
-import { loadUserIdKey } from '../pipeline/user-id-key.ts';
 import { openTelemetryReader, openTelemetryWriter } from '../store/open.ts';
 
 export type TraceWorkload = 'a' | 'b';
@@ -67,7 +68,8 @@ export async function fillStore(
   try {
     const pipeline = createIngestPipeline({
       writer,
-      normaliser: createNormaliser({ userIds: 'hash', userIdKey: loadUserIdKey(dataDir) }),
+      normaliser: createNormaliser({ userIds: 'hash', userIdKey: loadDataKey(dataDir, 'user-id') }),
+      fingerprint: createFingerprint(loadDataKey(dataDir, 'request')),
       clock: systemClock,
       counters: createCounters(),
       log: createLog({ level: 'warn', isPretty: false }),

@@ -85,6 +85,8 @@ function checkStore({ dataDir }: Config): Finding {
         },
         () => undefined,
       );
+      const fault = reader.listFaults()[0];
+      if (fault) return { check, state: 'bad', message: fault.message };
       return {
         check,
         state: 'ok',

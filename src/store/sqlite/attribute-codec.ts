@@ -5,7 +5,14 @@
 import { type AttributeColumns, VALUE_TYPE } from '../../model/columns.ts';
 import { grown } from '../../model/dictionary.ts';
 import type { ByteReader, ByteWriter } from './byte-stream.ts';
-import { readNumbers, readUints, writeNumbers, writeUints } from './column-codec.ts';
+import {
+  readNumbers,
+  readUints,
+  skipNumbers,
+  skipUints,
+  writeNumbers,
+  writeUints,
+} from './column-codec.ts';
 import type { LocalDictionary } from './local-dictionary.ts';
 
 /** Lists to encode; a log's body is a list of one. */
@@ -60,6 +67,32 @@ export function writeAttributes(
   }
 }
 
+/** What stands before the values of a list: its slots and which of them each row has. Ids are the section's. */
+export interface AttributeHead {
+  /** Of each slot: its key, its type, and how many values it has. */
+  readonly keys: Uint32Array;
+  readonly types: Uint8Array;
+  readonly slotSizes: Uint32Array;
+  /** Slots of each shape, in order of the attributes. */
+  readonly shapes: readonly Uint32Array[];
+  readonly rowShapes: Uint32Array;
+  /** Attributes of all rows. */
+  readonly total: number;
+}
+
+export function readAttributeHead(reader: ByteReader, rowCount: number): AttributeHead {
+  const slotCount = reader.count();
+  const keys = new Uint32Array(slotCount);
+  const types = new Uint8Array(slotCount);
+  for (let slot = 0; slot < slotCount; slot++) {
+    keys[slot] = reader.varint();
+    types[slot] = reader.u8();
+  }
+  const shapes = readShapes(reader, slotCount);
+  const rowShapes = readUints(reader, rowCount);
+  return { keys, types, shapes, rowShapes, ...sizeSlots(rowShapes, shapes, slotCount) };
+}
+
 /** Appends the lists of `rowCount` rows to `target` and returns where each ends there. */
 export function readAttributes(
   reader: ByteReader,
@@ -67,19 +100,14 @@ export function readAttributes(
   options: { readonly rowCount: number; readonly stringIds: Uint32Array },
 ): Uint32Array {
   const { rowCount, stringIds } = options;
-  const slotCount = reader.count();
-  const keys = new Uint32Array(slotCount);
-  const types = new Uint8Array(slotCount);
-  for (let slot = 0; slot < slotCount; slot++) {
-    keys[slot] = stringIdAt(stringIds, reader.varint());
-    types[slot] = reader.u8();
-  }
-  const shapes = readShapes(reader, slotCount);
-  const rowShapes = readUints(reader, rowCount);
-  const { slotSizes, total } = sizeSlots(rowShapes, shapes, slotCount);
+  const { keys, types, slotSizes, shapes, rowShapes, total } = readAttributeHead(reader, rowCount);
+  const slotCount = keys.length;
+  for (let slot = 0; slot < slotCount; slot++) keys[slot] = stringIdAt(stringIds, keys[slot]!);
   const columns: Float64Array[] = [];
   for (let slot = 0; slot < slotCount; slot++) {
-    columns.push(readSlot(reader, { type: types[slot]!, count: slotSizes[slot]!, stringIds }));
+    const column = readSlot(reader, { type: types[slot]!, count: slotSizes[slot]! });
+    if (isText(types[slot]!)) internColumn(column, stringIds);
+    columns.push(column);
   }
   reserveAttributes(target, total);
   const cursors = new Uint32Array(slotCount);
@@ -211,19 +239,32 @@ function writeSlot(
   writeUints(writer, uints);
 }
 
-function readSlot(
+/** Values of a slot; of texts their ids in the section. */
+export function readSlot(
   reader: ByteReader,
-  slot: { readonly type: number; readonly count: number; readonly stringIds: Uint32Array },
+  slot: { readonly type: number; readonly count: number },
 ): Float64Array {
-  const { type, count, stringIds } = slot;
+  const { type, count } = slot;
   if (type === VALUE_TYPE.empty) return new Float64Array(count);
   if (type === VALUE_TYPE.int || type === VALUE_TYPE.double) return readNumbers(reader, count);
-  const uints = readUints(reader, count);
-  const values = new Float64Array(count);
-  for (let index = 0; index < count; index++) {
-    values[index] = isText(type) ? stringIdAt(stringIds, uints[index]!) : uints[index]!;
+  return Float64Array.from(readUints(reader, count));
+}
+
+/** Goes past the values of a slot. */
+export function skipSlot(
+  reader: ByteReader,
+  slot: { readonly type: number; readonly count: number },
+): void {
+  const { type, count } = slot;
+  if (type === VALUE_TYPE.empty) return;
+  if (type === VALUE_TYPE.int || type === VALUE_TYPE.double) skipNumbers(reader, count);
+  else skipUints(reader, count);
+}
+
+function internColumn(column: Float64Array, stringIds: Uint32Array): void {
+  for (let index = 0; index < column.length; index++) {
+    column[index] = stringIdAt(stringIds, column[index]!);
   }
-  return values;
 }
 
 /** Types whose value is a string id. */

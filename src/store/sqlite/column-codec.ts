@@ -75,6 +75,27 @@ export function readUints(reader: ByteReader, count: number): Uint32Array {
   }
 }
 
+/** Goes past a column without reading its values. */
+export function skipUints(reader: ByteReader, count: number): void {
+  if (count === 0) return;
+  const mode = reader.u8();
+  switch (mode) {
+    case UINT_MODE.constant:
+      reader.varint();
+      return;
+    case UINT_MODE.ascending:
+      for (let index = 0; index < count; index++) reader.varint();
+      return;
+    case UINT_MODE.u8:
+    case UINT_MODE.u16:
+    case UINT_MODE.u32:
+      reader.raw((mode === UINT_MODE.u32 ? 4 : mode) * count);
+      return;
+    default:
+      throw unknownMode(mode);
+  }
+}
+
 /** Any float64, bit for bit. Integers go as varints, of the values or of their differences. */
 export function writeNumbers(writer: ByteWriter, values: Float64Array): void {
   const count = values.length;
@@ -141,6 +162,26 @@ export function readNumbers(reader: ByteReader, count: number): Float64Array {
       }
       return values;
     }
+    default:
+      throw unknownMode(mode);
+  }
+}
+
+/** Goes past a column without reading its values. */
+export function skipNumbers(reader: ByteReader, count: number): void {
+  if (count === 0) return;
+  const mode = reader.u8();
+  switch (mode) {
+    case NUMBER_MODE.constant:
+      reader.f64();
+      return;
+    case NUMBER_MODE.integers:
+    case NUMBER_MODE.deltas:
+      for (let index = 0; index < count; index++) reader.varint();
+      return;
+    case NUMBER_MODE.doubles:
+      reader.raw(8 * count);
+      return;
     default:
       throw unknownMode(mode);
   }

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import { isAppError, messageOf } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { type TimeRange, US_PER_HOUR } from '../../base/time.ts';
-import type { StoreFault } from '../api/telemetry.ts';
+import type { Page, StoreFault } from '../api/telemetry.ts';
 import type { SignalNumber } from './block.ts';
 import { type Day, dayPath, dayRange, listDays } from './day-file.ts';
 import { type BlockHeader, DayReader } from './day-reader.ts';
@@ -166,6 +166,14 @@ export class DayPool {
       this.#open.delete(day);
     }
   }
+}
+
+/** A page that says what damage has kept from it. */
+export function withDamage<T>(pool: DayPool, read: () => Page<T>): Page<T> {
+  const before = pool.faultCount;
+  const page = read();
+  const damagedCount = pool.faultCount - before;
+  return damagedCount === 0 ? page : { ...page, wasCut: true, damagedCount };
 }
 
 /** Damage, and files of another version: both are of one place. A full disk or a lock is of the whole store. */

@@ -45,10 +45,55 @@ export class SectionTexts {
   /** All texts in a row: a text that is not in here is in none of them. */
   readonly joined: string;
   readonly #lengths: Uint32Array;
+  /** Where each text ends in `joined`; made when a single text is asked for. */
+  #ends: Uint32Array | undefined;
 
   constructor(reader: ByteReader) {
     this.#lengths = readUints(reader, reader.count());
     this.joined = decoder.decode(reader.raw(reader.varint()));
+  }
+
+  /** Texts, without the empty one. */
+  get count(): number {
+    return this.#lengths.length;
+  }
+
+  /** Bytes of memory, about. */
+  get sizeBytes(): number {
+    return 2 * this.joined.length + 8 * this.#lengths.length;
+  }
+
+  /** Text of a local id. */
+  text(local: number): string {
+    if (local === 0) return '';
+    const ends = this.#endsOf();
+    const end = ends[local - 1];
+    if (end === undefined) throw new RangeError(`there is no string ${local}`);
+    return this.joined.slice(end - this.#lengths[local - 1]!, end);
+  }
+
+  /** Local id of a text, or undefined; a native search, then a look where texts begin. */
+  find(text: string): number | undefined {
+    if (text === '') return 0;
+    for (let at = this.joined.indexOf(text); at >= 0; at = this.joined.indexOf(text, at + 1)) {
+      const index = lowerBound(this.#endsOf(), at + text.length);
+      if (this.#lengths[index] === text.length && this.#endsOf()[index] === at + text.length) {
+        return index + 1;
+      }
+    }
+    return undefined;
+  }
+
+  #endsOf(): Uint32Array {
+    if (this.#ends) return this.#ends;
+    const ends = new Uint32Array(this.#lengths.length);
+    let end = 0;
+    for (let index = 0; index < ends.length; index++) {
+      end += this.#lengths[index]!;
+      ends[index] = end;
+    }
+    this.#ends = ends;
+    return ends;
   }
 
   /** Local id → id in the dictionary. */
@@ -62,4 +107,16 @@ export class SectionTexts {
     }
     return ids;
   }
+}
+
+/** Index of the first value that is not below `wanted`. */
+function lowerBound(ascending: Uint32Array, wanted: number): number {
+  let from = 0;
+  let to = ascending.length;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (ascending[middle]! < wanted) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }

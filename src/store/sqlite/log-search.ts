@@ -6,7 +6,7 @@ import type { LogQuery, Page } from '../api/telemetry.ts';
 import { decodeAt, openSection, SECTION, SIGNAL } from './block.ts';
 import { formatCursor, parseCursor } from './cursor.ts';
 import type { Day } from './day-file.ts';
-import type { DayPool } from './day-pool.ts';
+import { type DayPool, withDamage } from './day-pool.ts';
 import { type BlockHeader, type DayReader, listHolds } from './day-reader.ts';
 import { SectionTexts } from './local-dictionary.ts';
 import { logOf, textOfValue } from './objects.ts';
@@ -20,7 +20,7 @@ export function searchLogs(
   query: LogQuery,
   { rowsMax = LIMITS.searchRowsMax }: { readonly rowsMax?: number } = {},
 ): Page<LogRecord> {
-  return new LogSearch(pool, query, rowsMax).run();
+  return withDamage(pool, () => new LogSearch(pool, query, rowsMax).run());
 }
 
 interface Hit {
@@ -63,7 +63,7 @@ class LogSearch {
     this.#pool.visitNewestFirst({ signal: SIGNAL.logs, range }, ({ reader, header, restMaxUs }) => {
       if (this.#mayHold(reader, header)) {
         this.#rowsScanned += header.rowCount;
-        this.#collect(reader, header);
+        this.#pool.tryRead(reader, header, () => this.#collect(reader, header));
       }
       const oldest = this.#hits.at(-1);
       const isFull = this.#hits.length >= this.#wantedCount();

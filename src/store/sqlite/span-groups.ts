@@ -2,11 +2,15 @@
 
 import { quantileOf, SketchBuilder } from '../../tally/sketch.ts';
 import type { Page, SpanGroup, SpanGroupQuery } from '../api/telemetry.ts';
-import type { DayPool } from './day-pool.ts';
+import { type DayPool, withDamage } from './day-pool.ts';
 import { scanSpans } from './scan.ts';
 import { findAttributeText } from './span-filter.ts';
 
 export function groupSpans(pool: DayPool, query: SpanGroupQuery): Page<SpanGroup> {
+  return withDamage(pool, () => groupAll(pool, query));
+}
+
+function groupAll(pool: DayPool, query: SpanGroupQuery): Page<SpanGroup> {
   const groups = new Map<string, { sketch: SketchBuilder; errors: number }>();
   const { by } = query;
   scanSpans(
@@ -20,7 +24,10 @@ export function groupSpans(pool: DayPool, query: SpanGroupQuery): Page<SpanGroup
             : c.strings.text(by.kind === 'service' ? c.service[row]! : c.name[row]!);
         if (v === undefined) continue;
         let g = groups.get(v);
-        if (!g) groups.set(v, (g = { sketch: new SketchBuilder(), errors: 0 }));
+        if (!g) {
+          g = { sketch: new SketchBuilder(), errors: 0 };
+          groups.set(v, g);
+        }
         g.sketch.add(c.durationNs[row]! / 1000);
         g.errors += c.isError[row]!;
       }

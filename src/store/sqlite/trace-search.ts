@@ -9,7 +9,7 @@ import type { TraceSummary } from '../../model/span.ts';
 import type { Page, TraceQuery } from '../api/telemetry.ts';
 import { SIGNAL } from './block.ts';
 import { formatCursor, parseCursor } from './cursor.ts';
-import type { DayPool } from './day-pool.ts';
+import { type DayPool, withDamage } from './day-pool.ts';
 import type { BlockHeader, DayReader } from './day-reader.ts';
 import { readSpanBlock } from './scan.ts';
 import {
@@ -40,7 +40,7 @@ export function searchTraces(
   bounds: { readonly rowsMax?: number; readonly summaryRowsMax?: number } = {},
 ): Page<TraceSummary> {
   const { rowsMax = LIMITS.searchRowsMax, summaryRowsMax = SUMMARY_ROWS_MAX } = bounds;
-  return new TraceSearch(pool, query, { rowsMax, summaryRowsMax }).run();
+  return withDamage(pool, () => new TraceSearch(pool, query, { rowsMax, summaryRowsMax }).run());
 }
 
 interface Candidate {
@@ -122,11 +122,13 @@ class TraceSearch {
 
   /** Adds traces that have a matching span in the block. */
   #discover(reader: DayReader, header: BlockHeader, toUs: number): void {
-    if (!mayMatch(reader, header, this.#query)) return;
-    const columns =
-      wantedAttributes(this.#query).length > 0
+    const columns = this.#pool.tryRead(reader, header, () => {
+      if (!mayMatch(reader, header, this.#query)) return undefined;
+      return wantedAttributes(this.#query).length > 0
         ? this.#readBlock(reader, header)
         : readSpanBlock(reader, header, []);
+    });
+    if (!columns) return;
     const matches = compileFilter(columns, {
       ...this.#query,
       range: { fromUs: this.#query.range.fromUs, toUs },

@@ -1,0 +1,59 @@
+/**
+ * The core of a span block as it stands in its sections: runs of rows of one trace, variants of the fields that repeat
+ * together, and the columns of times. Queries look at these directly; decodeSpanBlock() lays them out by row.
+ */
+import { openSection, SECTION, type SectionSource } from './block.ts';
+import { readNumbers, readUints, skipUints } from './column-codec.ts';
+import { readVariants } from './variants.ts';
+
+/** Fields of a span's variant, in file order. Append only. */
+export const SPAN_FIELD = {
+  name: 0,
+  kind: 1,
+  statusCode: 2,
+  flags: 3,
+  statusMessage: 4,
+  traceState: 5,
+  resource: 6,
+  scope: 7,
+  droppedAttributesCount: 8,
+  droppedEventsCount: 9,
+  droppedLinksCount: 10,
+  stage: 11,
+  infra: 12,
+  isError: 13,
+  service: 14,
+  errorType: 15,
+  target: 16,
+} as const;
+export const SPAN_FIELD_COUNT = Object.keys(SPAN_FIELD).length;
+
+/** Ids of texts are those of the dictionary section. */
+export interface SpanCore {
+  readonly rowCount: number;
+  /** Rows of run r: [runStarts[r], runStarts[r + 1]). */
+  readonly runStarts: Uint32Array;
+  /** Value of each variant, by field. */
+  readonly fields: readonly Uint32Array[];
+  /** Variant of each row. */
+  readonly variants: Uint32Array;
+  readonly startUs: Float64Array;
+  readonly durationNs: Float64Array;
+}
+
+/** Without ids, parents and the nanoseconds of start times. */
+export function readSpanCore(source: SectionSource, rowCount: number): SpanCore {
+  const reader = openSection(source, SECTION.core);
+  const lengths = readUints(reader, reader.count(rowCount));
+  const runStarts = new Uint32Array(lengths.length + 1);
+  for (let run = 0; run < lengths.length; run++) {
+    runStarts[run + 1] = runStarts[run]! + lengths[run]!;
+  }
+  if (runStarts.at(-1) !== rowCount) throw new RangeError('traces have other rows than the block');
+  skipUints(reader, rowCount); // references to parents
+  const { fields, indexes } = readVariants(reader, { fieldCount: SPAN_FIELD_COUNT, rowCount });
+  const startUs = readNumbers(reader, rowCount);
+  skipUints(reader, rowCount); // startNs
+  const durationNs = readNumbers(reader, rowCount);
+  return { rowCount, runStarts, fields, variants: indexes, startUs, durationNs };
+}
