@@ -175,6 +175,8 @@ export const LIMITS = {
   ruleRegexCharsMax: 4096,
   /** Probes under way at the same time. */
   probesConcurrentMax: 8,
+  /** Distinct values that spans are grouped by; about 500 bytes of memory each, further ones are left out. */
+  spanGroupsMax: 50_000,
   /** Places of the store that could not be read and are listed; further ones are only counted. */
   storeFaultsMax: 1000,
   /** Rows that one page of a search looks at; beyond it the page says that it was cut. */

@@ -10,7 +10,7 @@ import type { AttributeJson } from '../model/span.ts';
 export function attributeJsonOf(
   type: number,
   value: number,
-  strings: StringDictionary,
+  strings: Pick<StringDictionary, 'text'>,
 ): AttributeJson {
   switch (type) {
     case VALUE_TYPE.string:

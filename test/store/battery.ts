@@ -357,6 +357,86 @@ export function describeTelemetryStore(name: string, opener: StoreOpener): void 
       });
     });
 
+    describe('groupSpans()', () => {
+      const SPANS: readonly PlainSpan[] = [
+        { trace: 1, span: 1, startUs: NOON_US, name: 'a', durationUs: 100, attributes: { k: 'x' } },
+        { trace: 1, span: 2, startUs: NOON_US + 1, name: 'a', durationUs: 900, isError: true },
+        { trace: 2, span: 3, startUs: NOON_US + 2, name: 'b', attributes: { k: 7 } },
+        { trace: 2, span: 4, startUs: NOON_US + 3, name: 'a', durationUs: 100, service: 'llm' },
+        {
+          trace: 3,
+          span: 5,
+          startUs: NOON_US + 4,
+          name: 'c',
+          resource: { k: 'r' },
+          attributes: { k: 'x' },
+          derived: { k: 'd' },
+        },
+        { trace: 3, span: 6, startUs: NOON_US + 5, name: 'c', resource: { k: 'r' } },
+        { trace: 4, span: 7, startUs: NOON_US + 60, name: 'c', attributes: { k: true } },
+      ];
+      const range = { fromUs: NOON_US, toUs: NOON_US + 60 };
+      const countsOf = (page: Page<{ readonly value: string; readonly count: number }>) =>
+        page.items.map(({ value, count }) => `${value} ${count}`);
+
+      beforeEach(() => {
+        writeSpans(...SPANS.slice(0, 3));
+        writeSpans(...SPANS.slice(3));
+      });
+
+      it.each([
+        ['operation', { kind: 'operation' }, ['a 3', 'c 2', 'b 1']],
+        ['service', { kind: 'service' }, ['bot 5', 'llm 1']],
+        ['attribute', { kind: 'attribute', key: 'k' }, ['7 1', 'd 1', 'r 1', 'x 1']],
+        ['absent attribute', { kind: 'attribute', key: 'nobody' }, []],
+      ] as const)('counts by %s inside the range, most first', (_, by, expected) => {
+        const page = reader.groupSpans({ range, by, limit: 10 });
+        expect(countsOf(page)).toEqual(expected);
+        expect(page.wasCut).toBe(false);
+      });
+
+      it('counts errors and takes quantiles of durations', () => {
+        const { items } = reader.groupSpans({ range, by: { kind: 'operation' }, limit: 1 });
+        expect(items[0]).toMatchObject({ value: 'a', count: 3, errorCount: 1 });
+        expect(items[0]!.durationUsP50 / 100).toBeCloseTo(1, 1);
+        expect(items[0]!.durationUsP95 / 900).toBeCloseTo(1, 1);
+      });
+
+      it('looks at one service when it is told to, and says when it was cut', () => {
+        const by = { kind: 'operation' } as const;
+        const ofService = reader.groupSpans({ range, by, service: 'llm', limit: 10 });
+        expect(countsOf(ofService)).toEqual(['a 1']);
+        const key = { kind: 'attribute', key: 'k' } as const;
+        expect(countsOf(reader.groupSpans({ range, by: key, service: 'llm', limit: 10 }))).toEqual(
+          [],
+        );
+        const cut = reader.groupSpans({ range, by, limit: 2 });
+        expect([countsOf(cut), cut.wasCut]).toEqual([['a 3', 'c 2'], true]);
+      });
+
+      it.each([1, 2, 3])('agrees with random spans read one by one (seed %i)', (seed) => {
+        const random = randomSpans(400, new Random(seed));
+        write({ spans: random });
+        const traceIds = new Set(storedSpans().map((span) => String(span['traceId'])));
+        const spans = [...traceIds].flatMap((traceId) => reader.readTrace(traceId));
+        const keys = new Set(spans.flatMap(({ attributes }) => Object.keys(attributes)));
+        expect(keys.size).toBeGreaterThan(3);
+        for (const key of keys) {
+          const expected = new Map<string, number>();
+          for (const { derived, attributes, resource } of spans) {
+            const value = [derived, attributes, resource].find((map) => key in map)?.[key];
+            if (value === undefined) continue;
+            const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
+            const shown = value === null ? '' : text;
+            expected.set(shown, (expected.get(shown) ?? 0) + 1);
+          }
+          const by = { kind: 'attribute', key } as const;
+          const page = reader.groupSpans({ range: DAY_RANGE, by, limit: 10_000 });
+          expect(new Map(page.items.map(({ value, count }) => [value, count]))).toEqual(expected);
+        }
+      });
+    });
+
     describe('searchLogs()', () => {
       const LOGS = [
         { timeUs: NOON_US, body: 'Connection REFUSED by orders-db', severity: 17, template: 'aa' },

@@ -119,7 +119,9 @@ export class DayPool {
 
   #attempt<T>(where: Omit<StoreFault, 'message'>, read: () => T): T | undefined {
     try {
-      return read();
+      const result = read();
+      this.#faults.delete(where.place); // it was repaired, or brought up to this version
+      return result;
     } catch (error) {
       if (!isFault(error)) throw error;
       this.#faultCount++;

@@ -110,7 +110,11 @@ export function seriesOf(columns: PointColumns, index: number): Omit<MetricSerie
 }
 
 /** A value as the text that filters compare with; JSON for arrays and maps. */
-export function textOfValue(type: number, value: number, strings: StringDictionary): string {
+export function textOfValue(
+  type: number,
+  value: number,
+  strings: Pick<StringDictionary, 'text'>,
+): string {
   if (type === VALUE_TYPE.string || type === VALUE_TYPE.wideInt) return strings.text(value);
   return textOfJson(attributeJsonOf(type, value, strings));
 }
