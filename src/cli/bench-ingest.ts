@@ -19,6 +19,7 @@ import { type LoadResult, lastFifthOverFirst, runLoad } from './bench-load.ts';
 import { createSender, type Transport } from './bench-sender.ts';
 import { type BenchServer, isInMemory, startBenchServer, type Usage } from './bench-server.ts';
 import { formatResults, type Measure, summarise } from './bench-table.ts';
+import { pause } from './child-process.ts';
 
 interface IngestFlags {
   readonly spans?: number;
@@ -32,6 +33,8 @@ interface IngestFlags {
   readonly batch: number;
   readonly runs: number;
   readonly rate?: number;
+  readonly halfLoad: boolean;
+  readonly idle?: number;
   readonly seed: number;
   readonly dir?: string;
   readonly to?: string;
@@ -72,6 +75,12 @@ export function addBenchIngest(bench: Command): void {
     .option('--batch <n>', 'spans, records or points of a request', wholeNumber(8192), 512)
     .option('--runs <n>', 'how often; the results are medians', wholeNumber(100), 3)
     .option('--rate <n>', 'items a second on a schedule, instead of full speed', wholeNumber(1e9))
+    .option('--no-half-load', 'leave out the part at half of the speed found')
+    .option(
+      '--idle <seconds>',
+      'wait so long before the load, and tell the memory at rest',
+      wholeNumber(3600),
+    )
     .option('--seed <n>', 'of the workload', wholeNumber(2 ** 31), 1)
     .option('--dir <dir>', 'folder for the temporary data, on the disk to be measured')
     .option('--to <url>', 'another receiver: base URL of OTLP/HTTP, or of gRPC')
@@ -151,12 +160,13 @@ async function loadReceiver(
   const load = (durationMs: number, ratePerSecond: number | undefined) =>
     runLoad({ ring, senders, durationMs, itemsMax, ratePerSecond, signal: target.signal });
   try {
+    const idleRssBytes = await idleRssBytesOf(server, flags.idle);
     const warmUp = await load(Math.min(WARM_UP_MS_MAX, WARM_UP_SHARE * 1000 * seconds), flags.rate);
     const { result: full, usage } = await withUsage(server, () => load(1000 * seconds, flags.rate));
     const halfRate = rateOf(full) / 2;
     // A given rate is the load that was asked for; half of it says nothing more.
     const half =
-      flags.rate === undefined && halfRate > 0
+      flags.rate === undefined && flags.halfLoad && halfRate > 0
         ? await load(HALF_LOAD_SHARE * full.elapsedMs, halfRate)
         : undefined;
     for (const sender of senders) sender.close();
@@ -165,6 +175,9 @@ async function loadReceiver(
       ...loadMeasures(full, { workload, isPaced: flags.rate !== undefined }),
       ...(half ? halfLoadMeasures(half, workload) : []),
       ...(usage ? usageMeasures(usage, { workload, full }) : []),
+      ...(idleRssBytes === undefined
+        ? []
+        : [{ name: 'server RSS, idle', unit: 'MiB', value: idleRssBytes / 1024 ** 2 }]),
       ...(server && !target.signal.aborted
         ? await storeMeasures(server, { workload, phases })
         : []),
@@ -177,6 +190,16 @@ async function loadReceiver(
 function secondsOf(flags: IngestFlags): number {
   if (flags.minutes !== undefined) return 60 * flags.minutes;
   return flags.spans === undefined ? DEFAULT_SECONDS : SECONDS_MAX;
+}
+
+/** Undefined when it was not asked for, without a server of our own or without /proc. */
+async function idleRssBytesOf(
+  server: BenchServer | undefined,
+  idleSeconds: number | undefined,
+): Promise<number | undefined> {
+  if (!server || idleSeconds === undefined) return undefined;
+  await pause(1000 * idleSeconds);
+  return server.tryReadUsage()?.rssBytes;
 }
 
 const ITEM_OF_SIGNAL = { traces: 'spans', logs: 'records', metrics: 'points' } as const;
