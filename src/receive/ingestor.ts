@@ -75,6 +75,7 @@ export function submitRequest(
   options: { readonly request: ReceivedRequest; readonly lease: Lease | undefined },
 ): Promise<IngestReply> {
   const { request, lease } = options;
+  lease?.enqueue();
   const submitted = submitSafely(reception, request).finally(() => lease?.release());
   return withTimeout(submitted, {
     signal: request.signal,

@@ -64,8 +64,13 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
   }
   let isStopping = false;
   const budget = new InflightBudget(
-    { bytesMax: inflightBytesMax, requestsMax: LIMITS.inflightRequestsMax },
-    counters,
+    {
+      bytesMax: inflightBytesMax,
+      requestsMax: LIMITS.inflightRequestsMax,
+      queueBytesFree: LIMITS.queueBytesFree,
+      queueAgeMsMax: LIMITS.queueAgeMsMax,
+    },
+    { counters, nowMs: () => performance.now() },
   );
   const reception: Reception = {
     ingestor,

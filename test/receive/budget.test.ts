@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { createCounters } from '../../src/base/counters.ts';
 import { InflightBudget } from '../../src/receive/budget.ts';
 
-function budgetOf(limits: { bytesMax: number; requestsMax: number }) {
+function budgetOf(limits: { bytesMax: number; requestsMax: number }, nowMs = () => 0) {
   const counters = createCounters();
-  const budget = new InflightBudget(limits, counters);
+  const queue = { queueBytesFree: 50, queueAgeMsMax: 250 };
+  const budget = new InflightBudget({ ...limits, ...queue }, { counters, nowMs });
   const gauge = (name: string) =>
     counters.snapshot().find((sample) => sample.name === `taproot_receive_inflight_${name}`)?.value;
   return { budget, gauge };
@@ -41,6 +42,51 @@ describe('InflightBudget.tryAcquire()', () => {
     budget.tryAcquire(100);
     expect(budget.bytes).toBe(0);
     expect(budget.tryAcquire(100)).toBeDefined();
+  });
+});
+
+describe('an old queue', () => {
+  const LIMITS = { bytesMax: 1000, requestsMax: 10 };
+
+  test('takes nobody new until its oldest is answered', () => {
+    let nowMs = 0;
+    const { budget } = budgetOf(LIMITS, () => nowMs);
+    const first = budget.tryAcquire(0)!;
+    first.tryGrow(40);
+    first.enqueue();
+    nowMs = 100;
+    const second = budget.tryAcquire(0)!;
+    second.tryGrow(40);
+    second.enqueue();
+    nowMs = 250;
+    expect(budget.tryAcquire(0)).toBeDefined();
+    nowMs = 251;
+    expect(budget.tryAcquire(0)).toBeUndefined();
+    first.release();
+    second.tryGrow(40);
+    expect(budget.tryAcquire(0)).toBeDefined();
+    nowMs = 351;
+    expect(budget.tryAcquire(0)).toBeUndefined();
+    second.release();
+    expect(budget.tryAcquire(0)).toBeDefined();
+  });
+
+  test('is no reason while little is under way', () => {
+    let nowMs = 0;
+    const { budget } = budgetOf(LIMITS, () => nowMs);
+    const lease = budget.tryAcquire(0)!;
+    lease.tryGrow(50);
+    lease.enqueue();
+    nowMs = 60_000;
+    expect(budget.tryAcquire(0)).toBeDefined();
+  });
+
+  test('does not count who is still sending', () => {
+    let nowMs = 0;
+    const { budget } = budgetOf(LIMITS, () => nowMs);
+    budget.tryAcquire(0)!.tryGrow(500);
+    nowMs = 60_000;
+    expect(budget.tryAcquire(0)).toBeDefined();
   });
 });
 

@@ -11,7 +11,10 @@ const MIB = 1024 * 1024;
 
 /** Reads chunks of these sizes; byte i of the body is i modulo 251. */
 async function readChunks(sizes: readonly number[], limits = { body: MIB, budget: MIB }) {
-  const budget = new InflightBudget({ bytesMax: limits.budget, requestsMax: 1 }, createCounters());
+  const budget = new InflightBudget(
+    { bytesMax: limits.budget, requestsMax: 1, queueBytesFree: MIB, queueAgeMsMax: 1000 },
+    { counters: createCounters(), nowMs: () => 0 },
+  );
   const request = new PassThrough({ highWaterMark: 2 * MIB });
   // readBody() listens to four events of a request and asks nothing else of it.
   const read = readBody(request as unknown as IncomingMessage, {
