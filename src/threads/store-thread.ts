@@ -15,8 +15,8 @@ import type { WorkerSettings } from './messages.ts';
 import { createRpc } from './rpc.ts';
 import { type SelfTracing, startSelfTracing } from './self-tracing.ts';
 
-/** SQLite's log is moved into the database this often, off the reply path. */
-const CHECKPOINT_EVERY_MS = 10_000;
+/** Small blocks are merged and old requests forgotten this often. */
+const UPKEEP_EVERY_MS = 10_000;
 /** Days end once a day; a bound on bytes may be passed sooner. */
 const RETENTION_EVERY_MS = 10 * 60_000;
 
@@ -55,14 +55,14 @@ for (const { day, message } of unreadable) {
   log.error({ day, reason: message }, 'a day cannot be read: run "taproot doctor"');
 }
 
-const checkpoints = setInterval(() => {
+const upkeep = setInterval(() => {
   try {
     writer.checkpoint();
   } catch (thrown) {
     counters.add('taproot_store_checkpoint_failed_total', 1);
     log.warn({ err: thrown }, 'checkpoint failed, tried again later');
   }
-}, CHECKPOINT_EVERY_MS);
+}, UPKEEP_EVERY_MS);
 
 function retain(): void {
   const { retentionDays: days, retentionBytesMax: bytesMax } = config;
@@ -91,7 +91,7 @@ createRpc(parentPort, {
   counters: () => counters.snapshot(),
   stopTracing: () => tracing?.stop(),
   stop: () => {
-    clearInterval(checkpoints);
+    clearInterval(upkeep);
     clearInterval(retention);
     pipeline.flush();
     writer.close();
