@@ -33,6 +33,7 @@ export class StringDictionary {
   repairedCount = 0;
   #size = 1;
   #pool = new Uint8Array(16 * 1024);
+  #poolView = viewOf(this.#pool);
   #poolSize = 0;
   /** End of each id's bytes in the pool; they begin where the id before ends. */
   #ends = new Uint32Array(512);
@@ -44,6 +45,9 @@ export class StringDictionary {
   /** Hash of the text that #find() missed, and its slot; -1 when every slot it may have is taken. */
   #hash = 0;
   #freeSlot = -1;
+  /** The bytes that idOfBytes() last read from. */
+  #source: Uint8Array = this.#pool;
+  #sourceView = this.#poolView;
   /** Ids that no slot leads to, by their bytes as Latin-1: texts without a free slot, and bytes repaired. */
   readonly #idByRawBytes = new Map<string, number>();
 
@@ -51,6 +55,7 @@ export class StringDictionary {
   static fromParts(parts: DictionaryParts): StringDictionary {
     const dictionary = new StringDictionary();
     dictionary.#pool = parts.pool;
+    dictionary.#poolView = viewOf(parts.pool);
     dictionary.#poolSize = parts.pool.length;
     dictionary.#ends = parts.ends;
     dictionary.#size = parts.ends.length;
@@ -106,7 +111,7 @@ export class StringDictionary {
     if (known !== undefined) return known;
     const start = this.#poolSize;
     const end = this.#writeText(text);
-    const id = this.#find(this.#pool, start, end);
+    const id = this.#find(this.#poolView, start, end);
     if (id === 0) return undefined;
     this.#idByText.set(text, id);
     return id;
@@ -118,26 +123,35 @@ export class StringDictionary {
     if (known !== undefined) return known;
     const start = this.#poolSize;
     const end = this.#writeText(text);
-    const id = this.#find(this.#pool, start, end) || this.#add(end);
+    const id = this.#find(this.#poolView, start, end) || this.#add(end);
     this.#idByText.set(text, id);
     if (text.length === end - start) this.#texts[id] = text; // ASCII: surely what its bytes say
     return id;
   }
 
-  /** Id of the UTF-8 text in bytes[start, end). Hot: once per string of a batch. */
+  /** Id of the UTF-8 text in bytes[start, end). */
   idOfBytes(bytes: Uint8Array, start: number, end: number): number {
-    if (end <= start) return 0;
-    const known = this.#find(bytes, start, end);
-    if (known !== 0) return known;
-    return this.#writeBytes(bytes, start, end)
-      ? this.#add(this.#poolSize + end - start)
-      : this.#addRepaired(bytes, start, end);
+    if (this.#source !== bytes) {
+      this.#source = bytes;
+      this.#sourceView = viewOf(bytes);
+    }
+    return this.idOfView(this.#sourceView, start, end);
   }
 
-  /** Id of the text in bytes[start, end), or 0; then #hash and #freeSlot are where it belongs. */
-  #find(bytes: Uint8Array, start: number, end: number): number {
+  /** As idOfBytes() for who has a view already. Hot: once per string of a batch. */
+  idOfView(view: DataView, start: number, end: number): number {
+    if (end <= start) return 0;
+    const known = this.#find(view, start, end);
+    if (known !== 0) return known;
+    return this.#writeBytes(view, start, end)
+      ? this.#add(this.#poolSize + end - start)
+      : this.#addRepaired(view, start, end);
+  }
+
+  /** Id of the text in [start, end) of the view, or 0; then #hash and #freeSlot are where it belongs. */
+  #find(view: DataView, start: number, end: number): number {
     if (this.#slots.length === 0) this.#buildSlots();
-    const hash = hashOf(bytes, start, end);
+    const hash = hashOf(view, start, end);
     const slots = this.#slots;
     const mask = slots.length - 1;
     let slot = (2 * hash) & mask;
@@ -149,21 +163,30 @@ export class StringDictionary {
         this.#freeSlot = slot;
         break;
       }
-      if (slots[slot + 1] === hash && this.#equals(id, bytes, start, end)) return id;
+      if (slots[slot + 1] === hash && this.#equals(id, view, start, end)) return id;
       slot = (slot + 2) & mask;
     }
     if (this.#idByRawBytes.size === 0) return 0;
-    return this.#idByRawBytes.get(latin1(bytes, start, end)) ?? 0;
+    return this.#idByRawBytes.get(latin1(view, start, end)) ?? 0;
   }
 
-  #equals(id: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const pool = this.#pool;
-    let at = this.#ends[id - 1]!;
-    if (this.#ends[id]! - at !== end - start) return false;
-    for (let index = start; index < end; index++, at++) {
-      if (pool[at] !== bytes[index]) return false;
+  /** Compares whole words, then the last one, which may overlap: 20 bytes in 5 steps. */
+  #equals(id: number, view: DataView, start: number, end: number): boolean {
+    const poolStart = this.#ends[id - 1]!;
+    if (this.#ends[id]! - poolStart !== end - start) return false;
+    const pool = this.#poolView;
+    const shift = poolStart - start;
+    if (end - start < 4) {
+      for (let at = start; at < end; at++) {
+        if (pool.getUint8(at + shift) !== view.getUint8(at)) return false;
+      }
+      return true;
     }
-    return true;
+    const last = end - 4;
+    for (let at = start; at < last; at += 4) {
+      if (pool.getInt32(at + shift, true) !== view.getInt32(at, true)) return false;
+    }
+    return pool.getInt32(last + shift, true) === view.getInt32(last, true);
   }
 
   /** Writes text behind the pool's texts, where it is not yet one of them; returns its end. */
@@ -183,21 +206,21 @@ export class StringDictionary {
   }
 
   /** As #writeText for bytes; tells whether they are UTF-8. */
-  #writeBytes(bytes: Uint8Array, start: number, end: number): boolean {
+  #writeBytes(view: DataView, start: number, end: number): boolean {
     this.#reserve(end - start);
     const pool = this.#pool;
+    let seenBits = 0x80;
     if (end - start > LOOP_BYTES_MAX) {
-      const text = bytes.subarray(start, end);
-      pool.set(text, this.#poolSize);
-      return isUtf8(text);
+      pool.set(bytesOf(view, start, end), this.#poolSize);
+    } else {
+      seenBits = 0;
+      for (let index = start, at = this.#poolSize; index < end; index++, at++) {
+        const byte = view.getUint8(index);
+        pool[at] = byte;
+        seenBits |= byte;
+      }
     }
-    let seenBits = 0;
-    for (let index = start, at = this.#poolSize; index < end; index++, at++) {
-      const byte = bytes[index]!;
-      pool[at] = byte;
-      seenBits |= byte;
-    }
-    return seenBits < 0x80 || isUtf8(bytes.subarray(start, end));
+    return seenBits < 0x80 || isUtf8(bytesOf(view, start, end));
   }
 
   #reserve(sizeBytes: number): void {
@@ -205,6 +228,7 @@ export class StringDictionary {
     if (size <= this.#pool.length) return;
     if (size > POOL_BYTES_MAX) throw new RangeError('Cannot intern text: the pool is full');
     this.#pool = grown(this.#pool, Math.min(Math.max(2 * this.#pool.length, size), POOL_BYTES_MAX));
+    this.#poolView = viewOf(this.#pool);
   }
 
   /** Makes what was just written, and missed by #find(), a text of its own. */
@@ -217,16 +241,16 @@ export class StringDictionary {
       this.#slots[this.#freeSlot] = id;
       this.#slots[this.#freeSlot + 1] = this.#hash;
     } else {
-      this.#idByRawBytes.set(latin1(this.#pool, this.#poolSize, end), id);
+      this.#idByRawBytes.set(latin1(this.#poolView, this.#poolSize, end), id);
     }
     this.#poolSize = end;
     if (4 * this.#size >= this.#slots.length) this.#buildSlots();
     return id;
   }
 
-  #addRepaired(bytes: Uint8Array, start: number, end: number): number {
-    const id = this.idOfString(decoder.decode(bytes.subarray(start, end)));
-    this.#idByRawBytes.set(latin1(bytes, start, end), id);
+  #addRepaired(view: DataView, start: number, end: number): number {
+    const id = this.idOfString(decoder.decode(bytesOf(view, start, end)));
+    this.#idByRawBytes.set(latin1(view, start, end), id);
     this.repairedCount++;
     return id;
   }
@@ -242,7 +266,7 @@ export class StringDictionary {
   #place(id: number): void {
     const start = this.start(id);
     const end = this.end(id);
-    const hash = hashOf(this.#pool, start, end);
+    const hash = hashOf(this.#poolView, start, end);
     const slots = this.#slots;
     let slot = (2 * hash) & (slots.length - 1);
     for (let probe = 0; probe < PROBES_MAX; probe++) {
@@ -253,39 +277,41 @@ export class StringDictionary {
       }
       slot = (slot + 2) & (slots.length - 1);
     }
-    this.#idByRawBytes.set(latin1(this.#pool, start, end), id);
+    this.#idByRawBytes.set(latin1(this.#poolView, start, end), id);
   }
 }
 
-/**
- * Hash of a text that is not empty. Four bytes a step, the last step over the last four, which may overlap;
- * built from bytes, as a view of each argument costs more than it saves.
- */
-export function hashOf(bytes: Uint8Array, start: number, end: number): number {
+/** Hash of a text that is not empty: four bytes a step, the last step over the last four. */
+export function hashOf(view: DataView, start: number, end: number): number {
   const size = end - start;
   let hash = HASH_SEED ^ size;
   if (size < 4) {
-    const word = bytes[start]! | (bytes[start + (size >>> 1)]! << 8) | (bytes[end - 1]! << 16);
+    const middle = view.getUint8(start + (size >>> 1));
+    const word = view.getUint8(start) | (middle << 8) | (view.getUint8(end - 1) << 16);
     hash = Math.imul(hash ^ word, MULTIPLIER);
   } else {
     const last = end - 4;
     for (let at = start; at < last; at += 4) {
-      hash = Math.imul(hash ^ wordAt(bytes, at), MULTIPLIER);
+      hash = Math.imul(hash ^ view.getInt32(at, true), MULTIPLIER);
       hash ^= hash >>> 15;
     }
-    hash = Math.imul(hash ^ wordAt(bytes, last), MULTIPLIER);
+    hash = Math.imul(hash ^ view.getInt32(last, true), MULTIPLIER);
   }
   hash = Math.imul(hash ^ (hash >>> 15), FINAL_MULTIPLIER);
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-function wordAt(bytes: Uint8Array, at: number): number {
-  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function bytesOf(view: DataView, start: number, end: number): Buffer {
+  return Buffer.from(view.buffer, view.byteOffset + start, end - start);
 }
 
 /** Bytes as a text of one character each: a key as good as the bytes themselves. */
-function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
+function latin1(view: DataView, start: number, end: number): string {
+  return bytesOf(view, start, end).toString('latin1');
 }
 
 export type ColumnArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;

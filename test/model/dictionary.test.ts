@@ -98,7 +98,7 @@ describe('StringDictionary', () => {
     const texts: Uint8Array[] = [];
     for (let number = 0; texts.length < 300; number++) {
       const bytes = utf8(`number ${number}`);
-      if (hashOf(bytes, 0, bytes.length) % 2048 === 7) texts.push(bytes);
+      if (hashOf(new DataView(bytes.buffer), 0, bytes.length) % 2048 === 7) texts.push(bytes);
     }
     const expected = texts.map((_, index) => index + 1);
     expect(texts.map((bytes) => idOfBytes(dictionary, bytes))).toEqual(expected);
