@@ -13,6 +13,11 @@ const PROBES_MAX = 64;
 const LOOP_BYTES_MAX = 64;
 /** Slots of a new table: what a small group needs. */
 const SLOTS_MIN = 2048;
+/**
+ * 4096 slots: the keys and values that every span repeats are found by their ends alone, at the price of one
+ * comparison.
+ */
+const RECENT_SLOT_BITS = 12;
 /** Offsets are 32 bits. */
 const POOL_BYTES_MAX = 0xffff_ffff;
 /** Odd, with their bits spread: those of xxHash. */
@@ -42,6 +47,8 @@ export class StringDictionary {
   readonly #idByText = new Map<string, number>([['', 0]]);
   /** Open addressing over UTF-8 bytes: id (0: free) and hash side by side. Empty until somebody interns. */
   #slots = new Uint32Array(0);
+  /** Ids by a cheap hash over both ends of a text. */
+  readonly #recent = new Uint32Array(1 << RECENT_SLOT_BITS);
   /** Hash of the text that #find() missed, and its slot; -1 when every slot it may have is taken. */
   #hash = 0;
   #freeSlot = -1;
@@ -140,7 +147,19 @@ export class StringDictionary {
 
   /** As idOfBytes() for who has a view already. Hot: once per string of a batch. */
   idOfView(view: DataView, start: number, end: number): number {
-    if (end <= start) return 0;
+    const size = end - start;
+    if (size < 4) return size > 0 ? this.#idOfView(view, start, end) : 0;
+    const first = Math.imul(view.getInt32(start, true), MULTIPLIER);
+    const last = Math.imul(view.getInt32(end - 4, true), FINAL_MULTIPLIER);
+    const slot = Math.imul(first ^ last ^ size, MULTIPLIER) >>> (32 - RECENT_SLOT_BITS);
+    const recent = this.#recent[slot]!;
+    if (recent !== 0 && this.#equals(recent, view, start, end)) return recent;
+    const id = this.#idOfView(view, start, end);
+    this.#recent[slot] = id;
+    return id;
+  }
+
+  #idOfView(view: DataView, start: number, end: number): number {
     const known = this.#find(view, start, end);
     if (known !== 0) return known;
     return this.#writeBytes(view, start, end)
@@ -291,7 +310,12 @@ export function hashOf(view: DataView, start: number, end: number): number {
     hash = Math.imul(hash ^ word, MULTIPLIER);
   } else {
     const last = end - 4;
-    for (let at = start; at < last; at += 4) {
+    let at = start;
+    for (; at < last - 4; at += 8) {
+      hash = Math.imul(hash ^ view.getInt32(at, true), MULTIPLIER);
+      hash ^= (hash >>> 15) ^ Math.imul(view.getInt32(at + 4, true), FINAL_MULTIPLIER);
+    }
+    if (at < last) {
       hash = Math.imul(hash ^ view.getInt32(at, true), MULTIPLIER);
       hash ^= hash >>> 15;
     }

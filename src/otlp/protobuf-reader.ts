@@ -6,7 +6,7 @@ import { AppError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Signal } from '../model/vocabulary.ts';
 import type { DecodeContext } from './decode-context.ts';
-import { RecentTexts } from './recent-texts.ts';
+import type { StringDictionary } from '../model/dictionary.ts';
 
 /** Names of a message and of those of its fields that we read, by field number. */
 export interface MessageFields {
@@ -16,8 +16,6 @@ export interface MessageFields {
 
 export const WIRE = { varint: 0, fixed64: 1, bytes: 2, groupStart: 3, groupEnd: 4, fixed32: 5 };
 
-/** In smaller bodies too little repeats. */
-const RECENT_BODY_BYTES_MIN = 8 * 1024;
 const NO_MESSAGE: MessageFields = { name: 'request', fields: {} };
 
 export class ProtobufReader {
@@ -39,7 +37,7 @@ export class ProtobufReader {
   attributeValue = 0;
   readonly #view: DataView;
   readonly #signal: Signal;
-  readonly #recent: RecentTexts | undefined;
+  readonly #strings: StringDictionary;
   #message = NO_MESSAGE;
   #tagPosition = 0;
   #tag = 0;
@@ -52,7 +50,7 @@ export class ProtobufReader {
     this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.end = bytes.byteLength;
-    if (bytes.byteLength >= RECENT_BODY_BYTES_MIN) this.#recent = new RecentTexts(this.#view);
+    this.#strings = options.context.strings;
   }
 
   /** Reads a tag: field number × 8 + wire type. `message` names the fields for faults. */
@@ -258,16 +256,11 @@ export class ProtobufReader {
     return new AppError('otlp.malformed', `Cannot decode ${this.#signal}: ${where} ${what}`);
   }
 
-  /** Hot: see RecentTexts. */
   #textBetween(start: number, end: number): number {
-    if (this.#recent === undefined || end - start < 4) {
+    if (end - start > LIMITS.attributeValueBytesMax) {
       return this.context.idOfBytes(this.bytes, start, end);
     }
-    const known = this.#recent.find(start, end);
-    if (known >= 0) return known;
-    const id = this.context.idOfBytes(this.bytes, start, end);
-    this.#recent.remember(start, end, id);
-    return id;
+    return this.#strings.idOfView(this.#view, start, end);
   }
 
   /** Groups are nested without recursion: a hostile sender nests as deep as the body is long. */
