@@ -4,9 +4,10 @@
  */
 import { AppError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { type AttributeColumns, VALUE_TYPE } from '../model/columns.ts';
+import type { StringDictionary } from '../model/dictionary.ts';
 import type { Signal } from '../model/vocabulary.ts';
 import type { DecodeContext } from './decode-context.ts';
-import type { StringDictionary } from '../model/dictionary.ts';
 
 /** Names of a message and of those of its fields that we read, by field number. */
 export interface MessageFields {
@@ -32,12 +33,11 @@ export class ProtobufReader {
   /** The last time read: µs since the epoch, and the ns below. */
   timeUs = Number.NaN;
   timeNs = 0;
-  /** String ids of the last attribute that tryTextAttribute() took. */
-  attributeKey = 0;
-  attributeValue = 0;
   readonly #view: DataView;
   readonly #signal: Signal;
   readonly #strings: StringDictionary;
+  /** The number that #tryScalar() found. */
+  #scalar = Number.NaN;
   #message = NO_MESSAGE;
   #tagPosition = 0;
   #tag = 0;
@@ -180,11 +180,13 @@ export class ProtobufReader {
   }
 
   /**
-   * Takes a KeyValue with a short key and a short text, written as every encoder writes it: most attributes
-   * are such. Takes nothing and returns false for any other form, good or bad. Hot: 8 % more spans a second.
+   * Takes a short KeyValue with a scalar, written as every encoder writes it, into a column whose item began
+   * at `firstIndex`: most attributes are such. Takes nothing and returns false for any other form, good or
+   * bad. Hot: MEASURED.
    */
-  tryTextAttribute(): boolean {
+  tryAttribute(into: AttributeColumns, firstIndex: number): boolean {
     const { bytes, position } = this;
+    if (position >= this.end) return false;
     const end = position + 1 + bytes[position]!;
     const keyStart = position + 3;
     const keyEnd = keyStart + bytes[position + 2]!;
@@ -195,16 +197,47 @@ export class ProtobufReader {
       bytes[position + 1] !== 0x0a || // key
       bytes[keyEnd] !== 0x12 || // value
       keyEnd + 2 + bytes[keyEnd + 1]! !== end ||
-      bytes[keyEnd + 2] !== 0x0a || // string_value
-      keyEnd + 4 + bytes[keyEnd + 3]! !== end
+      into.count - firstIndex >= LIMITS.attributesPerItemMax
     ) {
       return false;
     }
+    const type = this.#tryScalar(keyEnd + 2, end);
+    if (type === VALUE_TYPE.empty) return false;
     this.#countMessages(2);
-    this.attributeKey = this.#textBetween(keyStart, keyEnd);
-    this.attributeValue = this.#textBetween(keyEnd + 4, end);
+    const key = this.#textBetween(keyStart, keyEnd);
+    const value = type === VALUE_TYPE.string ? this.#textBetween(keyEnd + 4, end) : this.#scalar;
+    into.push(key, type, value);
     this.position = end;
     return true;
+  }
+
+  /** Type of the AnyValue in [start, end) if it is one short scalar; its number is then in #scalar. */
+  #tryScalar(start: number, end: number): number {
+    const { bytes } = this;
+    const first = bytes[start + 1]!;
+    switch (bytes[start]) {
+      case 0x0a: // string_value
+        return start + 2 + first === end ? VALUE_TYPE.string : VALUE_TYPE.empty;
+      case 0x10: // bool_value
+        this.#scalar = first;
+        return start + 2 === end && first <= 1 ? VALUE_TYPE.bool : VALUE_TYPE.empty;
+      case 0x18: // int_value below 2^14
+        if (start + 2 === end && first < 0x80) {
+          this.#scalar = first;
+          return VALUE_TYPE.int;
+        }
+        if (start + 3 === end && bytes[start + 2]! < 0x80) {
+          this.#scalar = (first & 0x7f) | (bytes[start + 2]! << 7);
+          return VALUE_TYPE.int;
+        }
+        return VALUE_TYPE.empty;
+      case 0x21: // double_value
+        if (start + 9 !== end) return VALUE_TYPE.empty;
+        this.#scalar = this.#view.getFloat64(start + 1, true);
+        return VALUE_TYPE.double;
+      default:
+        return VALUE_TYPE.empty;
+    }
   }
 
   /** Starts an embedded message; returns the end of the outer one, to be put back when it is read. */

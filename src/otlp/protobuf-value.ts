@@ -35,13 +35,8 @@ export function readAttribute(
   into: AttributeColumns,
   firstIndex: number,
 ): void {
+  if (reader.tryAttribute(into, firstIndex)) return;
   const { context } = reader;
-  if (reader.tryTextAttribute()) {
-    context.valueType = VALUE_TYPE.string;
-    context.value = reader.attributeValue;
-    context.pushAttribute(into, reader.attributeKey, firstIndex);
-    return;
-  }
   const outerEnd = reader.enter();
   let key = 0;
   context.valueType = VALUE_TYPE.empty;

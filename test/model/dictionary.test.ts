@@ -1,7 +1,7 @@
 /** StringDictionary: ids of texts and of their bytes agree, whatever the texts and however many. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { grown, hashOf, StringDictionary } from '../../src/model/dictionary.ts';
+import { grown, StringDictionary } from '../../src/model/dictionary.ts';
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
@@ -90,21 +90,6 @@ describe('StringDictionary', () => {
     );
     const bytesOf = (id: number) => dictionary.pool.slice(dictionary.start(id), dictionary.end(id));
     expect(ids.map(bytesOf)).toEqual(texts.map(utf8));
-  });
-
-  test('knows each of hundreds of texts that want the same slot', () => {
-    // The hash is another in each process, so such texts are searched for.
-    const dictionary = new StringDictionary();
-    const texts: Uint8Array[] = [];
-    for (let number = 0; texts.length < 300; number++) {
-      const bytes = utf8(`number ${number}`);
-      if (hashOf(new DataView(bytes.buffer), 0, bytes.length) % 2048 === 7) texts.push(bytes);
-    }
-    const expected = texts.map((_, index) => index + 1);
-    expect(texts.map((bytes) => idOfBytes(dictionary, bytes))).toEqual(expected);
-    expect(texts.map((bytes) => idOfBytes(dictionary, bytes))).toEqual(expected);
-    for (let number = 0; number < 2000; number++) dictionary.idOfString(`other ${number}`);
-    expect(texts.map((bytes) => idOfBytes(dictionary, bytes))).toEqual(expected);
   });
 
   test('a dictionary from parts is equal and goes on by itself', () => {
