@@ -4,7 +4,7 @@ import { readJsonEnvelopes } from './json-common.ts';
 import { FIELD } from './json-names.ts';
 import { type PointTarget, readJsonPoint } from './json-points.ts';
 import type { JsonReader } from './json-reader.ts';
-import { buildMetric, PointDraft } from './point-draft.ts';
+import { PointDraft } from './point-draft.ts';
 
 const FIELDS = {
   groups: FIELD.resourceMetrics,
@@ -49,8 +49,7 @@ function readMetric(reader: JsonReader, metric: number, target: PointTarget): vo
   if (kind === undefined) return;
   const { temporality, isMonotonic, points } = readData(reader, data, kind);
   const { resource, scope } = reader.context;
-  const identity = { name, unit, description, kind, temporality, isMonotonic, resource, scope };
-  const head = buildMetric(identity);
+  const head = { name, unit, description, kind, temporality, isMonotonic, resource, scope };
   if (points === undefined) return;
   const endOfPoints = reader.endOfList(points);
   for (let point = reader.first(points); point < endOfPoints; point = reader.next(point)) {

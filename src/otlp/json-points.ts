@@ -1,12 +1,13 @@
 /** Data points of all five metric kinds from OTLP/JSON into columns. */
 import { type MetricKind, POINT_HAS, type PointColumns } from '../model/columns.ts';
+import type { Metric } from './entry-index.ts';
 import { readJsonAttributes } from './json-common.ts';
 import { FIELD } from './json-names.ts';
 import type { JsonReader } from './json-reader.ts';
 import {
   finishExemplar,
   finishPoint,
-  type Metric,
+  type NumberList,
   type PointDraft,
   setOptional,
 } from './point-draft.ts';
@@ -158,14 +159,14 @@ function readSummaryMember(reader: JsonReader, member: number, { into, draft }: 
   }
 }
 
-function readCounts(reader: JsonReader, list: number, into: number[]): void {
+function readCounts(reader: JsonReader, list: number, into: NumberList): void {
   const end = reader.endOfList(list);
   for (let item = reader.first(list); item < end; item = reader.next(item)) {
     into.push(reader.uint64(item));
   }
 }
 
-function readDoubles(reader: JsonReader, list: number, into: number[]): void {
+function readDoubles(reader: JsonReader, list: number, into: NumberList): void {
   const end = reader.endOfList(list);
   for (let item = reader.first(list); item < end; item = reader.next(item)) {
     into.push(reader.double(item));
@@ -173,7 +174,7 @@ function readDoubles(reader: JsonReader, list: number, into: number[]): void {
 }
 
 /** Fills `counts` and returns the offset. */
-function readBuckets(reader: JsonReader, buckets: number, counts: number[]): number {
+function readBuckets(reader: JsonReader, buckets: number, counts: NumberList): number {
   let offset = 0;
   const end = reader.endOfObject(buckets);
   for (let member = reader.first(buckets); member < end; member = reader.next(member)) {
@@ -184,7 +185,7 @@ function readBuckets(reader: JsonReader, buckets: number, counts: number[]): num
   return offset;
 }
 
-function readQuantiles(reader: JsonReader, list: number, quantiles: number[]): void {
+function readQuantiles(reader: JsonReader, list: number, quantiles: NumberList): void {
   const end = reader.endOfList(list);
   for (let pair = reader.first(list); pair < end; pair = reader.next(pair)) {
     let quantile = 0;
@@ -195,7 +196,8 @@ function readQuantiles(reader: JsonReader, list: number, quantiles: number[]): v
       if (field === FIELD.quantile) quantile = reader.double(member);
       else if (field === FIELD.value) value = reader.double(member);
     }
-    quantiles.push(quantile, value);
+    quantiles.push(quantile);
+    quantiles.push(value);
   }
 }
 

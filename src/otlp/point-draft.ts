@@ -1,28 +1,21 @@
 /** A metric and one of its data points between decoding and acceptance: the checks of both encodings. */
 import { LIMITS } from '../base/limits.ts';
 import { type MetricKind, POINT_FLAG, POINT_HAS, type PointColumns } from '../model/columns.ts';
+import { grown } from '../model/dictionary.ts';
 import type { DecodeContext } from './decode-context.ts';
 import type { Fault } from './decode-report.ts';
-import { entriesOf, keyOfColumns, keyOfMetric } from './entry-index.ts';
+import type { Metric } from './entry-index.ts';
 import { earlyOrLate } from './span-draft.ts';
 
-/** What the points of one metric share. */
-export interface Metric {
-  /** String ids. */
-  readonly name: number;
-  readonly unit: number;
-  readonly description: number;
-  readonly kind: MetricKind;
-  readonly temporality: number;
-  readonly isMonotonic: boolean;
-  readonly resource: number;
-  readonly scope: number;
-  /** What a series of this metric is known by, before its attributes. */
-  readonly key: string;
-}
+/** Numbers of one point: an array that is emptied by its count is not allocated anew for each point. */
+export class NumberList {
+  values = new Float64Array(64);
+  count = 0;
 
-export function buildMetric(metric: Omit<Metric, 'key'>): Metric {
-  return { ...metric, key: keyOfMetric(metric) };
+  push(value: number): void {
+    if (this.count === this.values.length) this.values = grown(this.values, 2 * this.count);
+    this.values[this.count++] = value;
+  }
 }
 
 export class PointDraft {
@@ -30,10 +23,10 @@ export class PointDraft {
   hasValue = false;
   firstExemplar = 0;
   /** Of a histogram. */
-  readonly bounds: number[] = [];
-  readonly counts: number[] = [];
+  readonly bounds = new NumberList();
+  readonly counts = new NumberList();
   /** Of an exponential histogram; `counts` are the positive ones. */
-  readonly negativeCounts: number[] = [];
+  readonly negativeCounts = new NumberList();
   scale = 0;
   /** NaN makes the fields ones for doubles from the start; begin() sets 0. */
   zeroCount = Number.NaN;
@@ -41,22 +34,22 @@ export class PointDraft {
   positiveOffset = 0;
   negativeOffset = 0;
   /** Of a summary: quantile, value, quantile, value … */
-  readonly quantiles: number[] = [];
+  readonly quantiles = new NumberList();
 
   begin(into: PointColumns, context: DecodeContext): void {
     context.beginItem();
     this.row = into.addRow();
     this.hasValue = false;
     this.firstExemplar = into.exemplars.count;
-    this.bounds.length = 0;
-    this.counts.length = 0;
-    this.negativeCounts.length = 0;
+    this.bounds.count = 0;
+    this.counts.count = 0;
+    this.negativeCounts.count = 0;
     this.scale = 0;
     this.zeroCount = 0;
     this.zeroThreshold = 0;
     this.positiveOffset = 0;
     this.negativeOffset = 0;
-    this.quantiles.length = 0;
+    this.quantiles.count = 0;
     context.scratch.count = 0;
   }
 }
@@ -71,11 +64,11 @@ export function finishPoint(
   { metric, context }: { readonly metric: Metric; readonly context: DecodeContext },
 ): void {
   const { row } = draft;
-  const seriesKey = metric.key + keyOfColumns(context.scratch);
-  const series = context.entries.findSeries(seriesKey);
-  const fault = faultOf(into, { draft, metric, context, isNewSeries: series === undefined });
+  const { entries, scratch } = context;
+  const series = entries.findSeries(metric, scratch);
+  const fault = faultOf(into, { draft, metric, context, isNewSeries: series < 0 });
   if (fault === undefined) {
-    into.series[row] = series ?? addSeries(seriesKey, metric, context);
+    into.series[row] = series < 0 ? entries.addSeries(metric, scratch) : series;
     settlePoint(into, draft, context);
     if (metric.kind === 'gauge' || metric.kind === 'sum') settleNumber(into, draft, context);
     else pushBuckets(into, draft, metric.kind);
@@ -130,26 +123,17 @@ function faultOf(into: PointColumns, checked: Checked): Fault | undefined {
   if (timeUs === 0 && into.timeNs[row] === 0) return 'noTime';
   if (!context.isTimeInRange(timeUs)) return earlyOrLate(timeUs, context);
   if (metric.kind === 'histogram') {
-    const isEmpty = bounds.length === 0 && counts.length === 0;
-    if (!isEmpty && counts.length !== bounds.length + 1) return 'buckets';
+    const isEmpty = bounds.count === 0 && counts.count === 0;
+    if (!isEmpty && counts.count !== bounds.count + 1) return 'buckets';
   }
   if (checked.isNewSeries && context.entries.seriesCount >= LIMITS.seriesMax) return 'seriesMax';
   return undefined;
 }
 
 function foundOf(fault: Fault, into: PointColumns, draft: PointDraft): string {
-  if (fault === 'buckets') return `${draft.counts.length} counts, ${draft.bounds.length} bounds`;
+  if (fault === 'buckets') return `${draft.counts.count} counts, ${draft.bounds.count} bounds`;
   if (fault === 'timeTooEarly' || fault === 'timeTooLate') return `${into.timeUs[draft.row]} µs`;
   return '';
-}
-
-function addSeries(seriesKey: string, metric: Metric, context: DecodeContext): number {
-  const { key: _, ...identity } = metric;
-  return context.entries.addSeries(seriesKey, {
-    ...identity,
-    attributes: entriesOf(context.scratch),
-    service: 0,
-  });
 }
 
 function settlePoint(into: PointColumns, draft: PointDraft, context: DecodeContext): void {
@@ -178,20 +162,24 @@ function settleNumber(into: PointColumns, draft: PointDraft, context: DecodeCont
 
 function pushBuckets(into: PointColumns, draft: PointDraft, kind: MetricKind): void {
   if (kind === 'histogram') {
-    for (const bound of draft.bounds) into.pushBucket(bound);
-    for (const count of draft.counts) into.pushBucket(count);
+    pushList(into, draft.bounds);
+    pushList(into, draft.counts);
   } else if (kind === 'exponentialHistogram') {
     into.pushBucket(draft.scale);
     into.pushBucket(draft.zeroCount);
     into.pushBucket(draft.zeroThreshold);
     into.pushBucket(draft.positiveOffset);
-    into.pushBucket(draft.counts.length);
-    for (const count of draft.counts) into.pushBucket(count);
+    into.pushBucket(draft.counts.count);
+    pushList(into, draft.counts);
     into.pushBucket(draft.negativeOffset);
-    into.pushBucket(draft.negativeCounts.length);
-    for (const count of draft.negativeCounts) into.pushBucket(count);
+    into.pushBucket(draft.negativeCounts.count);
+    pushList(into, draft.negativeCounts);
   } else {
-    for (const number of draft.quantiles) into.pushBucket(number);
+    pushList(into, draft.quantiles);
     into.has[draft.row] = into.has[draft.row]! | POINT_HAS.sum;
   }
+}
+
+function pushList(into: PointColumns, { values, count }: NumberList): void {
+  for (let at = 0; at < count; at++) into.pushBucket(values[at]!);
 }

@@ -1,6 +1,7 @@
 /** Metrics of all five kinds from protobuf: what the points of a metric share, then each point. */
 import type { MetricKind, PointColumns } from '../model/columns.ts';
-import { buildMetric, finishPoint, type Metric, PointDraft } from './point-draft.ts';
+import type { Metric } from './entry-index.ts';
+import { finishPoint, PointDraft } from './point-draft.ts';
 import { readEnvelopes } from './protobuf-envelopes.ts';
 import {
   type PointTarget,
@@ -73,7 +74,8 @@ function readMetric(target: PointTarget): void {
   const found = KIND_BY_TAG.get(dataTag);
   if (found) {
     reader.position = dataPosition;
-    readPoints(target, { ...found, name, description, unit });
+    const { kind, fields } = found;
+    readPoints(target, { kind, fields, name, description, unit });
   }
   reader.position = metricEnd;
   reader.end = outerEnd;
@@ -105,16 +107,7 @@ function readPoints(target: PointTarget, head: MetricHead): void {
     else reader.skipUnknown(tag);
   }
   const { resource, scope } = context;
-  const metric = buildMetric({
-    name,
-    unit,
-    description,
-    kind,
-    temporality,
-    isMonotonic,
-    resource,
-    scope,
-  });
+  const metric = { name, unit, description, kind, temporality, isMonotonic, resource, scope };
   for (reader.position = start; reader.position < reader.end; ) {
     const tag = reader.tag(fields);
     if (tag === 0x0a) readPoint(target, metric);

@@ -1,7 +1,7 @@
 /** One data point of each kind from protobuf, straight into its row and draft. */
 import type { PointColumns } from '../model/columns.ts';
 import { POINT_HAS } from '../model/columns.ts';
-import { finishExemplar, type PointDraft, setOptional } from './point-draft.ts';
+import { finishExemplar, type NumberList, type PointDraft, setOptional } from './point-draft.ts';
 import type { MessageFields, ProtobufReader } from './protobuf-reader.ts';
 import { readAttribute, readId } from './protobuf-value.ts';
 
@@ -210,9 +210,9 @@ export function readExponentialPoint({ reader, into, draft }: PointTarget): void
 }
 
 /** Fills `counts` and returns the offset. The last buckets message counts whole. */
-function readBuckets(reader: ProtobufReader, counts: number[]): number {
+function readBuckets(reader: ProtobufReader, counts: NumberList): number {
   const outerEnd = reader.enter();
-  counts.length = 0;
+  counts.count = 0;
   let offset = 0;
   while (reader.position < reader.end) {
     const tag = reader.tag(BUCKETS);
@@ -251,7 +251,7 @@ export function readSummaryPoint({ reader, into, draft }: PointTarget): void {
   }
 }
 
-function readQuantile(reader: ProtobufReader, quantiles: number[]): void {
+function readQuantile(reader: ProtobufReader, quantiles: NumberList): void {
   const outerEnd = reader.enter();
   let quantile = 0;
   let value = 0;
@@ -262,7 +262,8 @@ function readQuantile(reader: ProtobufReader, quantiles: number[]): void {
     else reader.skipUnknown(tag);
   }
   reader.end = outerEnd;
-  quantiles.push(quantile, value);
+  quantiles.push(quantile);
+  quantiles.push(value);
 }
 
 function readExemplar(reader: ProtobufReader, into: PointColumns): void {
@@ -319,7 +320,7 @@ function readPointTime(
 /** Numbers of a repeated field that stand behind one length. */
 function readPacked(
   reader: ProtobufReader,
-  into: number[],
+  into: NumberList,
   type: 'double' | 'fixed64' | 'uint64',
 ): void {
   const outerEnd = reader.enter();
