@@ -20,6 +20,8 @@ export interface RunningChild {
   /** What it wrote so far, for the message of a failing test. */
   readOutput(): string;
   stop(): Promise<void>;
+  /** By SIGKILL, at once. */
+  kill(): void;
 }
 
 export interface ChildOptions {
@@ -50,6 +52,9 @@ export function startChild(options: ChildOptions): RunningChild {
     exitCode: () => (isAlive() ? undefined : child.exitCode),
     readOutput: () => readFileSync(outputFile, 'utf8'),
     stop: () => (isAlive() ? stopChild(child) : Promise.resolve()),
+    kill: () => {
+      child.kill('SIGKILL');
+    },
   };
 }
 

@@ -6,7 +6,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { environment } from '../../src/config/environment.ts';
 
-export type PartName = 'chromium' | 'prometheus' | 'prometheus-alertmanager' | 'go';
+export type PartName = 'chromium' | 'prometheus' | 'prometheus-alertmanager' | 'go' | 'gcc';
 
 /** Names of the program, Debian's first, and folders to look in beside PATH. */
 const PARTS: Readonly<
@@ -38,6 +38,11 @@ const PARTS: Readonly<
     programs: ['go'],
     folders: ['/usr/local/go/bin', '/usr/bin', '/usr/lib/go/bin'],
     remedy: 'apt-get install golang, or https://go.dev/dl',
+  },
+  gcc: {
+    programs: ['gcc'],
+    folders: ['/usr/bin'],
+    remedy: 'apt-get install gcc',
   },
 };
 
