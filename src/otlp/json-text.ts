@@ -7,8 +7,6 @@ import { formatDouble } from './value.ts';
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const REPLACEMENT = '\u{FFFD}';
-const LONE_SURROGATE = /\p{Surrogate}/u;
-const LONE_SURROGATES = /\p{Surrogate}/gu;
 
 export class JsonText {
   /** True when the text would be longer than the bound; `text` is then its beginning. */
@@ -44,17 +42,6 @@ export class JsonText {
     const room = this.#sizeBytesMax - this.#text.length;
     if (piece.length > room) this.isCut = true;
     this.#text += piece.length > room ? piece.slice(0, room) : piece;
-  }
-
-  /** Adds a quoted string. */
-  addString(text: string): void {
-    if (this.isCut) return;
-    let clean = text;
-    if (LONE_SURROGATE.test(text)) {
-      this.#onRepair();
-      clean = text.replace(LONE_SURROGATES, REPLACEMENT);
-    }
-    this.add(JSON.stringify(clean));
   }
 
   /** Adds a quoted string of UTF-8 bytes. */

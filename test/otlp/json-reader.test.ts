@@ -34,7 +34,8 @@ describe('OTLP/JSON', () => {
     ],
   });
   const decodeJson = (request: unknown) =>
-    decodeInto('traces')(utf8(JSON.stringify(request)), 'json');
+    // Numbers that JSON.stringify would write otherwise.
+    decodeInto('traces')(utf8(JSON.stringify(request).replaceAll(/"RAW:([^"]*)"/g, '$1')), 'json');
 
   const ACCEPTED: readonly [string, Record<string, unknown>, object][] = [
     ['upper-case ids', { spanId: 'ABCDEF0123456789' }, { spanId: 'abcdef0123456789' }],
@@ -54,6 +55,12 @@ describe('OTLP/JSON', () => {
       { startTimeUnixNano: 1_700_000_000_000_000_000 },
       { startNs: '1700000000000000000' },
     ],
+    [
+      'a time as a number beyond 2^53, exactly',
+      { startTimeUnixNano: 'RAW:1700000000000000123' },
+      { startNs: '1700000000000000123' },
+    ],
+    ['a whole number with an exponent', { flags: 'RAW:25.6e1' }, { flags: 256 }],
     ['a count as a string', { droppedEventsCount: '7' }, { dropped: [0, 7, 0] }],
     [
       'a double as a string',
@@ -113,6 +120,16 @@ describe('OTLP/JSON', () => {
       'intValue stands beside stringValue',
     ],
     [
+      'an integer beyond uint64',
+      { startTimeUnixNano: '18446744073709551616' },
+      'startTimeUnixNano is 18446744073709551616, out of the range of uint64',
+    ],
+    [
+      'a number too large for a double',
+      { flags: 'RAW:1e400' },
+      'flags is the number Infinity, not',
+    ],
+    [
       'bytes that are not base64',
       { attributes: [{ key: 'k', value: { bytesValue: '$$$' } }] },
       'bytesValue is not base64',
@@ -159,6 +176,42 @@ describe('OTLP/JSON', () => {
     const { outcome, rows } = decodeInto('traces')(bytes, 'json');
     expect(rows).toMatchObject([{ name: 'a\u{FFFD}b' }]);
     expect(outcome.message).toContain('not UTF-8');
+  });
+
+  test('a fault in a list names the place in it', () => {
+    const point = { timeUnixNano: START_NS, bucketCounts: ['1', 'x'] };
+    const body = utf8(
+      JSON.stringify({
+        resourceMetrics: [
+          {},
+          { scopeMetrics: [{ metrics: [{ histogram: { dataPoints: [point] } }] }] },
+        ],
+      }),
+    );
+    expect(messageOfFault(() => decodeInto('metrics')(body, 'json'))).toBe(
+      'Cannot decode metrics: resourceMetrics[1].scopeMetrics[0].metrics[0].histogram.dataPoints[0]' +
+        '.bucketCounts[1] is the string "x", not an integer or a string of one',
+    );
+  });
+
+  test('names and envelopes may stand behind what they describe', () => {
+    const metric = { gauge: { dataPoints: [{ timeUnixNano: START_NS, asInt: 5 }] }, name: 'm' };
+    const resource = { attributes: [{ key: 'service.name', value: { stringValue: 's' } }] };
+    const body = utf8(
+      JSON.stringify({
+        resourceMetrics: [
+          { scopeMetrics: [{ metrics: [metric], scope: { name: 'lib' } }], resource },
+        ],
+      }),
+    );
+    expect(decodeInto('metrics')(body, 'json').rows).toMatchObject([
+      {
+        name: 'm',
+        value: 5,
+        scope: { name: 'lib' },
+        resource: { attributes: ['service.name={"stringValue":"s"}'] },
+      },
+    ]);
   });
 
   const decodeOf: Record<Signal, (body: Uint8Array, encoding: Encoding) => unknown> = {
