@@ -12,11 +12,7 @@ import { DecodeReport, type Warning } from './decode-report.ts';
 import type { EntryIndex } from './entry-index.ts';
 import { JsonText } from './json-text.ts';
 
-/** A UTF-16 surrogate without its other half: JSON may escape one, UTF-8 cannot hold it. */
-const LONE_SURROGATE = /\p{Surrogate}/u;
-const LONE_SURROGATES = /\p{Surrogate}/gu;
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);
-const encoder = new TextEncoder();
 
 export class DecodeContext {
   readonly strings: StringDictionary;
@@ -92,16 +88,6 @@ export class DecodeContext {
     );
   }
 
-  /** Id of JavaScript text; lone surrogates become U+FFFD as in UTF-8, too long text is cut. */
-  idOfString(text: string): number {
-    // A UTF-16 unit takes at most three bytes of UTF-8.
-    if (3 * text.length > LIMITS.attributeValueBytesMax) {
-      const bytes = encoder.encode(text);
-      return this.idOfBytes(bytes, 0, bytes.length);
-    }
-    return this.strings.idOfString(LONE_SURROGATE.test(text) ? this.#repaired(text) : text);
-  }
-
   /** Makes the text in `json` the current value. */
   takeJsonValue(): void {
     this.json.finish();
@@ -155,11 +141,6 @@ export class DecodeContext {
 
   isTimeInRange(timeUs: number): boolean {
     return timeUs >= LIMITS.timeUsMin && timeUs <= this.nowUs + LIMITS.timeAheadUsMax;
-  }
-
-  #repaired(text: string): string {
-    this.warn('notUtf8');
-    return text.replace(LONE_SURROGATES, '\u{FFFD}');
   }
 }
 

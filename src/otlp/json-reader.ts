@@ -4,14 +4,15 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { AppError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import { VALUE_TYPE } from '../model/columns.ts';
+import type { StringDictionary } from '../model/dictionary.ts';
 import type { Signal } from '../model/vocabulary.ts';
 import type { DecodeContext } from './decode-context.ts';
 import { nameOfField, UNKNOWN_FIELD } from './json-names.ts';
 import { tryDecimal, tryDigits, tryInteger } from './json-number.ts';
 import { type HexPlace, unescapeJson, writeHex } from './json-string.ts';
 import { ENTRY_SIZE, JsonTape, KIND, malformed } from './json-tape.ts';
-import { RecentTexts } from './recent-texts.ts';
 
 const TWO_POW_64 = 1n << 64n;
 const TWO_POW_63 = 1n << 63n;
@@ -19,8 +20,6 @@ const INTEGER = /^-?\d{1,20}$/;
 const NUMBER = /^-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 /** Digits of a time after the year 2001: eight, eight, and three below the microsecond. */
 const TIME_DIGITS = 19;
-/** In smaller bodies too little repeats. */
-const RECENT_BODY_BYTES_MIN = 8 * 1024;
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
 
@@ -32,7 +31,7 @@ export class JsonReader {
   readonly #signal: Signal;
   readonly #tape: JsonTape;
   readonly #entries: Int32Array;
-  readonly #recent: RecentTexts | undefined;
+  readonly #strings: StringDictionary;
   /** Where the content of the last string or number stands: in the body, or unescaped in a copy. */
   #bytes: Uint8Array;
   #start = 0;
@@ -42,16 +41,12 @@ export class JsonReader {
   constructor(body: Uint8Array, options: { context: DecodeContext; signal: Signal }) {
     this.context = options.context;
     this.#signal = options.signal;
+    this.#strings = options.context.strings;
     const bytes = this.#repaired(body);
     this.#bytes = bytes;
     this.#tape = new JsonTape(bytes, options);
     this.#tape.scan(hasByteOrderMark(bytes) ? 3 : 0);
     this.#entries = this.#tape.entries;
-    if (bytes.length >= RECENT_BODY_BYTES_MIN) {
-      this.#recent = new RecentTexts(
-        new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-      );
-    }
   }
 
   /** The entry of the request. */
@@ -89,20 +84,17 @@ export class JsonReader {
     return (word & 15) === KIND.null ? UNKNOWN_FIELD : word >> 4;
   }
 
-  /** Id of a text in the dictionary. */
+  /** Id of a text in the dictionary. Hot: twenty a span. */
   text(entry: number): number {
-    this.#openString(entry);
-    const { context } = this;
-    const start = this.#start;
-    const end = this.#end;
-    if (this.#recent === undefined || end - start < 4 || this.#bytes !== this.#tape.bytes) {
-      return context.idOfBytes(this.#bytes, start, end);
+    if (this.#kindOf(entry) === KIND.string) {
+      const start = this.#entries[entry + 1]!;
+      const end = this.#entries[entry + 2]!;
+      if (end - start <= LIMITS.attributeValueBytesMax) {
+        return this.#strings.idOfView(this.#tape.view, start, end);
+      }
     }
-    const known = this.#recent.find(start, end);
-    if (known >= 0) return known;
-    const id = context.idOfBytes(this.#bytes, start, end);
-    this.#recent.remember(start, end, id);
-    return id;
+    this.#openString(entry);
+    return this.context.idOfBytes(this.#bytes, this.#start, this.#end);
   }
 
   /** UTF-8 of a string; valid until the next read. */
