@@ -113,6 +113,10 @@ export const LIMITS = {
   logLinesMax: 100_000,
   /** … in so many UTF-16 units: 16 MiB. */
   logLineUnitsMax: 8 * MIB,
+  /** Names, keys and user ids of which a step remembers between groups what it found out: 10 MiB at most. */
+  recentTextsMax: 20_000,
+  /** Longer ones are looked at anew each time. */
+  recentTextCharsMax: 256,
   /** Distinct metric series; points of further series are rejected. */
   seriesMax: 200_000,
   /** Time that one probe may take. */

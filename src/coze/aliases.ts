@@ -35,11 +35,17 @@ export interface Candidate {
   readonly isHeader: boolean;
   /** For numbered keys: the length that this key proves. */
   readonly listLength: number;
+  /** Rank by source, the lowest wins; decided here, once, and not for each attribute. */
+  readonly ranks: Int32Array;
+  /** By source: 1 where a canonical value stands as it should. */
+  readonly isHome: Uint8Array;
 }
 
 /** All that a key means. */
 export interface KeyRule {
   readonly candidates: readonly Candidate[];
+  /** The only candidate, when no condition, header, list or stage makes it special. */
+  readonly plain: Candidate | undefined;
   /** Index into STAGES when the key itself says the stage (`ai.intent.…`), else -1. */
   readonly explicitStage: number;
   readonly isUserId: boolean;
@@ -48,8 +54,13 @@ export interface KeyRule {
 const LIST_LENGTH_MAX = 10_000;
 const USER_ID_FIELD = FIELDS.findIndex((field) => field.canonical === 'user.id');
 
+const SOURCES: readonly Source[] = Object.values(SOURCE);
+const RANK_BITS = 8;
+/** A class name where a model is wanted ranks behind every real name of every source. */
+export const WEAK_RANK: number = 8 << RANK_BITS;
+
 /** Rank of a source for a field: lower wins. A resource speaks first for what belongs to resources. */
-export function sourceRank(level: FieldLevel, source: Source): number {
+function sourceRank(level: FieldLevel, source: Source): number {
   if (level !== 'resource') return source;
   switch (source) {
     case SOURCE.resource:
@@ -63,6 +74,12 @@ export function sourceRank(level: FieldLevel, source: Source): number {
     default:
       return source;
   }
+}
+
+/** Whether a canonical attribute of this level stands where it belongs. */
+function isHome(level: FieldLevel, source: Source): boolean {
+  if (source === SOURCE.span) return true;
+  return level === 'resource' && source === SOURCE.resource;
 }
 
 interface CompiledTable {
@@ -96,15 +113,13 @@ function ruleOfStagePrefix(key: string): KeyRule | undefined {
   const stage = AI_PREFIX_STAGES.get(dot < 0 ? '' : rest.slice(0, dot));
   if (stage === undefined) return undefined;
   const stripped = TABLE.plain.get(rest);
-  return {
+  return ruleOf(
     // the name without its prefix stands in the table; it is not canonical as it was sent
-    candidates: (stripped?.candidates ?? []).map((candidate) => ({
-      ...candidate,
-      aliasIndex: Math.max(1, candidate.aliasIndex),
-    })),
-    explicitStage: STAGES.indexOf(stage),
-    isUserId: false,
-  };
+    (stripped?.candidates ?? []).map((candidate) =>
+      candidateOf({ ...candidate, aliasIndex: Math.max(1, candidate.aliasIndex) }),
+    ),
+    { explicitStage: STAGES.indexOf(stage), isUserId: false },
+  );
 }
 
 /** `retrieval.documents.3.document.id` proves a list of at least four. */
@@ -113,11 +128,10 @@ function ruleOfListKey(key: string): KeyRule | undefined {
     if (!key.startsWith(prefix)) continue;
     const index = Number.parseInt(key.slice(prefix.length), 10);
     if (!(index >= 0 && index < LIST_LENGTH_MAX)) return undefined;
-    return {
-      candidates: candidates.map((candidate) => ({ ...candidate, listLength: index + 1 })),
-      explicitStage: -1,
-      isUserId: false,
-    };
+    return ruleOf(
+      candidates.map((candidate) => candidateOf({ ...candidate, listLength: index + 1 })),
+      { explicitStage: -1, isUserId: false },
+    );
   }
   return undefined;
 }
@@ -131,7 +145,7 @@ function compileTable(fields: readonly FieldSpec[]): CompiledTable {
       spec.level === 'fact' ? spec.aliases : [spec.canonical, ...spec.aliases];
     aliases.forEach((alias, aliasIndex) => {
       const { key, as, when } = typeof alias === 'string' ? { key: alias } : withDefaults(alias);
-      const candidate: Candidate = {
+      const candidate = candidateOf({
         field,
         aliasIndex,
         coercion: as ?? spec.as,
@@ -139,11 +153,42 @@ function compileTable(fields: readonly FieldSpec[]): CompiledTable {
         places: ANY_PLACE,
         isHeader: false,
         listLength: 0,
-      };
+      });
       addAlias({ plain, headers, lists }, key, candidate);
     });
   });
   return { plain: rulesOf(plain), headers: rulesOf(headers), lists };
+}
+
+/** One place that makes candidates, so that all have one hidden class in the data plane. */
+function candidateOf(item: Omit<Candidate, 'ranks' | 'isHome'>): Candidate {
+  const { field, aliasIndex } = item;
+  const level: FieldLevel = FIELDS[field]?.level ?? 'fact';
+  return {
+    field,
+    aliasIndex,
+    coercion: item.coercion,
+    condition: item.condition,
+    places: item.places,
+    isHeader: item.isHeader,
+    listLength: item.listLength,
+    ranks: Int32Array.from(
+      SOURCES,
+      (source) => (sourceRank(level, source) << RANK_BITS) + aliasIndex,
+    ),
+    isHome: Uint8Array.from(SOURCES, (source) =>
+      aliasIndex === 0 && isHome(level, source) ? 1 : 0,
+    ),
+  };
+}
+
+function ruleOf(
+  candidates: readonly Candidate[],
+  { explicitStage, isUserId }: { readonly explicitStage: number; readonly isUserId: boolean },
+): KeyRule {
+  const only = candidates.length === 1 && explicitStage < 0 ? candidates[0] : undefined;
+  const isPlain = only && only.condition === undefined && !only.isHeader && only.listLength === 0;
+  return { candidates, plain: isPlain ? only : undefined, explicitStage, isUserId };
 }
 
 function withDefaults(alias: Exclude<Alias, string>): {
@@ -162,17 +207,17 @@ function addAlias(
   const [prefix, name] = splitPrefix(key);
   switch (prefix) {
     case 'h:':
-      append(maps.headers, name, { ...candidate, isHeader: true });
+      append(maps.headers, name, candidateOf({ ...candidate, isHeader: true }));
       break;
     case 'log:':
-      append(maps.plain, name, { ...candidate, places: PLACE.log });
+      append(maps.plain, name, candidateOf({ ...candidate, places: PLACE.log }));
       break;
     case 'list:':
       append(maps.lists, `${name}.`, candidate);
       break;
     case 'env:':
       for (const before of ENVIRONMENT_PREFIXES) {
-        append(maps.plain, before + name, { ...candidate, places: PLACE.resource });
+        append(maps.plain, before + name, candidateOf({ ...candidate, places: PLACE.resource }));
       }
       break;
     default:
@@ -195,11 +240,10 @@ function rulesOf(map: ReadonlyMap<string, readonly Candidate[]>): ReadonlyMap<st
   return new Map(
     [...map].map(([key, candidates]) => [
       key,
-      {
-        candidates,
+      ruleOf(candidates, {
         explicitStage: -1,
         isUserId: candidates.some((candidate) => candidate.field === USER_ID_FIELD),
-      },
+      }),
     ]),
   );
 }

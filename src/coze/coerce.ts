@@ -3,13 +3,29 @@
  * that cannot be read so is refused, never guessed. Results stand in fields of the reader, so that the
  * data plane makes no objects.
  */
+import { unreachable } from '../base/errors.ts';
 import { VALUE_TYPE } from '../model/columns.ts';
-import { grown, type StringDictionary } from '../model/dictionary.ts';
+import type { StringDictionary } from '../model/dictionary.ts';
 import { jsonOfText, listOf, textsOfValue } from './any-value.ts';
+import { ById } from './by-id.ts';
 import { type Coercion, ENVIRONMENTS, OPERATION_OF_TYPE, PLUGIN_STATUSES } from './fields.ts';
 
-/** What is known of a text, per string id. */
-const TEXT = { unseen: 0, normal: 1, null: 2, className: 3 } as const;
+/** Kinds of texts; null is what senders write when they have nothing to say: `""`, `[]`, `unknown_service:node`. */
+const TEXT = { normal: 0, null: 1, className: 2 } as const;
+
+/** Coercions of text that ask for certain words or a certain look. */
+type WordCoercion = Extract<
+  Coercion,
+  | ('lowerText' | 'errorClass' | 'errorText' | 'longText' | 'environment' | 'pluginStatus')
+  | ('operationOfType' | 'botOfService' | 'botVariant' | 'legacyTraceId' | 'path')
+  | 'failureStatus'
+>;
+type DurationCoercion = Extract<
+  Coercion,
+  'ms' | 'seconds' | 'secondsOfMs' | 'secondsOfUs' | 'secondsSinceStart' | 'confidence'
+>;
+/** Instead of a string id: the text cannot be read so. */
+const REFUSED = -1;
 
 /** Longer text is not an id, a name or a number. */
 const SHORT_TEXT_MAX = 256;
@@ -46,10 +62,14 @@ export class ValueReader {
   value = 0;
   /** The value is a guess of lower standing: a class name where a model is wanted. */
   isWeak = false;
-  #textKinds = new Uint8Array(1024);
+  readonly #textKinds: ById;
+  readonly #listOfOne: ById;
+  readonly #words = new Map<WordCoercion, ById>();
 
   constructor(strings: StringDictionary) {
     this.strings = strings;
+    this.#textKinds = new ById((id) => textKindOf(strings.text(id)));
+    this.#listOfOne = new ById((id) => this.#idOfListOfOne(id));
   }
 
   /** Reads (type, value) as in AttributeColumns; false when it cannot be read so. */
@@ -60,7 +80,7 @@ export class ValueReader {
         return this.#readText(type, value);
       case 'modelName':
         if (!this.#readText(type, value)) return false;
-        this.isWeak = this.#kindOf(this.value) === TEXT.className;
+        this.isWeak = this.#textKinds.of(this.value) === TEXT.className;
         return true;
       case 'int':
         return this.#setNumber(VALUE_TYPE.int, wholeOf(this.numberOf(type, value)));
@@ -84,10 +104,19 @@ export class ValueReader {
         return this.#readTexts(type, value);
       case 'listLength':
         return this.#readListLength(type, value);
+      case 'epochSeconds':
+        return this.#readEpochSeconds(type, value);
+      case 'ms':
+      case 'seconds':
+      case 'secondsOfMs':
+      case 'secondsOfUs':
+      case 'secondsSinceStart':
+      case 'confidence':
+        return this.#readDuration(coercion, this.#durationNumberOf(coercion, type, value));
+      case 'errorText':
+        return type !== VALUE_TYPE.bool && this.#readWord(coercion, type, value);
       default:
-        return this.#isDuration(coercion)
-          ? this.#readDuration(coercion, this.#durationNumberOf(coercion, type, value))
-          : this.#readWord(coercion, type, value);
+        return this.#readWord(coercion, type, value);
     }
   }
 
@@ -98,11 +127,6 @@ export class ValueReader {
     const text = this.strings.text(value).trim();
     if (text === '' || text.length > 32) return Number.NaN;
     return /^[+-]?\d/.test(text) ? Number(text) : Number.NaN;
-  }
-
-  /** True for what senders write when they have nothing to say: `""`, `[]`, `unknown_service:node`. */
-  isNullText(id: number): boolean {
-    return this.#kindOf(id) === TEXT.null;
   }
 
   #set(type: number, value: number): true {
@@ -128,7 +152,7 @@ export class ValueReader {
     switch (type) {
       case VALUE_TYPE.string:
       case VALUE_TYPE.wideInt:
-        return this.#kindOf(value) !== TEXT.null && this.#set(VALUE_TYPE.string, value);
+        return this.#textKinds.of(value) !== TEXT.null && this.#set(VALUE_TYPE.string, value);
       case VALUE_TYPE.int:
       case VALUE_TYPE.double:
         return Number.isFinite(value) && this.#setText(String(value));
@@ -164,15 +188,14 @@ export class ValueReader {
 
   #readJson(type: number, value: number): boolean {
     if (type !== VALUE_TYPE.string && type !== VALUE_TYPE.json) return false;
-    return this.#kindOf(value) !== TEXT.null && this.#set(type, value);
+    return this.#textKinds.of(value) !== TEXT.null && this.#set(type, value);
   }
 
   #readTexts(type: number, value: number): boolean {
     if (type === VALUE_TYPE.json) return this.#set(type, value);
-    if (!this.#readText(type, value)) return false;
-    const stringValue = this.strings.text(this.value);
-    const list = JSON.stringify({ arrayValue: { values: [{ stringValue }] } });
-    return this.#set(VALUE_TYPE.json, this.strings.idOfString(list));
+    return (
+      this.#readText(type, value) && this.#set(VALUE_TYPE.json, this.#listOfOne.of(this.value))
+    );
   }
 
   #readListLength(type: number, value: number): boolean {
@@ -181,11 +204,7 @@ export class ValueReader {
     return list !== undefined && this.#set(VALUE_TYPE.int, list.length);
   }
 
-  #isDuration(coercion: Coercion): boolean {
-    return coercion.startsWith('seconds') || coercion === 'ms' || coercion === 'confidence';
-  }
-
-  #durationNumberOf(coercion: Coercion, type: number, value: number): number {
+  #durationNumberOf(coercion: DurationCoercion, type: number, value: number): number {
     if (type !== VALUE_TYPE.string || coercion !== 'ms') return this.numberOf(type, value);
     const match = DURATION_TEXT.exec(this.strings.text(value).slice(0, 32).trim());
     if (!match) return Number.NaN;
@@ -193,7 +212,7 @@ export class ValueReader {
     return match[2] === 's' ? Number(match[1]) * 1000 : Number(match[1]);
   }
 
-  #readDuration(coercion: Coercion, value: number): boolean {
+  #readDuration(coercion: DurationCoercion, value: number): boolean {
     switch (coercion) {
       case 'ms':
         return value >= 0 && this.#setNumber(VALUE_TYPE.double, value);
@@ -216,38 +235,24 @@ export class ValueReader {
     }
   }
 
-  /** Coercions that look at the words of a text. */
-  #readWord(coercion: Coercion, type: number, value: number): boolean {
-    if (coercion === 'epochSeconds') return this.#readEpochSeconds(type, value);
-    if (coercion === 'errorText' && type === VALUE_TYPE.bool) return false;
+  /** Coercions that look at the words of a text: each text is looked at once. */
+  #readWord(coercion: WordCoercion, type: number, value: number): boolean {
     if (!this.#readText(type, value)) return false;
-    const text = this.strings.text(this.value);
-    if (coercion === 'longText') return !isErrorClass(text);
-    if (coercion === 'errorText') return !NO_FAILURE.has(text.toLowerCase()) && text !== 'true';
-    if (coercion === 'path') return text.startsWith('/') || text.startsWith('*');
-    if (text.length > SHORT_TEXT_MAX) return false;
-    switch (coercion) {
-      case 'lowerText':
-        return this.#setText(text.toLowerCase());
-      case 'errorClass':
-        return isErrorClass(text);
-      case 'environment':
-        return this.#setText(ENVIRONMENTS.get(text.toLowerCase()));
-      case 'pluginStatus':
-        return this.#setText(PLUGIN_STATUSES.get(text.toLowerCase()));
-      case 'operationOfType':
-        return this.#setText(OPERATION_OF_TYPE.get(text.toLowerCase()));
-      case 'botOfService':
-        return this.#setText(BOT_SERVICE.exec(text)?.[1]);
-      case 'botVariant':
-        return text.startsWith('bot-v');
-      case 'legacyTraceId':
-        return !TRACE_ID.test(text);
-      case 'failureStatus':
-        return /^fail/i.test(text);
-      default:
-        return false;
+    let words = this.#words.get(coercion);
+    if (words === undefined) {
+      words = new ById((id) => this.#wordOf(coercion, id));
+      this.#words.set(coercion, words);
     }
+    const word = words.of(this.value);
+    return word !== REFUSED && this.#set(VALUE_TYPE.string, word);
+  }
+
+  /** String id of what a text means, or REFUSED. */
+  #wordOf(coercion: WordCoercion, id: number): number {
+    const text = this.strings.text(id);
+    const word = wordOf(coercion, text);
+    if (word === undefined || word === '') return REFUSED;
+    return word === text ? id : this.strings.idOfString(word);
   }
 
   #readEpochSeconds(type: number, value: number): boolean {
@@ -263,19 +268,55 @@ export class ValueReader {
     );
   }
 
-  #kindOf(id: number): number {
-    if (id >= this.#textKinds.length) {
-      this.#textKinds = grown(this.#textKinds, Math.max(2 * id, this.strings.size));
-    }
-    const known = this.#textKinds[id]!;
-    if (known !== TEXT.unseen) return known;
-    const kind = textKindOf(this.strings.text(id));
-    this.#textKinds[id] = kind;
-    return kind;
+  #idOfListOfOne(id: number): number {
+    const list = { arrayValue: { values: [{ stringValue: this.strings.text(id) }] } };
+    return this.strings.idOfString(JSON.stringify(list));
   }
 }
 
-export function isErrorClass(text: string): boolean {
+/** What a text means to a coercion; undefined when it cannot be read so. */
+function wordOf(coercion: WordCoercion, text: string): string | undefined {
+  switch (coercion) {
+    case 'longText':
+      return isErrorClass(text) ? undefined : text;
+    case 'errorText':
+      return NO_FAILURE.has(text.toLowerCase()) || text === 'true' ? undefined : text;
+    case 'path':
+      return text.startsWith('/') || text.startsWith('*') ? text : undefined;
+    default:
+      return text.length > SHORT_TEXT_MAX ? undefined : shortWordOf(coercion, text);
+  }
+}
+
+function shortWordOf(
+  coercion: Exclude<WordCoercion, 'longText' | 'errorText' | 'path'>,
+  text: string,
+): string | undefined {
+  switch (coercion) {
+    case 'lowerText':
+      return text.toLowerCase();
+    case 'errorClass':
+      return isErrorClass(text) ? text : undefined;
+    case 'environment':
+      return ENVIRONMENTS.get(text.toLowerCase());
+    case 'pluginStatus':
+      return PLUGIN_STATUSES.get(text.toLowerCase());
+    case 'operationOfType':
+      return OPERATION_OF_TYPE.get(text.toLowerCase());
+    case 'botOfService':
+      return BOT_SERVICE.exec(text)?.[1];
+    case 'botVariant':
+      return text.startsWith('bot-v') ? text : undefined;
+    case 'legacyTraceId':
+      return TRACE_ID.test(text) ? undefined : text;
+    case 'failureStatus':
+      return /^fail/i.test(text) ? text : undefined;
+    default:
+      return unreachable(coercion);
+  }
+}
+
+function isErrorClass(text: string): boolean {
   return text.length <= 128 && ERROR_CLASS.test(text);
 }
 

@@ -5,10 +5,12 @@
  */
 import type { LogColumns, PointColumns, SpanColumns } from '../model/columns.ts';
 import type { StringDictionary } from '../model/dictionary.ts';
-import { GroupContext } from './group-context.ts';
+import { GroupContext, type Learned } from './group-context.ts';
 import { LogNormaliser } from './logs.ts';
 import { normaliseSeries } from './points.ts';
+import { Recent } from './recent.ts';
 import { SpanNormaliser } from './spans.ts';
+import { stagesOfName } from './stage-words.ts';
 import { UserIdHasher } from './user-ids.ts';
 
 export interface NormaliseOptions {
@@ -33,7 +35,10 @@ export interface Normaliser {
 const DICTIONARIES_MAX = 3;
 
 export function createNormaliser(options: NormaliseOptions): Normaliser {
-  const hasher = options.userIds === 'hash' ? new UserIdHasher(options.userIdKey) : undefined;
+  const learned: Learned = {
+    hasher: options.userIds === 'hash' ? new UserIdHasher(options.userIdKey) : undefined,
+    names: new Recent(stagesOfName),
+  };
   let contexts: readonly GroupContext[] = [];
   let spans: SpanNormaliser | undefined;
   let logs: LogNormaliser | undefined;
@@ -42,7 +47,7 @@ export function createNormaliser(options: NormaliseOptions): Normaliser {
   const contextOf = (strings: StringDictionary): GroupContext => {
     const known = contexts.find((context) => context.strings === strings);
     if (known) return known;
-    const context = new GroupContext(strings, hasher);
+    const context = new GroupContext(strings, learned);
     contexts = [context, ...contexts.slice(0, DICTIONARIES_MAX - 1)];
     return context;
   };

@@ -10,10 +10,10 @@ import {
   type KeyRule,
   SOURCE,
   type Source,
-  sourceRank,
+  WEAK_RANK,
 } from './aliases.ts';
 import { ValueReader } from './coerce.ts';
-import { type Condition, FIELDS, type FieldLevel } from './fields.ts';
+import { type Condition, FIELDS, type FieldSpec } from './fields.ts';
 import { FieldSlots } from './slots.ts';
 
 /** A resource's or scope's value for a field, read once and offered to each of its spans. */
@@ -26,15 +26,12 @@ export interface FixedOffer {
   readonly isAsSent: boolean;
 }
 
-const RANK_BITS = 8;
-/** A class name where a model is wanted ranks behind every real name of every source. */
-const WEAK_RANK = 8 << RANK_BITS;
-const LEVELS: readonly FieldLevel[] = FIELDS.map((field) => field.level);
-const SOURCES = Object.values(SOURCE);
-/** Rank of a source, by field and source. */
-const SOURCE_RANKS = Uint8Array.from(
-  LEVELS.flatMap((level) => SOURCES.map((source) => sourceRank(level, source))),
-);
+/** Which fields emit() adds: facts never, outcomes to failed spans only. */
+const EMIT = { never: 0, always: 1, withOutcome: 2 } as const;
+const EMITS = Uint8Array.from(FIELDS, ({ level }: FieldSpec) => {
+  if (level === 'fact') return EMIT.never;
+  return level === 'outcome' ? EMIT.withOutcome : EMIT.always;
+});
 
 const RULE = { unseen: 0, none: 1, first: 2 } as const;
 
@@ -52,7 +49,7 @@ export class FieldReader {
   /** Index into STAGES when a key said the stage, else -1. */
   explicitStage = -1;
   /** Rule number by key id: RULE.unseen, RULE.none, or index into #rules + RULE.first. */
-  #ruleNumbers = new Uint16Array(1024);
+  #ruleNumbers: Uint16Array = new Uint16Array(256);
   readonly #rules: KeyRule[] = [];
   readonly #deferred: Deferred[] = [];
   readonly #canonicalKeys = new Int32Array(FIELDS.length).fill(-1);
@@ -72,16 +69,18 @@ export class FieldReader {
 
   /** The rule of a key, looked up once per dictionary. Hot: once per attribute. */
   ruleOf(keyId: number): KeyRule | undefined {
-    if (keyId >= this.#ruleNumbers.length) {
-      this.#ruleNumbers = grownRules(this.#ruleNumbers, Math.max(2 * keyId, this.strings.size));
-    }
-    const number = this.#ruleNumbers[keyId]!;
-    if (number >= RULE.first) return this.#rules[number - RULE.first];
-    return number === RULE.none ? undefined : this.#learnRule(keyId);
+    const number = keyId < this.#ruleNumbers.length ? this.#ruleNumbers[keyId]! : RULE.unseen;
+    if (number === RULE.none) return undefined;
+    return number === RULE.unseen ? this.#learnRule(keyId) : this.#rules[number - RULE.first];
   }
 
   /** Offers one attribute to all the fields its key may fill. */
   offer(rule: KeyRule, source: Source, place: number, type: number, value: number): void {
+    const { plain } = rule;
+    if (plain !== undefined) {
+      if ((plain.places & place) !== 0) this.#offerOne(plain, source, type, value);
+      return;
+    }
     if (rule.explicitStage >= 0) this.explicitStage = rule.explicitStage;
     const { candidates } = rule;
     for (let index = 0; index < candidates.length; index++) {
@@ -148,8 +147,8 @@ export class FieldReader {
     for (let index = 0; index < slots.touchedCount; index++) {
       const field = slots.touched[index]!;
       if (slots.isAsSent[field] === 1) continue;
-      const level = LEVELS[field]!;
-      if (level === 'fact' || (level === 'outcome' && !levels.withOutcome)) continue;
+      const emits = EMITS[field];
+      if (emits === EMIT.never || (emits === EMIT.withOutcome && !levels.withOutcome)) continue;
       derived.push(this.canonicalKey(field), slots.types[field]!, slots.values[field]!);
     }
   }
@@ -171,8 +170,8 @@ export class FieldReader {
   }
 
   #offerOne(candidate: Candidate, source: Source, type: number, value: number): void {
-    const { field, aliasIndex } = candidate;
-    const rank = (SOURCE_RANKS[field * SOURCES.length + source]! << RANK_BITS) + aliasIndex;
+    const { field } = candidate;
+    const rank = candidate.ranks[source]!;
     if (candidate.listLength > 0) {
       this.#offerListLength(candidate, rank, source);
       return;
@@ -183,8 +182,7 @@ export class FieldReader {
     const finalRank = reader.isWeak ? rank + WEAK_RANK : rank;
     if (!slots.wants(field, finalRank)) return;
     const isAsSent =
-      aliasIndex === 0 &&
-      isHome(LEVELS[field]!, source) &&
+      candidate.isHome[source] === 1 &&
       reader.value === value &&
       (reader.type === type || isNumberPair(reader.type, type));
     slots.put(field, finalRank, reader.type, reader.value, source, isAsSent);
@@ -201,6 +199,7 @@ export class FieldReader {
   }
 
   #learnRule(keyId: number): KeyRule | undefined {
+    if (keyId >= this.#ruleNumbers.length) this.#ruleNumbers = grown(this.#ruleNumbers, 2 * keyId);
     const rule = findKeyRule(this.strings.text(keyId));
     if (rule === undefined || this.#rules.length + RULE.first > 0xffff) {
       this.#ruleNumbers[keyId] = RULE.none;
@@ -211,17 +210,7 @@ export class FieldReader {
   }
 }
 
-/** Whether a canonical attribute of this level stands where it belongs. */
-function isHome(level: FieldLevel, source: Source): boolean {
-  if (source === SOURCE.span) return true;
-  return level === 'resource' && source === SOURCE.resource;
-}
-
 /** 2 and 2.0 are the same duration. */
 function isNumberPair(left: number, right: number): boolean {
   return left === VALUE_TYPE.double && right === VALUE_TYPE.int;
-}
-
-function grownRules(rules: Uint16Array<ArrayBuffer>, capacity: number): Uint16Array<ArrayBuffer> {
-  return grown(rules, capacity);
 }

@@ -11,14 +11,14 @@ import {
 import type { StringDictionary } from '../model/dictionary.ts';
 import { PLACE, SOURCE } from './aliases.ts';
 import { FieldReader, type FixedOffer } from './field-reader.ts';
-import { FIELDS, fieldIndex } from './fields.ts';
-import type { FieldSlots } from './slots.ts';
-import { saysBot } from './stage-words.ts';
+import { fieldIndex } from './fields.ts';
+import type { Recent } from './recent.ts';
+import { SIGN } from './slots.ts';
+import { type NameStages, saysBot } from './stage-words.ts';
 import { type UserIdHasher, UserIds } from './user-ids.ts';
 
 const SERVICE_NAME = fieldIndex('service.name');
 const SERVICE_NAMESPACE = fieldIndex('service.namespace');
-const IS_BOT_SIGN: readonly boolean[] = FIELDS.map((field) => 'isBotSign' in field);
 const NO_OFFERS: readonly FixedOffer[] = [];
 
 export interface ResourceFields {
@@ -34,9 +34,16 @@ export interface WithResources {
   readonly scopes: readonly ResourceEntry[];
 }
 
+/** What outlives a group, because it hangs on texts and not on their ids. */
+export interface Learned {
+  readonly hasher: UserIdHasher | undefined;
+  readonly names: Recent<NameStages>;
+}
+
 export class GroupContext {
   readonly strings: StringDictionary;
   readonly fields: FieldReader;
+  readonly names: Recent<NameStages>;
   readonly #userIds: UserIds | undefined;
   /** By the entry itself: indices mean different entries in spans, logs and points. */
   readonly #resources = new WeakMap<ResourceEntry, ResourceFields>();
@@ -48,8 +55,10 @@ export class GroupContext {
   /** Reads resources while `fields` is in the middle of a span. */
   readonly #resourceReader: FieldReader;
 
-  constructor(strings: StringDictionary, hasher: UserIdHasher | undefined) {
+  constructor(strings: StringDictionary, learned: Learned) {
+    const { hasher } = learned;
     this.strings = strings;
+    this.names = learned.names;
     this.fields = new FieldReader(strings);
     this.#resourceReader = new FieldReader(strings);
     this.#userIds = hasher && new UserIds(strings, hasher);
@@ -89,13 +98,6 @@ export class GroupContext {
     return offers;
   }
 
-  hasBotSign(slots: FieldSlots): boolean {
-    for (let index = 0; index < slots.touchedCount; index++) {
-      if (IS_BOT_SIGN[slots.touched[index]!]) return true;
-    }
-    return false;
-  }
-
   /** Replaces a user id where it was sent. */
   hideUserId(attributes: AttributeColumns, at: number): void {
     if (this.#userIds === undefined) return;
@@ -132,7 +134,7 @@ export class GroupContext {
     const names = [SERVICE_NAME, SERVICE_NAMESPACE].map((field) =>
       this.strings.text(slots.valueOf(field)),
     );
-    const isBot = this.hasBotSign(slots) || names.some((name) => saysBot(name));
+    const isBot = (slots.signs & SIGN.bot) !== 0 || names.some((name) => saysBot(name));
     return { offers, fallbackService: this.#sentServiceName(entry), isBot };
   }
 

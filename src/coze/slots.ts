@@ -2,15 +2,32 @@
  * One span's or record's best value per field while its attributes are read. Parallel arrays that are
  * reset by what was touched, so that a span with three known keys costs three steps.
  */
-import { FIELDS } from './fields.ts';
+import { type CanonicalName, FIELDS } from './fields.ts';
 
 /** Worse than any rank. */
 const NONE = 0x7fffffff;
+
+/** What the presence of a field says, as bits. */
+export const SIGN = { bot: 1, call: 2 } as const;
+
+/** Fields that tell what a span calls or serves. */
+const CALL_FIELDS: ReadonlySet<CanonicalName> = new Set<CanonicalName>([
+  ...(['~dbSystem', '~dbName', '~mqSystem', '~mqDestination', '~rpcSystem'] as const),
+  ...(['~rpcService', '~peerService', '~host', '~port', '~url', '~path', '~route'] as const),
+  ...(['~httpMethod', '~dnsName'] as const),
+]);
+const SIGNS = Uint8Array.from(
+  FIELDS,
+  (field) =>
+    ('isBotSign' in field ? SIGN.bot : 0) | (CALL_FIELDS.has(field.canonical) ? SIGN.call : 0),
+);
 
 export class FieldSlots {
   /** Fields that hold a value, in order of arrival. */
   readonly touched = new Uint8Array(FIELDS.length);
   touchedCount = 0;
+  /** Bits of SIGN of the fields that hold a value. */
+  signs = 0;
   readonly types = new Uint8Array(FIELDS.length);
   readonly values = new Float64Array(FIELDS.length);
   readonly sources = new Uint8Array(FIELDS.length);
@@ -21,6 +38,7 @@ export class FieldSlots {
   reset(): void {
     for (let index = 0; index < this.touchedCount; index++) this.ranks[this.touched[index]!] = NONE;
     this.touchedCount = 0;
+    this.signs = 0;
   }
 
   has(field: number): boolean {
@@ -41,7 +59,10 @@ export class FieldSlots {
     source: number,
     isAsSent: boolean,
   ): void {
-    if (this.ranks[field] === NONE) this.touched[this.touchedCount++] = field;
+    if (this.ranks[field] === NONE) {
+      this.touched[this.touchedCount++] = field;
+      this.signs |= SIGNS[field]!;
+    }
     this.ranks[field] = rank;
     this.types[field] = type;
     this.values[field] = value;

@@ -5,11 +5,13 @@
 import { hexOf } from '../base/bytes.ts';
 import type { SpanColumns } from '../model/columns.ts';
 import type { StringDictionary } from '../model/dictionary.ts';
-import { INFRA_KINDS, SPAN_KIND } from '../model/vocabulary.ts';
+import { INFRA_KINDS, SPAN_KIND, type Stage } from '../model/vocabulary.ts';
 import { SOURCE } from './aliases.ts';
+import { ById } from './by-id.ts';
 import { fieldIndex } from './fields.ts';
 import { NO_PARENT, ParentIndex } from './parents.ts';
-import type { FieldSlots } from './slots.ts';
+import type { Recent } from './recent.ts';
+import { type FieldSlots, SIGN } from './slots.ts';
 import {
   CLIENT_HOSTS,
   CLIENT_PATHS,
@@ -23,8 +25,8 @@ import {
   stageOfNodeType,
   VECTOR_DATABASES,
 } from './stage-rules.ts';
-import { type NameStages, stagesOfName } from './stage-words.ts';
-import { pathOfUrl, type TargetNamer } from './target.ts';
+import type { NameStages } from './stage-words.ts';
+import { hostOfUrl, hostWithoutPort, pathOfUrl } from './target.ts';
 
 const FIELD = {
   stage: fieldIndex('~stage'),
@@ -89,13 +91,23 @@ export interface StageInput {
 }
 
 export class StageResolver {
-  readonly #strings: StringDictionary;
-  readonly #targets: TargetNamer;
   readonly #parents = new ParentIndex();
-  readonly #namesById = new Map<number, NameStages>();
-  readonly #pathStages = new Map<number, number>();
-  readonly #hostStages = new Map<number, number>();
-  readonly #operationStages = new Map<number, number>();
+  /** What names say; #nameIndex finds it by the name's id. */
+  readonly #nameStages: NameStages[] = [];
+  readonly #nameIndex: ById;
+  // stages by string id
+  readonly #explicitStages: ById;
+  readonly #nodeTypeStages: ById;
+  readonly #operationStages: ById;
+  readonly #spanTypeStages: ById;
+  readonly #servedPathStages: ById;
+  readonly #calledPathStages: ById;
+  readonly #hostStages: ById;
+  readonly #urlStages: ById;
+  // 1 or 0 by string id
+  readonly #isContainer: ById;
+  readonly #isToolCall: ById;
+  readonly #isVectorDatabase: ById;
   // per row of the range
   #open = new Uint8Array(0);
   #wordStage = new Int8Array(0);
@@ -103,9 +115,20 @@ export class StageResolver {
   #from = 0;
   #hasOpen = false;
 
-  constructor(strings: StringDictionary, targets: TargetNamer) {
-    this.#strings = strings;
-    this.#targets = targets;
+  constructor(strings: StringDictionary, names: Recent<NameStages>) {
+    const textRule = (rule: (text: string) => number) => new ById((id) => rule(strings.text(id)));
+    this.#nameIndex = new ById((id) => this.#nameStages.push(names.of(strings.text(id))) - 1);
+    this.#explicitStages = textRule((text) => indexOrNone(STAGE_BY_NAME.get(text)));
+    this.#nodeTypeStages = textRule((text) => indexOrNone(stageOfNodeType(text)));
+    this.#operationStages = textRule(stageOfOperationName);
+    this.#spanTypeStages = textRule(stageOfSpanType);
+    this.#servedPathStages = textRule((text) => stageOfPath(text, true));
+    this.#calledPathStages = textRule((text) => stageOfPath(text, false));
+    this.#hostStages = textRule(stageOfHost);
+    this.#urlStages = textRule((text) => stageOfHost(hostOfUrl(text)));
+    this.#isContainer = textRule((text) => (CONTAINER_OPERATIONS.has(text) ? 1 : 0));
+    this.#isToolCall = textRule((text) => (text === 'tools/call' ? 1 : 0));
+    this.#isVectorDatabase = textRule((text) => (VECTOR_DATABASES.has(text) ? 1 : 0));
   }
 
   begin(from: number, to: number): void {
@@ -120,12 +143,7 @@ export class StageResolver {
   }
 
   namesOf(nameId: number): NameStages {
-    let stages = this.#namesById.get(nameId);
-    if (stages === undefined) {
-      stages = stagesOfName(this.#strings.text(nameId));
-      this.#namesById.set(nameId, stages);
-    }
-    return stages;
+    return this.#nameStages[this.#nameIndex.of(nameId)]!;
   }
 
   /** Sets columns.stage[row], or remembers what it waits for. Hot: once per span. */
@@ -174,7 +192,7 @@ export class StageResolver {
     const byHttp = this.#stageOfHttp(slots, columns.kind[row]!);
     if (byHttp !== NO_STAGE) return byHttp;
     const names = this.namesOf(columns.name[row]!);
-    if (isContainer(this.#strings, slots)) return STAGE.other;
+    if (this.#isContainer.of(slots.valueOf(FIELD.operation)) === 1) return STAGE.other;
     if (names.inBot < 0) return input.infra !== 0 ? OPEN.inherit : STAGE.other;
     // a sure word makes the span a bot's, so that its everyday words count too
     if (names.isSure || input.isBot) return names.inBot;
@@ -186,18 +204,19 @@ export class StageResolver {
   #stageOfAttributes({ slots, explicitStage }: StageInput): number {
     const explicit = slots.valueOf(FIELD.stage);
     if (explicit !== 0) {
-      const stage = STAGE_BY_NAME.get(this.#strings.text(explicit));
-      if (stage !== undefined) return stageIndex(stage);
+      const stage = this.#explicitStages.of(explicit);
+      if (stage !== NO_STAGE) return stage;
     }
     if (explicitStage >= 0) return explicitStage;
     if (slots.has(FIELD.nodeType)) {
-      const stage = stageOfNodeType(this.#strings.text(slots.valueOf(FIELD.nodeType)));
-      if (stage !== undefined) return stageIndex(stage);
+      const stage = this.#nodeTypeStages.of(slots.valueOf(FIELD.nodeType));
+      if (stage !== NO_STAGE) return stage;
     }
     const byOperation = this.#stageOfOperation(slots);
     if (byOperation !== NO_STAGE) return byOperation;
-    if (isContainer(this.#strings, slots)) return NO_STAGE;
-    for (const { field, stage } of PRESENCE) {
+    if (this.#isContainer.of(slots.valueOf(FIELD.operation)) === 1) return NO_STAGE;
+    for (let index = 0; index < PRESENCE.length; index++) {
+      const { field, stage } = PRESENCE[index]!;
       if (slots.has(field) && isOwn(slots.sources[field]!)) return stage;
     }
     return NO_STAGE;
@@ -206,32 +225,27 @@ export class StageResolver {
   #stageOfOperation(slots: FieldSlots): number {
     const operation = slots.valueOf(FIELD.operation);
     if (operation !== 0) {
-      let stage = this.#operationStages.get(operation);
-      if (stage === undefined) {
-        stage = stageOfOperationName(this.#strings.text(operation));
-        this.#operationStages.set(operation, stage);
-      }
+      const stage = this.#operationStages.of(operation);
       if (stage !== NO_STAGE) return stage;
     }
     const spanType = slots.valueOf(FIELD.spanType);
     if (spanType !== 0) {
-      const lower = this.#strings.text(spanType).toLowerCase();
-      const stage = STAGE_OF_TYPE.get(lower);
-      if (stage !== undefined) return stageIndex(stage);
-      if (PROMPT_TYPES.has(lower)) return OPEN.prompt;
+      const stage = this.#spanTypeStages.of(spanType);
+      if (stage !== NO_STAGE) return stage;
     }
-    const method = slots.valueOf(FIELD.mcpMethod);
-    return method !== 0 && this.#strings.text(method) === 'tools/call' ? STAGE.plugin : NO_STAGE;
+    const isToolCall = this.#isToolCall.of(slots.valueOf(FIELD.mcpMethod)) === 1;
+    return isToolCall ? STAGE.plugin : NO_STAGE;
   }
 
   /** A database, cache or queue belongs to whoever asks it, unless it is the knowledge itself. */
   #stageOfStore(nameId: number, slots: FieldSlots): number {
-    const system = this.#strings.text(slots.valueOf(FIELD.dbSystem));
-    const isKnowledge = VECTOR_DATABASES.has(system) || this.namesOf(nameId).saysKnowledge;
+    const isVectorDatabase = this.#isVectorDatabase.of(slots.valueOf(FIELD.dbSystem)) === 1;
+    const isKnowledge = isVectorDatabase || this.namesOf(nameId).saysKnowledge;
     return isKnowledge ? STAGE.knowledge : OPEN.inherit;
   }
 
   #stageOfHttp(slots: FieldSlots, kind: number): number {
+    if ((slots.signs & SIGN.call) === 0) return NO_STAGE;
     const pathId =
       slots.valueOf(FIELD.path) || slots.valueOf(FIELD.route) || slots.valueOf(FIELD.url);
     const isServer = kind === SPAN_KIND.server || kind === SPAN_KIND.consumer;
@@ -239,28 +253,14 @@ export class StageResolver {
     // senders without span kinds: a route is served, a URL is called
     const servesIt = isServer || (!isClient && (slots.has(FIELD.route) || !slots.has(FIELD.url)));
     if (pathId !== 0) {
-      const stage = this.#stageOfPath(pathId, servesIt);
+      const stage = (servesIt ? this.#servedPathStages : this.#calledPathStages).of(pathId);
       if (stage !== NO_STAGE) return stage;
     }
     if (servesIt) return NO_STAGE;
-    const hostId = slots.valueOf(FIELD.host) || slots.valueOf(FIELD.url);
-    if (hostId === 0) return NO_STAGE;
-    let stage = this.#hostStages.get(hostId);
-    if (stage === undefined) {
-      stage = stageOfHost(this.#targets.hostOf(slots));
-      this.#hostStages.set(hostId, stage);
-    }
-    return stage;
-  }
-
-  #stageOfPath(pathId: number, servesIt: boolean): number {
-    const key = 2 * pathId + (servesIt ? 1 : 0);
-    let stage = this.#pathStages.get(key);
-    if (stage === undefined) {
-      stage = stageOfPath(this.#strings.text(pathId), servesIt);
-      this.#pathStages.set(key, stage);
-    }
-    return stage;
+    const host = slots.valueOf(FIELD.host);
+    if (host !== 0) return this.#hostStages.of(host);
+    const url = slots.valueOf(FIELD.url);
+    return url === 0 ? NO_STAGE : this.#urlStages.of(url);
   }
 
   /** Walks up to the first ancestor that knows its stage. */
@@ -328,15 +328,18 @@ function isOwn(source: number): boolean {
   return source !== SOURCE.resource && source !== SOURCE.scope;
 }
 
-function isContainer(strings: StringDictionary, slots: FieldSlots): boolean {
-  const operation = slots.valueOf(FIELD.operation);
-  return operation !== 0 && CONTAINER_OPERATIONS.has(strings.text(operation));
+function indexOrNone(stage: Stage | undefined): number {
+  return stage === undefined ? NO_STAGE : stageIndex(stage);
 }
 
 function stageOfOperationName(operation: string): number {
   if (operation === 'embeddings') return OPEN.embeddings;
-  const stage = STAGE_OF_OPERATION.get(operation);
-  return stage === undefined ? NO_STAGE : stageIndex(stage);
+  return indexOrNone(STAGE_OF_OPERATION.get(operation));
+}
+
+function stageOfSpanType(spanType: string): number {
+  const lower = spanType.toLowerCase();
+  return PROMPT_TYPES.has(lower) ? OPEN.prompt : indexOrNone(STAGE_OF_TYPE.get(lower));
 }
 
 function stageOfPath(text: string, servesIt: boolean): number {
@@ -347,7 +350,8 @@ function stageOfPath(text: string, servesIt: boolean): number {
   return !servesIt && stage === STAGE.llm && !path.endsWith('completions') ? OPEN.cozeCall : stage;
 }
 
-function stageOfHost(host: string): number {
+function stageOfHost(sent: string): number {
+  const host = hostWithoutPort(sent);
   const rule = CLIENT_HOSTS.find(({ domain }) => host === domain || host.endsWith(`.${domain}`));
   return rule === undefined ? NO_STAGE : stageIndex(rule.stage);
 }

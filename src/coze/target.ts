@@ -5,8 +5,9 @@
 
 import type { StringDictionary } from '../model/dictionary.ts';
 import { INFRA_KINDS, type InfraKind, SPAN_KIND } from '../model/vocabulary.ts';
+import { ById } from './by-id.ts';
 import { fieldIndex } from './fields.ts';
-import type { FieldSlots } from './slots.ts';
+import { type FieldSlots, SIGN } from './slots.ts';
 import { CACHES, CONFIG_STORES } from './stage-rules.ts';
 
 const FIELD = {
@@ -32,24 +33,33 @@ const INFRA = Object.fromEntries(INFRA_KINDS.map((kind, index) => [kind, index])
 /** Ports that say nothing beside their protocol. */
 const WEB_PORTS = new Set([80, 443]);
 const TARGET_MAX = 160;
-/** Bounds of the packed cache key, so that it stays an exact integer. */
-const PACK = { system: 2 ** 13, host: 2 ** 22, port: 2 ** 16 } as const;
+/** Named targets that are remembered, a power of two; services call tens of places, not thousands. */
+const NAMED_SLOTS = 1024;
+const NOT_NAMED = -1;
 
 /** Names of the calls of one dictionary; hosts of URLs are found once per URL. */
 export class TargetNamer {
   readonly #strings: StringDictionary;
-  readonly #targetByKey = new Map<number, number>();
-  readonly #hostByUrl = new Map<number, string>();
+  /** Targets named before: slot → infra, system, place, port, and beside it the target's string id. */
+  readonly #namedCalls = new Uint32Array(4 * NAMED_SLOTS);
+  readonly #namedTargets = new Int32Array(NAMED_SLOTS).fill(NOT_NAMED);
+  /** Kind of infrastructure by the id of a system's name. */
+  readonly #infraOfSystem: ById;
+  /** String id of a URL's host by the URL's id. */
+  readonly #hostOfUrl: ById;
 
   constructor(strings: StringDictionary) {
     this.#strings = strings;
+    this.#infraOfSystem = new ById((id) => infraOfSystem(strings.text(id)));
+    this.#hostOfUrl = new ById((id) => strings.idOfString(hostOfUrl(strings.text(id))));
   }
 
   /** Index into INFRA_KINDS. `nameInfra` is what the span's name says. */
   infraOf(slots: FieldSlots, kind: number, nameInfra: number): number {
+    if (nameInfra === 0 && (slots.signs & SIGN.call) === 0) return INFRA.none;
     const isOutgoing = kind === SPAN_KIND.client || kind === SPAN_KIND.producer;
     const dbSystem = slots.valueOf(FIELD.dbSystem);
-    if (dbSystem !== 0) return infraOfSystem(this.#strings.text(dbSystem));
+    if (dbSystem !== 0) return this.#infraOfSystem.of(dbSystem);
     // who takes a message from a queue works for itself
     if (kind === SPAN_KIND.server || kind === SPAN_KIND.consumer) return INFRA.none;
     if (slots.has(FIELD.mqSystem)) return INFRA.mq;
@@ -64,28 +74,31 @@ export class TargetNamer {
 
   /** String id of the target's text; 0 for a span that calls nothing. Hot: once per outgoing span. */
   targetOf(slots: FieldSlots, kind: number, infra: number): number {
+    if ((slots.signs & SIGN.call) === 0) return 0;
     const isOutgoing = kind === SPAN_KIND.client || kind === SPAN_KIND.producer;
     if (!isOutgoing && infra === INFRA.none) return 0;
     const system = slots.valueOf(systemField(infra));
     const place = this.#placeOf(slots, infra);
-    const port = slots.valueOf(FIELD.port);
-    const key =
-      ((system * INFRA_KINDS.length + infra) * PACK.host + place) * PACK.port +
-      Math.min(port, 65_535);
-    const isPacked = system < PACK.system / INFRA_KINDS.length && place < PACK.host;
-    const known = isPacked ? this.#targetByKey.get(key) : undefined;
-    if (known !== undefined) return known;
-    const target = this.#strings.idOfString(this.#format({ slots, infra, system, place, port }));
-    if (isPacked) this.#targetByKey.set(key, target);
+    if (place === 0 && system === 0) return 0;
+    const isHost = place !== 0 && place === slots.valueOf(FIELD.host);
+    const port = isHost ? slots.valueOf(FIELD.port) : 0;
+    const slot = (infra ^ (system << 3) ^ Math.imul(place, 0x9e3779b1) ^ port) & (NAMED_SLOTS - 1);
+    const calls = this.#namedCalls;
+    const at = 4 * slot;
+    const isNamed =
+      calls[at] === infra &&
+      calls[at + 1] === system &&
+      calls[at + 2] === place &&
+      calls[at + 3] === port;
+    const known = this.#namedTargets[slot]!;
+    if (isNamed && known !== NOT_NAMED) return known;
+    const target = this.#strings.idOfString(this.#format({ infra, system, place, port }));
+    calls[at] = infra;
+    calls[at + 1] = system;
+    calls[at + 2] = place;
+    calls[at + 3] = port;
+    this.#namedTargets[slot] = target;
     return target;
-  }
-
-  /** Host that a client calls, lower-case, without port; empty when unknown. */
-  hostOf(slots: FieldSlots): string {
-    const host = slots.valueOf(FIELD.host);
-    if (host !== 0) return withoutPort(this.#strings.text(host)).toLowerCase();
-    const url = slots.valueOf(FIELD.url);
-    return url === 0 ? '' : withoutPort(this.#hostOfUrl(url));
   }
 
   /** String id of what names the other side. */
@@ -110,11 +123,10 @@ export class TargetNamer {
     const host = slots.valueOf(FIELD.host) || slots.valueOf(FIELD.peerService);
     if (host !== 0) return host;
     const url = slots.valueOf(FIELD.url);
-    return url === 0 ? 0 : this.#strings.idOfString(this.#hostOfUrl(url));
+    return url === 0 ? 0 : this.#hostOfUrl.of(url);
   }
 
   #format(call: {
-    readonly slots: FieldSlots;
     readonly infra: number;
     readonly system: number;
     readonly place: number;
@@ -122,27 +134,16 @@ export class TargetNamer {
   }): string {
     const kind = INFRA_KINDS[call.infra] ?? 'none';
     const place = this.#strings.text(call.place);
-    const isHost = call.place !== 0 && call.place === call.slots.valueOf(FIELD.host);
-    const showsPort = isHost && call.port > 0 && !place.includes(':') && !WEB_PORTS.has(call.port);
+    const showsPort = call.port > 0 && !place.includes(':') && !WEB_PORTS.has(call.port);
     const words = [
       kind === 'none' ? '' : kind,
       showsSystem(call.infra) ? this.#strings.text(call.system) : '',
       showsPort ? `${place}:${call.port}` : place,
     ];
-    if (call.place === 0 && call.system === 0) return '';
     return words
       .filter((word) => word !== '')
       .join(' ')
       .slice(0, TARGET_MAX);
-  }
-
-  #hostOfUrl(url: number): string {
-    let host = this.#hostByUrl.get(url);
-    if (host === undefined) {
-      host = hostOfUrl(this.#strings.text(url));
-      this.#hostByUrl.set(url, host);
-    }
-    return host;
   }
 }
 
@@ -163,8 +164,9 @@ export function pathOfUrl(url: string): string {
   return /^[^?#]*/.exec(url.slice(slash))?.[0] ?? '/';
 }
 
-function withoutPort(host: string): string {
-  return host.startsWith('[') ? host : host.replace(/:\d+$/, '');
+/** Host without its port, lower-case. */
+export function hostWithoutPort(host: string): string {
+  return host.startsWith('[') ? host.toLowerCase() : host.replace(/:\d+$/, '').toLowerCase();
 }
 
 function infraOfSystem(system: string): number {

@@ -3,25 +3,19 @@ import { createHmac } from 'node:crypto';
 import { VALUE_TYPE } from '../model/columns.ts';
 import type { StringDictionary } from '../model/dictionary.ts';
 import { jsonOfText, textsOfValue } from './any-value.ts';
-
-/** Hashes remembered between groups; beyond it all are forgotten. */
-const REMEMBERED_MAX = 20_000;
+import { Recent } from './recent.ts';
 
 export class UserIdHasher {
-  readonly #key: string;
-  readonly #hashByText = new Map<string, string>();
+  readonly #hashes: Recent<string>;
 
   constructor(key: string) {
-    this.#key = key;
+    this.#hashes = new Recent((text) =>
+      createHmac('sha256', key).update(text).digest('hex').slice(0, 16),
+    );
   }
 
   hashOf(text: string): string {
-    const known = this.#hashByText.get(text);
-    if (known !== undefined) return known;
-    const hash = createHmac('sha256', this.#key).update(text).digest('hex').slice(0, 16);
-    if (this.#hashByText.size >= REMEMBERED_MAX) this.#hashByText.clear();
-    this.#hashByText.set(text, hash);
-    return hash;
+    return this.#hashes.of(text);
   }
 }
 
