@@ -36,9 +36,9 @@ export interface Candidate {
   /** For numbered keys: the length that this key proves. */
   readonly listLength: number;
   /** Rank by source, the lowest wins; decided here, once, and not for each attribute. */
-  readonly ranks: Int32Array;
-  /** By source: 1 where a canonical value stands as it should. */
-  readonly isHome: Uint8Array;
+  readonly ranks: readonly number[];
+  /** By source: whether a canonical value stands as it should. */
+  readonly isHome: readonly boolean[];
 }
 
 /** All that a key means. */
@@ -172,13 +172,8 @@ function candidateOf(item: Omit<Candidate, 'ranks' | 'isHome'>): Candidate {
     places: item.places,
     isHeader: item.isHeader,
     listLength: item.listLength,
-    ranks: Int32Array.from(
-      SOURCES,
-      (source) => (sourceRank(level, source) << RANK_BITS) + aliasIndex,
-    ),
-    isHome: Uint8Array.from(SOURCES, (source) =>
-      aliasIndex === 0 && isHome(level, source) ? 1 : 0,
-    ),
+    ranks: SOURCES.map((source) => (sourceRank(level, source) << RANK_BITS) + aliasIndex),
+    isHome: SOURCES.map((source) => aliasIndex === 0 && isHome(level, source)),
   };
 }
 

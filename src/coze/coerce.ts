@@ -10,9 +10,6 @@ import { jsonOfText, listOf, textsOfValue } from './any-value.ts';
 import { ById } from './by-id.ts';
 import { type Coercion, ENVIRONMENTS, OPERATION_OF_TYPE, PLUGIN_STATUSES } from './fields.ts';
 
-/** Kinds of texts; null is what senders write when they have nothing to say: `""`, `[]`, `unknown_service:node`. */
-const TEXT = { normal: 0, null: 1, className: 2 } as const;
-
 /** Coercions of text that ask for certain words or a certain look. */
 type WordCoercion = Extract<
   Coercion,
@@ -62,13 +59,15 @@ export class ValueReader {
   value = 0;
   /** The value is a guess of lower standing: a class name where a model is wanted. */
   isWeak = false;
-  readonly #textKinds: ById;
+  readonly #isNull: ById;
+  readonly #isClassName: ById;
   readonly #listOfOne: ById;
   readonly #words = new Map<WordCoercion, ById>();
 
   constructor(strings: StringDictionary) {
     this.strings = strings;
-    this.#textKinds = new ById((id) => textKindOf(strings.text(id)));
+    this.#isNull = new ById((id) => (saysNothing(strings.text(id)) ? 1 : 0));
+    this.#isClassName = new ById((id) => (isClassName(strings.text(id)) ? 1 : 0));
     this.#listOfOne = new ById((id) => this.#idOfListOfOne(id));
   }
 
@@ -80,7 +79,7 @@ export class ValueReader {
         return this.#readText(type, value);
       case 'modelName':
         if (!this.#readText(type, value)) return false;
-        this.isWeak = this.#textKinds.of(this.value) === TEXT.className;
+        this.isWeak = this.#isClassName.of(this.value) === 1;
         return true;
       case 'int':
         return this.#setNumber(VALUE_TYPE.int, wholeOf(this.numberOf(type, value)));
@@ -129,6 +128,11 @@ export class ValueReader {
     return /^[+-]?\d/.test(text) ? Number(text) : Number.NaN;
   }
 
+  /** True for the id of what senders write when they have nothing to say: `""`, `[]`, `unknown_service:node`. */
+  isNullText(id: number): boolean {
+    return this.#isNull.of(id) === 1;
+  }
+
   #set(type: number, value: number): true {
     this.type = type;
     this.value = value;
@@ -152,7 +156,7 @@ export class ValueReader {
     switch (type) {
       case VALUE_TYPE.string:
       case VALUE_TYPE.wideInt:
-        return this.#textKinds.of(value) !== TEXT.null && this.#set(VALUE_TYPE.string, value);
+        return !this.isNullText(value) && this.#set(VALUE_TYPE.string, value);
       case VALUE_TYPE.int:
       case VALUE_TYPE.double:
         return Number.isFinite(value) && this.#setText(String(value));
@@ -188,7 +192,7 @@ export class ValueReader {
 
   #readJson(type: number, value: number): boolean {
     if (type !== VALUE_TYPE.string && type !== VALUE_TYPE.json) return false;
-    return this.#textKinds.of(value) !== TEXT.null && this.#set(type, value);
+    return !this.isNullText(value) && this.#set(type, value);
   }
 
   #readTexts(type: number, value: number): boolean {
@@ -320,11 +324,12 @@ function isErrorClass(text: string): boolean {
   return text.length <= 128 && ERROR_CLASS.test(text);
 }
 
-function textKindOf(text: string): number {
-  if (text === '' || text === '""' || text === '[]' || text.startsWith('unknown_service')) {
-    return TEXT.null;
-  }
-  return text.length <= 64 && CLASS_NAME.test(text) ? TEXT.className : TEXT.normal;
+function saysNothing(text: string): boolean {
+  return text === '' || text === '""' || text === '[]' || text.startsWith('unknown_service');
+}
+
+function isClassName(text: string): boolean {
+  return text.length <= 64 && CLASS_NAME.test(text);
 }
 
 function wholeOf(number: number): number {

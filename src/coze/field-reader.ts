@@ -51,11 +51,16 @@ export class FieldReader {
   /** Rule number by key id: RULE.unseen, RULE.none, or index into #rules + RULE.first. */
   #ruleNumbers: Uint16Array = new Uint16Array(256);
   readonly #rules: KeyRule[] = [];
+  readonly #hideUserId: (attributes: AttributeColumns, at: number) => void;
   readonly #deferred: Deferred[] = [];
   readonly #canonicalKeys = new Int32Array(FIELDS.length).fill(-1);
 
-  constructor(strings: StringDictionary) {
+  constructor(
+    strings: StringDictionary,
+    hideUserId: (attributes: AttributeColumns, at: number) => void,
+  ) {
     this.strings = strings;
+    this.#hideUserId = hideUserId;
     this.reader = new ValueReader(strings);
   }
 
@@ -72,6 +77,35 @@ export class FieldReader {
     const number = keyId < this.#ruleNumbers.length ? this.#ruleNumbers[keyId]! : RULE.unseen;
     if (number === RULE.none) return undefined;
     return number === RULE.unseen ? this.#learnRule(keyId) : this.#rules[number - RULE.first];
+  }
+
+  /**
+   * Offers attributes [from, to) to the fields their keys may fill. Hot: 11 turns a span. Text under a key with one
+   * meaning, two thirds of what senders write, is decided here without a call (0.65 instead of 0.8 µs a span).
+   */
+  readAttributes(
+    attributes: AttributeColumns,
+    range: { readonly from: number; readonly to: number },
+    origin: { readonly source: Source; readonly place: number },
+  ): void {
+    const { keys, types, values } = attributes;
+    const { slots, reader } = this;
+    const { source, place } = origin;
+    for (let at = range.from; at < range.to; at++) {
+      const rule = this.ruleOf(keys[at]!);
+      if (rule === undefined) continue;
+      if (rule.isUserId) this.#hideUserId(attributes, at);
+      const { plain } = rule;
+      if (plain !== undefined && plain.coercion === 'text' && types[at] === VALUE_TYPE.string) {
+        if ((plain.places & place) === 0) continue;
+        const rank = plain.ranks[source]!;
+        const value = values[at]!;
+        if (!slots.wants(plain.field, rank) || reader.isNullText(value)) continue;
+        slots.put(plain.field, rank, VALUE_TYPE.string, value, source, plain.isHome[source]!);
+      } else {
+        this.offer(rule, source, place, types[at]!, values[at]!);
+      }
+    }
   }
 
   /** Offers one attribute to all the fields its key may fill. */
@@ -134,10 +168,10 @@ export class FieldReader {
     return Array.from(slots.touched.subarray(0, slots.touchedCount), (field) => ({
       field,
       rank: slots.ranks[field]!,
-      type: slots.types[field]!,
+      type: slots.typeOf(field),
       value: slots.values[field]!,
-      source: slots.sources[field]!,
-      isAsSent: slots.isAsSent[field] === 1,
+      source: slots.sourceOf(field),
+      isAsSent: slots.isAsSent(field),
     }));
   }
 
@@ -146,10 +180,10 @@ export class FieldReader {
     const { slots } = this;
     for (let index = 0; index < slots.touchedCount; index++) {
       const field = slots.touched[index]!;
-      if (slots.isAsSent[field] === 1) continue;
+      if (slots.isAsSent(field)) continue;
       const emits = EMITS[field];
       if (emits === EMIT.never || (emits === EMIT.withOutcome && !levels.withOutcome)) continue;
-      derived.push(this.canonicalKey(field), slots.types[field]!, slots.values[field]!);
+      derived.push(this.canonicalKey(field), slots.typeOf(field), slots.values[field]!);
     }
   }
 
@@ -182,7 +216,7 @@ export class FieldReader {
     const finalRank = reader.isWeak ? rank + WEAK_RANK : rank;
     if (!slots.wants(field, finalRank)) return;
     const isAsSent =
-      candidate.isHome[source] === 1 &&
+      candidate.isHome[source] === true &&
       reader.value === value &&
       (reader.type === type || isNumberPair(reader.type, type));
     slots.put(field, finalRank, reader.type, reader.value, source, isAsSent);

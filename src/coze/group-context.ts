@@ -25,6 +25,8 @@ export interface ResourceFields {
   readonly offers: readonly FixedOffer[];
   /** String id of the name as sent, when it says nothing better than `unknown_service:node`; else 0. */
   readonly fallbackService: number;
+  /** String id of the service where the item itself names none. */
+  readonly service: number;
   readonly isBot: boolean;
 }
 
@@ -59,15 +61,17 @@ export class GroupContext {
     const { hasher } = learned;
     this.strings = strings;
     this.names = learned.names;
-    this.fields = new FieldReader(strings);
-    this.#resourceReader = new FieldReader(strings);
     this.#userIds = hasher && new UserIds(strings, hasher);
+    const hide = (attributes: AttributeColumns, at: number) => this.hideUserId(attributes, at);
+    this.fields = new FieldReader(strings, hide);
+    this.#resourceReader = new FieldReader(strings, hide);
   }
 
   resourceOf(columns: WithResources, index: number): ResourceFields {
     const entry = columns.resources[index];
     if (entry === this.#lastResource && this.#lastFields !== undefined) return this.#lastFields;
-    if (entry === undefined) return { offers: NO_OFFERS, fallbackService: 0, isBot: false };
+    if (entry === undefined)
+      return { offers: NO_OFFERS, fallbackService: 0, service: 0, isBot: false };
     let fields = this.#resources.get(entry);
     this.#lastResource = entry;
     if (fields === undefined) {
@@ -111,12 +115,19 @@ export class GroupContext {
   hideUserIdsOf(entries: readonly AttributeEntry[]): readonly AttributeEntry[] {
     const userIds = this.#userIds;
     if (userIds === undefined) return entries;
-    if (!entries.some(({ key }) => this.#resourceReader.ruleOf(key)?.isUserId)) return entries;
+    if (!this.#hasUserId(entries)) return entries;
     return entries.map((entry) => {
       if (!this.#resourceReader.ruleOf(entry.key)?.isUserId) return entry;
       const hashed = userIds.hashedId(entry.type, entry.value);
       return hashed === 0 ? entry : { key: entry.key, type: VALUE_TYPE.string, value: hashed };
     });
+  }
+
+  #hasUserId(entries: readonly AttributeEntry[]): boolean {
+    for (let index = 0; index < entries.length; index++) {
+      if (this.#resourceReader.ruleOf(entries[index]!.key)?.isUserId) return true;
+    }
+    return false;
   }
 
   #hideUserIds(entry: ResourceEntry): ResourceEntry {
@@ -135,7 +146,10 @@ export class GroupContext {
       this.strings.text(slots.valueOf(field)),
     );
     const isBot = (slots.signs & SIGN.bot) !== 0 || names.some((name) => saysBot(name));
-    return { offers, fallbackService: this.#sentServiceName(entry), isBot };
+    const fallbackService = this.#sentServiceName(entry);
+    // `>>> 0` makes a small integer of what came out of a float column: a series' field stays one of integers
+    const service = (slots.valueOf(SERVICE_NAME) || fallbackService) >>> 0;
+    return { offers, fallbackService, service, isBot };
   }
 
   #sentServiceName(entry: ResourceEntry): number {

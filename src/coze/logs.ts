@@ -3,6 +3,7 @@ import { tryBytesOfHex } from '../base/bytes.ts';
 import { type LogColumns, VALUE_TYPE } from '../model/columns.ts';
 import { PLACE, SOURCE } from './aliases.ts';
 import { jsonOfText, membersOf } from './any-value.ts';
+import { ById } from './by-id.ts';
 import { fieldIndex } from './fields.ts';
 import type { GroupContext } from './group-context.ts';
 import { readBodyPatterns } from './log-body.ts';
@@ -10,20 +11,21 @@ import { readBodyPatterns } from './log-body.ts';
 const SERVICE_NAME = fieldIndex('service.name');
 const TRACE_KEYS = ['trace_id', 'traceId', 'traceID', 'trace.id', 'otelTraceID', 'dd.trace_id'];
 const SPAN_KEYS = ['span_id', 'spanId', 'spanID', 'span.id', 'otelSpanID'];
+/** Attributes of the record itself. */
+const OWN = { source: SOURCE.span, place: PLACE.log } as const;
 /** Members of a structured body that are looked at. */
 const BODY_MEMBERS_MAX = 200;
 
 export class LogNormaliser {
   readonly columns: LogColumns;
   readonly #context: GroupContext;
-  readonly #traceKeys: ReadonlySet<string> = new Set(TRACE_KEYS);
-  readonly #spanKeys: ReadonlySet<string> = new Set(SPAN_KEYS);
-  /** By key id: 0 unseen, 1 none, 2 trace id, 3 span id. */
-  readonly #contextKeys = new Map<number, 'trace' | 'span' | 'none'>();
+  /** By key id: bytes of the id that the attribute holds, 16 of a trace, 8 of a span, else 0. */
+  readonly #idSizes: ById;
 
   constructor(columns: LogColumns, context: GroupContext) {
     this.columns = columns;
     this.#context = context;
+    this.#idSizes = new ById((id) => idSizeOf(columns.strings.text(id)));
   }
 
   normalise(from: number, to: number): void {
@@ -51,33 +53,21 @@ export class LogNormaliser {
 
   #readAttributes(row: number, lacksTrace: boolean): void {
     const { attributes, attributesEnd } = this.columns;
-    const { fields } = this.#context;
-    const end = attributesEnd[row]!;
-    for (let at = row === 0 ? 0 : attributesEnd[row - 1]!; at < end; at++) {
-      const key = attributes.keys[at]!;
-      if (lacksTrace) this.#joinTrace(row, key, at);
-      const rule = fields.ruleOf(key);
-      if (rule === undefined) continue;
-      if (rule.isUserId) this.#context.hideUserId(attributes, at);
-      fields.offer(rule, SOURCE.span, PLACE.log, attributes.types[at]!, attributes.values[at]!);
-    }
+    const from = row === 0 ? 0 : attributesEnd[row - 1]!;
+    const to = attributesEnd[row]!;
+    for (let at = from; lacksTrace && at < to; at++) this.#joinTrace(row, attributes.keys[at]!, at);
+    this.#context.fields.readAttributes(attributes, { from, to }, OWN);
   }
 
   /** A record without trace context that carries it as attributes belongs to that trace. */
   #joinTrace(row: number, key: number, at: number): void {
     const { columns } = this;
     if (columns.attributes.types[at] !== VALUE_TYPE.string) return;
-    let kind = this.#contextKeys.get(key);
-    if (kind === undefined) {
-      const text = columns.strings.text(key);
-      kind = this.#traceKeys.has(text) ? 'trace' : this.#spanKeys.has(text) ? 'span' : 'none';
-      this.#contextKeys.set(key, kind);
-    }
-    if (kind === 'none') return;
-    const sizeBytes = kind === 'trace' ? 16 : 8;
+    const sizeBytes = this.#idSizes.of(key);
+    if (sizeBytes === 0) return;
     const id = tryBytesOfHex(columns.strings.text(columns.attributes.values[at]!), sizeBytes);
     if (id === undefined) return;
-    (kind === 'trace' ? columns.traceId : columns.spanId).set(id, sizeBytes * row);
+    (sizeBytes === 16 ? columns.traceId : columns.spanId).set(id, sizeBytes * row);
   }
 
   #readBody(row: number): void {
@@ -113,6 +103,11 @@ export class LogNormaliser {
       fields.offer(rule, SOURCE.body, PLACE.log, VALUE_TYPE.string, strings.idOfString(value));
     }
   }
+}
+
+function idSizeOf(key: string): number {
+  if (TRACE_KEYS.includes(key)) return 16;
+  return SPAN_KEYS.includes(key) ? 8 : 0;
 }
 
 function isZero(bytes: Uint8Array, start: number, size: number): boolean {

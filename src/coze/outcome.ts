@@ -7,12 +7,9 @@ import type { StringDictionary } from '../model/dictionary.ts';
 import { SPAN_KIND } from '../model/vocabulary.ts';
 import { classOfCozeCode, saysBreakerOpen, saysTimeout } from './error-classes.ts';
 import { fieldIndex } from './fields.ts';
-import type { FieldSlots } from './slots.ts';
+import { type FieldSlots, SIGN } from './slots.ts';
 
 const FIELD = {
-  error: fieldIndex('~error'),
-  loopStatus: fieldIndex('~loopStatus'),
-  executeStatus: fieldIndex('~executeStatus'),
   errorType: fieldIndex('error.type'),
   errorMessage: fieldIndex('error.message'),
   cozeCode: fieldIndex('coze.error.code'),
@@ -47,45 +44,39 @@ export function isTellingEvent(name: string): boolean {
   );
 }
 
-export interface SpanSigns {
-  readonly kind: number;
-  readonly statusCode: number;
-  readonly hasFailureEvent: boolean;
-}
-
-/** An explicit OK overrules an HTTP status, never a Coze code or an error somebody wrote down. */
-export function isFailed(slots: FieldSlots, signs: SpanSigns): boolean {
-  if (signs.statusCode === STATUS_ERROR || signs.hasFailureEvent) return true;
-  if (slots.touchedCount === 0) return false;
-  if (
-    slots.has(FIELD.error) ||
-    slots.has(FIELD.loopStatus) ||
-    slots.has(FIELD.executeStatus) ||
-    slots.has(FIELD.cozeCode)
-  ) {
-    return true;
-  }
-  if (signs.statusCode === STATUS_OK || !slots.has(FIELD.httpStatus)) return false;
-  const isCaller = signs.kind === SPAN_KIND.client || signs.kind === SPAN_KIND.producer;
-  return slots.valueOf(FIELD.httpStatus) >= (isCaller ? 400 : 500);
-}
-
-/** Explains failures of one dictionary. */
+/** Tells and explains failures of one dictionary's spans, whose fields stand in `slots`. */
 export class FailureNamer {
   readonly #strings: StringDictionary;
+  readonly #slots: FieldSlots;
 
-  constructor(strings: StringDictionary) {
+  constructor(strings: StringDictionary, slots: FieldSlots) {
     this.#strings = strings;
+    this.#slots = slots;
+  }
+
+  /**
+   * Whether the span's status or a field says that it failed. An explicit OK overrules an HTTP status, never a Coze
+   * code or an error somebody wrote down.
+   */
+  saysFailed(kind: number, statusCode: number): boolean {
+    if (statusCode === STATUS_ERROR) return true;
+    const { signs } = this.#slots;
+    if ((signs & (SIGN.failure | SIGN.httpStatus)) === 0) return false;
+    if ((signs & SIGN.failure) !== 0) return true;
+    if (statusCode === STATUS_OK) return false;
+    const isCaller = kind === SPAN_KIND.client || kind === SPAN_KIND.producer;
+    return this.#slots.valueOf(FIELD.httpStatus) >= (isCaller ? 400 : 500);
   }
 
   /**
    * String id of the error's type; 0 when nothing tells. In order: what the sender called it, the class of
    * the Coze code, `timeout` when the text says so, the HTTP status.
    */
-  errorTypeOf(slots: FieldSlots, statusMessage: number): number {
+  errorTypeOf(statusMessage: number): number {
+    const slots = this.#slots;
     const sent = slots.valueOf(FIELD.errorType);
     if (sent !== 0) return sent;
-    const message = this.messageOf(slots, statusMessage);
+    const message = this.#messageOf(statusMessage);
     const httpStatus = slots.numberOf(FIELD.httpStatus);
     if (slots.has(FIELD.cozeCode)) {
       const context = Number.isNaN(httpStatus) ? { message } : { message, httpStatus };
@@ -97,19 +88,19 @@ export class FailureNamer {
   }
 
   /** What became of a plugin call. */
-  pluginStatusOf(slots: FieldSlots, isError: boolean, statusMessage: number): number {
-    return this.#strings.idOfString(isError ? this.#failureOf(slots, statusMessage) : 'success');
+  pluginStatusOf(isError: boolean, statusMessage: number): number {
+    return this.#strings.idOfString(isError ? this.#failureOf(statusMessage) : 'success');
   }
 
-  #failureOf(slots: FieldSlots, statusMessage: number): string {
-    const type = this.#strings.text(this.errorTypeOf(slots, statusMessage));
-    const text = `${type} ${this.messageOf(slots, statusMessage)}`;
+  #failureOf(statusMessage: number): string {
+    const type = this.#strings.text(this.errorTypeOf(statusMessage));
+    const text = `${type} ${this.#messageOf(statusMessage)}`;
     if (saysBreakerOpen(text)) return 'rejected';
     return saysTimeout(text) ? 'timeout' : 'fail';
   }
 
-  messageOf(slots: FieldSlots, statusMessage: number): string {
-    const message = slots.valueOf(FIELD.errorMessage);
+  #messageOf(statusMessage: number): string {
+    const message = this.#slots.valueOf(FIELD.errorMessage);
     return this.#strings.text(message !== 0 ? message : statusMessage);
   }
 }

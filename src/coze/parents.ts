@@ -35,8 +35,9 @@ export class ParentIndex {
   #slotOf(columns: SpanColumns, ids: Uint8Array, idRow: number, traceRow: number): number {
     const mask = this.#slots.length - 1;
     const at = 8 * idRow;
-    let hash = 0x811c9dc5;
-    for (let index = at; index < at + 8; index++) hash = Math.imul(hash ^ ids[index]!, 0x01000193);
+    // ids are random by specification: two multiplications spread them as well as one a byte
+    let hash =
+      Math.imul(int32At(ids, at), 0x9e3779b1) ^ Math.imul(int32At(ids, at + 4), 0x85ebca6b);
     hash ^= hash >>> 15;
     let slot = hash & mask;
     for (;;) {
@@ -52,6 +53,10 @@ export class ParentIndex {
       slot = (slot + 1) & mask;
     }
   }
+}
+
+function int32At(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }
 
 function equals(

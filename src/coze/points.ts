@@ -1,9 +1,6 @@
 /** Normalises metric series: the service they belong to, and user ids in their labels. */
 import type { PointColumns } from '../model/columns.ts';
-import { fieldIndex } from './fields.ts';
 import type { GroupContext } from './group-context.ts';
-
-const SERVICE_NAME = fieldIndex('service.name');
 
 /** Fills series[fromSeries …]; user ids in labels and exemplars are hashed. */
 export function normaliseSeries(
@@ -15,8 +12,7 @@ export function normaliseSeries(
   for (let index = fromSeries; index < seriesEntries.length; index++) {
     const entry = seriesEntries[index]!;
     const resource = context.resourceOf(columns, entry.resource);
-    const offer = resource.offers.find(({ field }) => field === SERVICE_NAME);
-    entry.service = offer?.value ?? resource.fallbackService;
+    entry.service = resource.service;
     const attributes = context.hideUserIdsOf(entry.attributes);
     if (attributes !== entry.attributes) seriesEntries[index] = { ...entry, attributes };
   }

@@ -7,8 +7,11 @@ import { type CanonicalName, FIELDS } from './fields.ts';
 /** Worse than any rank. */
 const NONE = 0x7fffffff;
 
+/** Parts of a mark. */
+const MARK = { type: 7, sourceShift: 3, source: 7, asSent: 64 } as const;
+
 /** What the presence of a field says, as bits. */
-export const SIGN = { bot: 1, call: 2 } as const;
+export const SIGN = { bot: 1, call: 2, failure: 4, httpStatus: 8 } as const;
 
 /** Fields that tell what a span calls or serves. */
 const CALL_FIELDS: ReadonlySet<CanonicalName> = new Set<CanonicalName>([
@@ -16,11 +19,21 @@ const CALL_FIELDS: ReadonlySet<CanonicalName> = new Set<CanonicalName>([
   ...(['~rpcService', '~peerService', '~host', '~port', '~url', '~path', '~route'] as const),
   ...(['~httpMethod', '~dnsName'] as const),
 ]);
-const SIGNS = Uint8Array.from(
-  FIELDS,
-  (field) =>
-    ('isBotSign' in field ? SIGN.bot : 0) | (CALL_FIELDS.has(field.canonical) ? SIGN.call : 0),
-);
+/** Fields whose presence alone says that a span failed. */
+const FAILURE_FIELDS: ReadonlySet<CanonicalName> = new Set<CanonicalName>([
+  ...(['~error', '~loopStatus', '~executeStatus', 'coze.error.code'] as const),
+]);
+const SIGNS = Uint8Array.from(FIELDS, signsOf);
+
+function signsOf(field: (typeof FIELDS)[number]): number {
+  const { canonical } = field;
+  return (
+    ('isBotSign' in field ? SIGN.bot : 0) |
+    (CALL_FIELDS.has(canonical) ? SIGN.call : 0) |
+    (FAILURE_FIELDS.has(canonical) ? SIGN.failure : 0) |
+    (canonical === 'http.response.status_code' ? SIGN.httpStatus : 0)
+  );
+}
 
 export class FieldSlots {
   /** Fields that hold a value, in order of arrival. */
@@ -28,11 +41,9 @@ export class FieldSlots {
   touchedCount = 0;
   /** Bits of SIGN of the fields that hold a value. */
   signs = 0;
-  readonly types = new Uint8Array(FIELDS.length);
   readonly values = new Float64Array(FIELDS.length);
-  readonly sources = new Uint8Array(FIELDS.length);
-  /** 1 when the value already stands under its canonical key, in its canonical type, where it belongs. */
-  readonly isAsSent = new Uint8Array(FIELDS.length);
+  /** Type, source and isAsSent of each value in one number: one store instead of three. */
+  readonly #marks = new Uint8Array(FIELDS.length);
   readonly ranks = new Int32Array(FIELDS.length).fill(NONE);
 
   reset(): void {
@@ -64,10 +75,21 @@ export class FieldSlots {
       this.signs |= SIGNS[field]!;
     }
     this.ranks[field] = rank;
-    this.types[field] = type;
     this.values[field] = value;
-    this.sources[field] = source;
-    this.isAsSent[field] = isAsSent ? 1 : 0;
+    this.#marks[field] = type | (source << MARK.sourceShift) | (isAsSent ? MARK.asSent : 0);
+  }
+
+  typeOf(field: number): number {
+    return this.#marks[field]! & MARK.type;
+  }
+
+  sourceOf(field: number): number {
+    return (this.#marks[field]! >> MARK.sourceShift) & MARK.source;
+  }
+
+  /** True when the value already stands under its canonical key, in its canonical type, where it belongs. */
+  isAsSent(field: number): boolean {
+    return (this.#marks[field]! & MARK.asSent) !== 0;
   }
 
   /** Value of a field, or 0. String id for text fields. */

@@ -5,7 +5,7 @@ import { PLACE, SOURCE } from './aliases.ts';
 import { ById } from './by-id.ts';
 import { CHANNEL_OF_CONNECTOR, type Condition, fieldIndex } from './fields.ts';
 import type { GroupContext } from './group-context.ts';
-import { FAILURE_EVENTS, FailureNamer, isFailed, isTellingEvent } from './outcome.ts';
+import { FAILURE_EVENTS, FailureNamer, isTellingEvent } from './outcome.ts';
 import { SIGN } from './slots.ts';
 import { StageResolver } from './stage.ts';
 import { TargetNamer } from './target.ts';
@@ -25,6 +25,8 @@ const FIELD = {
   totalTokens: fieldIndex('coze.usage.total_tokens'),
   errorType: fieldIndex('error.type'),
 };
+/** Attributes of the span itself. */
+const OWN = { source: SOURCE.span, place: PLACE.span } as const;
 const EVENT = { silent: 0, telling: 1, failure: 2 } as const;
 
 /** Normalises the spans of one pair of columns; keeps what it learned about keys, names and resources. */
@@ -40,9 +42,10 @@ export class SpanNormaliser {
   constructor(columns: SpanColumns, context: GroupContext) {
     this.columns = columns;
     this.#context = context;
-    this.#targets = new TargetNamer(columns.strings);
-    this.#stages = new StageResolver(columns.strings, context.names);
-    this.#failures = new FailureNamer(columns.strings);
+    const { fields, names } = context;
+    this.#targets = new TargetNamer(columns.strings, fields.slots);
+    this.#stages = new StageResolver({ columns, fields, names });
+    this.#failures = new FailureNamer(columns.strings, fields.slots);
     this.#eventKinds = new ById((id) => eventKindOf(columns.strings.text(id)));
     this.#isToolOperation = new ById((id) => (columns.strings.text(id) === 'execute_tool' ? 1 : 0));
   }
@@ -56,7 +59,7 @@ export class SpanNormaliser {
       this.#normaliseRow(row);
       columns.derivedEnd[row] = columns.derived.count;
     }
-    this.#stages.finish(columns, to);
+    this.#stages.finish(to);
   }
 
   #normaliseRow(row: number): void {
@@ -75,39 +78,21 @@ export class SpanNormaliser {
     const isBot = resource.isBot || (slots.signs & SIGN.bot) !== 0;
 
     const kind = columns.kind[row]!;
-    const infra = this.#targets.infraOf(
-      slots,
-      kind,
-      this.#stages.namesOf(columns.name[row]!).infra,
-    );
+    const nameInfra = this.#stages.namesOf(columns.name[row]!).infra;
+    const infra = this.#targets.infraOf(kind, nameInfra);
     columns.infra[row] = infra;
-    columns.target[row] = this.#targets.targetOf(slots, kind, infra);
-    const statusCode = columns.statusCode[row]!;
-    const isError = isFailed(slots, { kind, statusCode, hasFailureEvent });
+    columns.target[row] = this.#targets.targetOf(kind, infra);
+    const isError = hasFailureEvent || this.#failures.saysFailed(kind, columns.statusCode[row]!);
     columns.isError[row] = isError ? 1 : 0;
-    this.#stages.classify(row, {
-      columns,
-      slots,
-      explicitStage: fields.explicitStage,
-      infra,
-      isBot,
-    });
-    columns.errorType[row] = isError
-      ? this.#failures.errorTypeOf(slots, columns.statusMessage[row]!)
-      : 0;
+    this.#stages.classify(row, isBot);
+    columns.errorType[row] = isError ? this.#failures.errorTypeOf(columns.statusMessage[row]!) : 0;
     if (slots.touchedCount > 0) this.#emit(row, isError);
   }
 
   #readAttributes(row: number): void {
     const { attributes, attributesEnd } = this.columns;
-    const { fields } = this.#context;
-    const end = attributesEnd[row]!;
-    for (let at = row === 0 ? 0 : attributesEnd[row - 1]!; at < end; at++) {
-      const rule = fields.ruleOf(attributes.keys[at]!);
-      if (rule === undefined) continue;
-      if (rule.isUserId) this.#context.hideUserId(attributes, at);
-      fields.offer(rule, SOURCE.span, PLACE.span, attributes.types[at]!, attributes.values[at]!);
-    }
+    const from = row === 0 ? 0 : attributesEnd[row - 1]!;
+    this.#context.fields.readAttributes(attributes, { from, to: attributesEnd[row]! }, OWN);
   }
 
   /** Returns true when an event says that the span failed. */
@@ -173,7 +158,7 @@ export class SpanNormaliser {
       slots.has(FIELD.pluginId) || this.#isToolOperation.of(slots.valueOf(FIELD.operation)) === 1;
     if (isTool && !slots.has(FIELD.pluginStatus)) {
       const message = columns.statusMessage[row]!;
-      const status = this.#failures.pluginStatusOf(slots, isError, message);
+      const status = this.#failures.pluginStatusOf(isError, message);
       derived.push(fields.canonicalKey(FIELD.pluginStatus), VALUE_TYPE.string, status);
     }
   }

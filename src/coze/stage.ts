@@ -4,10 +4,10 @@
  */
 import { hexOf } from '../base/bytes.ts';
 import type { SpanColumns } from '../model/columns.ts';
-import type { StringDictionary } from '../model/dictionary.ts';
 import { INFRA_KINDS, SPAN_KIND, type Stage } from '../model/vocabulary.ts';
 import { SOURCE } from './aliases.ts';
 import { ById } from './by-id.ts';
+import type { FieldReader } from './field-reader.ts';
 import { fieldIndex } from './fields.ts';
 import { NO_PARENT, ParentIndex } from './parents.ts';
 import type { Recent } from './recent.ts';
@@ -81,16 +81,17 @@ const PARENTS_MAX = 64;
 /** Stores: db, cache, mq, config stand next to each other. */
 const INFRA = { db: INFRA_KINDS.indexOf('db'), config: INFRA_KINDS.indexOf('config') };
 
-export interface StageInput {
+/** What a resolver works on: spans, and the fields of the span under way. */
+export interface StageSource {
   readonly columns: SpanColumns;
-  readonly slots: FieldSlots;
-  /** Index into STAGES that an attribute key said, or -1. */
-  readonly explicitStage: number;
-  readonly infra: number;
-  readonly isBot: boolean;
+  readonly fields: FieldReader;
+  readonly names: Recent<NameStages>;
 }
 
 export class StageResolver {
+  readonly #columns: SpanColumns;
+  readonly #fields: FieldReader;
+  readonly #slots: FieldSlots;
   readonly #parents = new ParentIndex();
   /** What names say; #nameIndex finds it by the name's id. */
   readonly #nameStages: NameStages[] = [];
@@ -115,7 +116,11 @@ export class StageResolver {
   #from = 0;
   #hasOpen = false;
 
-  constructor(strings: StringDictionary, names: Recent<NameStages>) {
+  constructor({ columns, fields, names }: StageSource) {
+    const { strings } = columns;
+    this.#columns = columns;
+    this.#fields = fields;
+    this.#slots = fields.slots;
     const textRule = (rule: (text: string) => number) => new ById((id) => rule(strings.text(id)));
     this.#nameIndex = new ById((id) => this.#nameStages.push(names.of(strings.text(id))) - 1);
     this.#explicitStages = textRule((text) => indexOrNone(STAGE_BY_NAME.get(text)));
@@ -146,13 +151,13 @@ export class StageResolver {
     return this.#nameStages[this.#nameIndex.of(nameId)]!;
   }
 
-  /** Sets columns.stage[row], or remembers what it waits for. Hot: once per span. */
-  classify(row: number, input: StageInput): void {
+  /** Sets the stage of a row whose infrastructure is known, or remembers what it waits for. Hot: once a span. */
+  classify(row: number, isBot: boolean): void {
     const at = row - this.#from;
-    this.#isBot[at] = input.isBot ? 1 : 0;
-    const stage = this.#stageOf(row, input);
+    this.#isBot[at] = isBot ? 1 : 0;
+    const stage = this.#stageOf(row, isBot);
     if (stage < OPEN_FIRST) {
-      input.columns.stage[row] = stage;
+      this.#columns.stage[row] = stage;
       return;
     }
     this.#open[at] = stage;
@@ -160,8 +165,9 @@ export class StageResolver {
   }
 
   /** Resolves what waited for other rows. Parents may come after their children. */
-  finish(columns: SpanColumns, to: number): void {
+  finish(to: number): void {
     if (!this.#hasOpen) return;
+    const columns = this.#columns;
     this.#parents.build(columns, this.#from, to);
     let lastModelCalls: ReadonlyMap<string, number> | undefined;
     for (let row = this.#from; row < to; row++) {
@@ -181,27 +187,29 @@ export class StageResolver {
     }
   }
 
-  #stageOf(row: number, input: StageInput): number {
-    const { slots, columns } = input;
-    if (slots.touchedCount > 0 || input.explicitStage >= 0) {
-      const byAttributes = this.#stageOfAttributes(input);
+  #stageOf(row: number, isBot: boolean): number {
+    const columns = this.#columns;
+    if (this.#slots.touchedCount > 0 || this.#fields.explicitStage >= 0) {
+      const byAttributes = this.#stageOfAttributes();
       if (byAttributes !== NO_STAGE) return byAttributes;
     }
-    if (input.infra >= INFRA.db && input.infra <= INFRA.config)
-      return this.#stageOfStore(columns.name[row]!, slots);
-    const byHttp = this.#stageOfHttp(slots, columns.kind[row]!);
+    const infra = columns.infra[row]!;
+    if (infra >= INFRA.db && infra <= INFRA.config) return this.#stageOfStore(columns.name[row]!);
+    const byHttp = this.#stageOfHttp(columns.kind[row]!);
     if (byHttp !== NO_STAGE) return byHttp;
     const names = this.namesOf(columns.name[row]!);
-    if (this.#isContainer.of(slots.valueOf(FIELD.operation)) === 1) return STAGE.other;
-    if (names.inBot < 0) return input.infra !== 0 ? OPEN.inherit : STAGE.other;
+    if (this.#isContainer.of(this.#slots.valueOf(FIELD.operation)) === 1) return STAGE.other;
+    if (names.inBot < 0) return infra !== 0 ? OPEN.inherit : STAGE.other;
     // a sure word makes the span a bot's, so that its everyday words count too
-    if (names.isSure || input.isBot) return names.inBot;
+    if (names.isSure || isBot) return names.inBot;
     this.#wordStage[row - this.#from] = names.inBot;
     return OPEN.words;
   }
 
   /** Rules 1 to 4: what the span says of itself. */
-  #stageOfAttributes({ slots, explicitStage }: StageInput): number {
+  #stageOfAttributes(): number {
+    const slots = this.#slots;
+    const { explicitStage } = this.#fields;
     const explicit = slots.valueOf(FIELD.stage);
     if (explicit !== 0) {
       const stage = this.#explicitStages.of(explicit);
@@ -212,17 +220,18 @@ export class StageResolver {
       const stage = this.#nodeTypeStages.of(slots.valueOf(FIELD.nodeType));
       if (stage !== NO_STAGE) return stage;
     }
-    const byOperation = this.#stageOfOperation(slots);
+    const byOperation = this.#stageOfOperation();
     if (byOperation !== NO_STAGE) return byOperation;
     if (this.#isContainer.of(slots.valueOf(FIELD.operation)) === 1) return NO_STAGE;
     for (let index = 0; index < PRESENCE.length; index++) {
       const { field, stage } = PRESENCE[index]!;
-      if (slots.has(field) && isOwn(slots.sources[field]!)) return stage;
+      if (slots.has(field) && isOwn(slots.sourceOf(field))) return stage;
     }
     return NO_STAGE;
   }
 
-  #stageOfOperation(slots: FieldSlots): number {
+  #stageOfOperation(): number {
+    const slots = this.#slots;
     const operation = slots.valueOf(FIELD.operation);
     if (operation !== 0) {
       const stage = this.#operationStages.of(operation);
@@ -238,13 +247,14 @@ export class StageResolver {
   }
 
   /** A database, cache or queue belongs to whoever asks it, unless it is the knowledge itself. */
-  #stageOfStore(nameId: number, slots: FieldSlots): number {
-    const isVectorDatabase = this.#isVectorDatabase.of(slots.valueOf(FIELD.dbSystem)) === 1;
+  #stageOfStore(nameId: number): number {
+    const isVectorDatabase = this.#isVectorDatabase.of(this.#slots.valueOf(FIELD.dbSystem)) === 1;
     const isKnowledge = isVectorDatabase || this.namesOf(nameId).saysKnowledge;
     return isKnowledge ? STAGE.knowledge : OPEN.inherit;
   }
 
-  #stageOfHttp(slots: FieldSlots, kind: number): number {
+  #stageOfHttp(kind: number): number {
+    const slots = this.#slots;
     if ((slots.signs & SIGN.call) === 0) return NO_STAGE;
     const pathId =
       slots.valueOf(FIELD.path) || slots.valueOf(FIELD.route) || slots.valueOf(FIELD.url);

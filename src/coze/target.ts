@@ -40,6 +40,7 @@ const NOT_NAMED = -1;
 /** Names of the calls of one dictionary; hosts of URLs are found once per URL. */
 export class TargetNamer {
   readonly #strings: StringDictionary;
+  readonly #slots: FieldSlots;
   /** Targets named before: slot → infra, system, place, port, and beside it the target's string id. */
   readonly #namedCalls = new Uint32Array(4 * NAMED_SLOTS);
   readonly #namedTargets = new Int32Array(NAMED_SLOTS).fill(NOT_NAMED);
@@ -48,14 +49,16 @@ export class TargetNamer {
   /** String id of a URL's host by the URL's id. */
   readonly #hostOfUrl: ById;
 
-  constructor(strings: StringDictionary) {
+  constructor(strings: StringDictionary, slots: FieldSlots) {
     this.#strings = strings;
+    this.#slots = slots;
     this.#infraOfSystem = new ById((id) => infraOfSystem(strings.text(id)));
     this.#hostOfUrl = new ById((id) => strings.idOfString(hostOfUrl(strings.text(id))));
   }
 
   /** Index into INFRA_KINDS. `nameInfra` is what the span's name says. */
-  infraOf(slots: FieldSlots, kind: number, nameInfra: number): number {
+  infraOf(kind: number, nameInfra: number): number {
+    const slots = this.#slots;
     if (nameInfra === 0 && (slots.signs & SIGN.call) === 0) return INFRA.none;
     const isOutgoing = kind === SPAN_KIND.client || kind === SPAN_KIND.producer;
     const dbSystem = slots.valueOf(FIELD.dbSystem);
@@ -73,12 +76,13 @@ export class TargetNamer {
   }
 
   /** String id of the target's text; 0 for a span that calls nothing. Hot: once per outgoing span. */
-  targetOf(slots: FieldSlots, kind: number, infra: number): number {
+  targetOf(kind: number, infra: number): number {
+    const slots = this.#slots;
     if ((slots.signs & SIGN.call) === 0) return 0;
     const isOutgoing = kind === SPAN_KIND.client || kind === SPAN_KIND.producer;
     if (!isOutgoing && infra === INFRA.none) return 0;
     const system = slots.valueOf(systemField(infra));
-    const place = this.#placeOf(slots, infra);
+    const place = this.#placeOf(infra);
     if (place === 0 && system === 0) return 0;
     const isHost = place !== 0 && place === slots.valueOf(FIELD.host);
     const port = isHost ? slots.valueOf(FIELD.port) : 0;
@@ -102,7 +106,8 @@ export class TargetNamer {
   }
 
   /** String id of what names the other side. */
-  #placeOf(slots: FieldSlots, infra: number): number {
+  #placeOf(infra: number): number {
+    const slots = this.#slots;
     if (infra === INFRA.mq) {
       const destination = slots.valueOf(FIELD.mqDestination);
       if (destination !== 0) return destination;
