@@ -130,7 +130,12 @@ export class ValueReader {
 
   /** True for the id of what senders write when they have nothing to say: `""`, `[]`, `unknown_service:node`. */
   isNullText(id: number): boolean {
-    return this.#isNull.of(id) === 1;
+    const { strings } = this;
+    const start = strings.start(id);
+    if (start === strings.end(id)) return true;
+    // on the first byte: most text is new in each group, so that it would be made a string for nothing
+    const first = strings.pool[start];
+    return (first === 0x22 || first === 0x5b || first === 0x75) && this.#isNull.of(id) === 1;
   }
 
   #set(type: number, value: number): true {
@@ -325,7 +330,7 @@ function isErrorClass(text: string): boolean {
 }
 
 function saysNothing(text: string): boolean {
-  return text === '' || text === '""' || text === '[]' || text.startsWith('unknown_service');
+  return text === '""' || text === '[]' || text.startsWith('unknown_service');
 }
 
 function isClassName(text: string): boolean {

@@ -50,7 +50,7 @@ export class SpanNormaliser {
     this.#isToolOperation = new ById((id) => (columns.strings.text(id) === 'execute_tool' ? 1 : 0));
   }
 
-  /** Hot: 0.6 µs of CPU for a span of 10 attributes (groups of 8 192, Node 20, a shared core). */
+  /** Hot: 0.6 µs of CPU for a span of 10 attributes, 0.2 when nothing is known (groups of 8 192, Node 20). */
   normalise(from: number, to: number): void {
     const { columns } = this;
     columns.derived.count = from === 0 ? 0 : columns.derivedEnd[from - 1]!;
