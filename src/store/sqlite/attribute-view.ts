@@ -3,13 +3,7 @@
  * for is read; the columns of other keys are gone past.
  */
 import { VALUE_TYPE } from '../../model/columns.ts';
-import {
-  type AttributeHead,
-  isText,
-  readAttributeHead,
-  readSlot,
-  skipSlot,
-} from './attribute-codec.ts';
+import { AttributeList, isText } from './attribute-list.ts';
 import type { ByteReader } from './byte-stream.ts';
 
 /** Rows that have a key, ascending, and what they have there; a key may stand twice in a row. */
@@ -30,91 +24,63 @@ export interface LocalAttribute {
 export class AttributeView {
   /** Bytes of memory that its columns may take, about. */
   readonly sizeBytes: number;
-  readonly #head: AttributeHead;
-  readonly #reader: ByteReader;
-  /** Where each slot's column begins. */
-  readonly #slotStarts: Uint32Array;
-  readonly #columns: (Float64Array | undefined)[] = [];
+  readonly #list: AttributeList;
+  readonly #rows: (Uint32Array | undefined)[] = [];
+  readonly #values: (Float64Array | undefined)[] = [];
 
   /** Leaves the reader behind the list. */
   constructor(reader: ByteReader, rowCount: number) {
-    const head = readAttributeHead(reader, rowCount);
-    this.#head = head;
-    this.#reader = reader;
-    const slotCount = head.types.length;
-    this.#slotStarts = new Uint32Array(slotCount);
-    let valueCount = 0;
-    for (let slot = 0; slot < slotCount; slot++) {
-      this.#slotStarts[slot] = reader.at;
-      const count = head.slotSizes[slot]!;
-      skipSlot(reader, { type: head.types[slot]!, count });
-      valueCount += count;
-    }
-    this.sizeBytes = 8 * valueCount + 4 * rowCount + 64 * slotCount;
+    this.#list = new AttributeList(reader, rowCount);
+    const valueCount = this.#list.slots.reduce((sum, slot) => sum + slot.count, 0);
+    this.sizeBytes = 12 * valueCount + 4 * rowCount + 64 * this.#list.slots.length;
   }
 
   /** Rows that have the key, whatever the type; empty when none has. */
   columnOf(key: number): KeyColumn {
-    const { keys, types, slotSizes, rowShapes, shapes } = this.#head;
-    const wanted: number[] = [];
-    let size = 0;
-    for (let slot = 0; slot < keys.length; slot++) {
-      if (keys[slot] !== key) continue;
-      wanted.push(slot);
-      size += slotSizes[slot]!;
+    const slots = this.#list.slots.flatMap((slot, index) => (slot.key === key ? [index] : []));
+    const parts = slots.map((slot) => ({
+      rows: this.#rowsOf(slot),
+      values: this.#valuesOf(slot),
+      type: this.#list.slots[slot]!.type, // an index of the line above
+    }));
+    const size = parts.reduce((sum, part) => sum + part.rows.length, 0);
+    const types = new Uint8Array(size);
+    const [first] = parts;
+    if (first && parts.length === 1) return { ...first, types: types.fill(first.type) };
+    const rows = new Uint32Array(size);
+    const values = new Float64Array(size);
+    // A key of several types is rare: in order of rows, then of the row's own list.
+    const order = this.#list.orderOf(slots);
+    const cursors = new Uint32Array(parts.length);
+    for (let at = 0; at < size; at++) {
+      const part = order[at]!;
+      const from = cursors[part]!++;
+      rows[at] = parts[part]!.rows[from]!;
+      values[at] = parts[part]!.values[from]!;
+      types[at] = parts[part]!.type;
     }
-    const column = {
-      rows: new Uint32Array(size),
-      types: new Uint8Array(size),
-      values: new Float64Array(size),
-    };
-    if (size === 0) return column;
-    const isWanted = new Uint8Array(keys.length);
-    for (const slot of wanted) isWanted[slot] = 1;
-    const cursors = new Uint32Array(keys.length);
-    let at = 0;
-    for (let row = 0; row < rowShapes.length && at < size; row++) {
-      const shape = shapes[rowShapes[row]!]!;
-      for (let index = 0; index < shape.length; index++) {
-        const slot = shape[index]!;
-        if (isWanted[slot] === 0) continue;
-        column.rows[at] = row;
-        column.types[at] = types[slot]!;
-        column.values[at] = this.#column(slot)[cursors[slot]!++]!;
-        at++;
-      }
-    }
-    return column;
+    return { rows, types, values };
   }
 
   /** The lists of rows [from, to). */
   listsOf(from: number, to: number): readonly (readonly LocalAttribute[])[] {
-    const { keys, types, rowShapes, shapes } = this.#head;
-    const cursors = new Uint32Array(keys.length);
-    for (let row = 0; row < from; row++) {
-      const shape = shapes[rowShapes[row]!]!;
-      for (let index = 0; index < shape.length; index++) cursors[shape[index]!]!++;
-    }
-    const lists: LocalAttribute[][] = [];
-    for (let row = from; row < to; row++) {
-      const list: LocalAttribute[] = [];
-      for (const slot of shapes[rowShapes[row]!]!) {
-        const value = this.#column(slot)[cursors[slot]!++]!;
-        list.push({ key: keys[slot]!, type: types[slot]!, value });
-      }
-      lists.push(list);
-    }
+    const lists: LocalAttribute[][] = Array.from({ length: to - from }, () => []);
+    const { slots } = this.#list;
+    this.#list.visitRows(from, to, ({ row, slot, index }) => {
+      const { key, type } = slots[slot]!; // the list visits its own slots
+      lists[row - from]!.push({ key, type, value: this.#valuesOf(slot)[index]! });
+    });
     return lists;
   }
 
-  #column(slot: number): Float64Array {
-    const known = this.#columns[slot];
-    if (known) return known;
-    this.#reader.at = this.#slotStarts[slot]!;
-    const { types, slotSizes } = this.#head;
-    const column = readSlot(this.#reader, { type: types[slot]!, count: slotSizes[slot]! });
-    this.#columns[slot] = column;
-    return column;
+  #rowsOf(slot: number): Uint32Array {
+    this.#rows[slot] ??= this.#list.rowsOf(slot);
+    return this.#rows[slot];
+  }
+
+  #valuesOf(slot: number): Float64Array {
+    this.#values[slot] ??= this.#list.valuesOf(slot);
+    return this.#values[slot];
   }
 }
 

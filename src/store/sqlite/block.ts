@@ -1,6 +1,6 @@
 /** What a block is: rows of one signal as sections, each a unit of reading. docs/storage.md is its manual. */
 import { AppError, isAppError, messageOf } from '../../base/errors.ts';
-import { ByteReader, type ByteWriter } from './byte-stream.ts';
+import { ByteReader, type ByteWriter, TAIL_SIZE_BYTES, tailStartOf } from './byte-stream.ts';
 
 /** Stored in files: append only. */
 export const SIGNAL = { spans: 0, logs: 1, points: 2 } as const;
@@ -27,8 +27,8 @@ export const SECTIONS_PER_BLOCK = 16;
 
 export interface RawSection {
   readonly kind: SectionNumber;
+  /** Before compression, tail included. */
   readonly bytes: Uint8Array;
-  readonly isCompressible: boolean;
 }
 
 export interface EncodedBlock {
@@ -48,17 +48,29 @@ export interface EncodedBlock {
 export type SectionSource = (kind: SectionNumber) => Uint8Array | undefined;
 
 export function openSection(source: SectionSource, kind: SectionNumber): ByteReader {
-  const bytes = source(kind);
-  if (!bytes) throw new AppError('store.corrupt', `section ${kind} is missing`);
-  return new ByteReader(bytes);
+  return ByteReader.ofSection(bytesOf(source, kind));
 }
 
-export function rawSection(
-  kind: SectionNumber,
-  writer: ByteWriter,
-  options: { readonly isCompressible: boolean } = { isCompressible: true },
-): RawSection {
-  return { kind, bytes: writer.bytes(), ...options };
+/** A section that is nothing but a tail. */
+export function openTail(source: SectionSource, kind: SectionNumber): ByteReader {
+  const bytes = bytesOf(source, kind);
+  return new ByteReader(bytes.subarray(tailStartOf(bytes), bytes.length - TAIL_SIZE_BYTES));
+}
+
+function bytesOf(source: SectionSource, kind: SectionNumber): Uint8Array {
+  const bytes = source(kind);
+  if (!bytes) throw new AppError('store.corrupt', `section ${kind} is missing`);
+  return bytes;
+}
+
+export function rawSection(kind: SectionNumber, writer: ByteWriter): RawSection {
+  return { kind, bytes: writer.section() };
+}
+
+/** Bytes that no compressor makes smaller: all of them are the section's tail. */
+export function tailSection(kind: SectionNumber, writer: ByteWriter): RawSection {
+  writer.u32(writer.size);
+  return { kind, bytes: writer.bytes() };
 }
 
 /** Runs a decoder; what it stumbles over becomes `store.corrupt` that names the place. */

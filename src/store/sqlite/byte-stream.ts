@@ -1,7 +1,9 @@
 /**
  * Growing bytes to write to and checked bytes to read from: the alphabet of every section. Integers are
  * LEB128 varints up to 2^53, signed ones zigzag, floats little-endian. Reading past the end throws RangeError.
+ * Beside its bytes, which a compressor gets, a section has a tail of bits, which it does not.
  */
+import { BitReader, BitWriter } from './bit-stream.ts';
 
 const TWO_32 = 0x1_0000_0000;
 /** Constant columns take no bytes a row, so only a bound of our own stops a damaged count. */
@@ -9,6 +11,7 @@ const COUNT_MAX = 2 ** 26;
 
 export class ByteWriter {
   size = 0;
+  readonly tail = new BitWriter();
   #bytes: Uint8Array;
   #view: DataView;
 
@@ -49,10 +52,22 @@ export class ByteWriter {
     this.size += 8;
   }
 
+  u32(value: number): void {
+    if (this.size + 4 > this.#bytes.length) this.#reserve(4);
+    this.#view.setUint32(this.size, value, true);
+    this.size += 4;
+  }
+
   raw(bytes: Uint8Array): void {
     this.#reserve(bytes.length);
     this.#bytes.set(bytes, this.size);
     this.size += bytes.length;
+  }
+
+  /** All that another one wrote, bytes and tail. */
+  append(other: ByteWriter): void {
+    this.raw(other.bytes());
+    this.tail.append(other.tail);
   }
 
   /** Room for `count` bytes that the caller fills. */
@@ -63,9 +78,19 @@ export class ByteWriter {
     return bytes;
   }
 
-  /** What was written; valid until the next write. */
+  /** What was written, without the tail; valid until the next write. */
   bytes(): Uint8Array {
     return this.#bytes.subarray(0, this.size);
+  }
+
+  /** A section as it is before compression: bytes, tail, size of the tail as four bytes. */
+  section(): Uint8Array {
+    const tail = this.tail.bytes();
+    const section = new Uint8Array(this.size + tail.length + TAIL_SIZE_BYTES);
+    section.set(this.bytes());
+    section.set(tail, this.size);
+    new DataView(section.buffer).setUint32(this.size + tail.length, tail.length, true);
+    return section;
   }
 
   #reserve(count: number): void {
@@ -78,14 +103,35 @@ export class ByteWriter {
   }
 }
 
+/** Bytes of the number at the end of a section that tells how long its tail is. */
+export const TAIL_SIZE_BYTES = 4;
+
+/** Where the tail of a section begins. */
+export function tailStartOf(section: Uint8Array): number {
+  const end = section.length - TAIL_SIZE_BYTES;
+  if (end < 0) throw new RangeError('the section ends early');
+  const view = new DataView(section.buffer, section.byteOffset, section.length);
+  const start = end - view.getUint32(end, true);
+  if (start < 0) throw new RangeError('the tail is longer than its section');
+  return start;
+}
+
 export class ByteReader {
   at = 0;
+  readonly tail: BitReader;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
 
-  constructor(bytes: Uint8Array) {
+  static ofSection(section: Uint8Array): ByteReader {
+    const tailStart = tailStartOf(section);
+    const tail = section.subarray(tailStart, section.length - TAIL_SIZE_BYTES);
+    return new ByteReader(section.subarray(0, tailStart), tail);
+  }
+
+  constructor(bytes: Uint8Array, tail: Uint8Array = new Uint8Array(0)) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.tail = new BitReader(tail);
   }
 
   u8(): number {

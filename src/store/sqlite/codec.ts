@@ -4,9 +4,10 @@
  */
 import zlib from 'node:zlib';
 import { AppError } from '../../base/errors.ts';
+import { tailStartOf } from './byte-stream.ts';
 
-/** Stored in a file: append only. */
-export const CODEC = { none: 0, brotli: 1, zstd: 2 } as const;
+/** Stored in a file: append only. 0, 1 and 2 were those of sections without a tail, up to format version 2. */
+export const CODEC = { none: 3, brotli: 4, zstd: 5 } as const;
 
 /** Below this a compressor's own frame eats the gain. */
 const COMPRESSED_BYTES_MIN = 96;
@@ -29,6 +30,7 @@ const zstd: ZstdFunctions = zlib as unknown as ZstdFunctions; // optional member
 /** ZSTD_c_compressionLevel of zstd.h. */
 const ZSTD_COMPRESSION_LEVEL = 100;
 const ZSTD_OPTIONS = { params: { [ZSTD_COMPRESSION_LEVEL]: 1 } };
+const COMPRESSION = zstd.zstdCompressSync ? CODEC.zstd : CODEC.brotli;
 
 export interface PackedSection {
   readonly codec: number;
@@ -39,24 +41,31 @@ export interface PackedSection {
   readonly bytes: Uint8Array;
 }
 
-/** Packs bytes; ones that do not shrink, such as ids, stay as they are. The result owns its bytes. */
-export function packSection(
-  raw: Uint8Array,
-  options: { readonly isCompressible: boolean },
-): PackedSection {
-  let codec: number = CODEC.none;
-  let bytes = raw;
-  if (options.isCompressible && raw.length >= COMPRESSED_BYTES_MIN) {
-    const packed = zstd.zstdCompressSync
-      ? zstd.zstdCompressSync(raw, ZSTD_OPTIONS)
-      : zlib.brotliCompressSync(raw, BROTLI_OPTIONS);
-    if (packed.length < raw.length) {
-      codec = zstd.zstdCompressSync ? CODEC.zstd : CODEC.brotli;
-      bytes = packed;
-    }
-  }
-  if (codec === CODEC.none) bytes = raw.slice();
-  return { codec, rawBytes: raw.length, checksum: zlib.crc32(bytes), bytes };
+/**
+ * Packs a section: what stands before its tail is compressed when it shrinks, the tail stays as it is. The
+ * result may share the section's bytes.
+ */
+export function packSection(section: Uint8Array): PackedSection {
+  const tailStart = tailStartOf(section);
+  const packed = tryCompress(section.subarray(0, tailStart));
+  const bytes = packed ? joined(packed, section.subarray(tailStart)) : section;
+  const codec = packed === undefined ? CODEC.none : COMPRESSION;
+  return { codec, rawBytes: section.length, checksum: zlib.crc32(bytes), bytes };
+}
+
+function tryCompress(raw: Uint8Array): Uint8Array | undefined {
+  if (raw.length < COMPRESSED_BYTES_MIN) return undefined;
+  const packed = zstd.zstdCompressSync
+    ? zstd.zstdCompressSync(raw, ZSTD_OPTIONS)
+    : zlib.brotliCompressSync(raw, BROTLI_OPTIONS);
+  return packed.length < raw.length ? packed : undefined;
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(first.length + second.length);
+  bytes.set(first);
+  bytes.set(second, first.length);
+  return bytes;
 }
 
 /** Throws `store.corrupt` for a checksum that differs and for a codec this Node cannot read. */
@@ -80,13 +89,16 @@ export function unpackSection(packed: PackedSection): Uint8Array {
   return raw;
 }
 
+/** The tail was stored as it is, so its size, at the end, can be read before anything is decompressed. */
 function decompress(packed: PackedSection): Uint8Array {
-  const bounds = { maxOutputLength: Math.max(1, packed.rawBytes) };
+  if (packed.codec === CODEC.none) return packed.bytes;
+  const tailStart = tailStartOf(packed.bytes);
+  const tail = packed.bytes.subarray(tailStart);
+  const bounds = { maxOutputLength: Math.max(1, packed.rawBytes - tail.length) };
+  const compressed = packed.bytes.subarray(0, tailStart);
   switch (packed.codec) {
-    case CODEC.none:
-      return packed.bytes;
     case CODEC.brotli:
-      return zlib.brotliDecompressSync(packed.bytes, bounds);
+      return joined(zlib.brotliDecompressSync(compressed, bounds), tail);
     case CODEC.zstd:
       if (!zstd.zstdDecompressSync) {
         throw new AppError(
@@ -94,7 +106,7 @@ function decompress(packed: PackedSection): Uint8Array {
           'it is packed with zstd, which needs Node 22.15 or later',
         );
       }
-      return zstd.zstdDecompressSync(packed.bytes, bounds);
+      return joined(zstd.zstdDecompressSync(compressed, bounds), tail);
     default:
       throw new AppError('store.corrupt', `its codec ${packed.codec} is unknown`);
   }

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { AppError } from '../../base/errors.ts';
 import { type TimeRange, US_PER_DAY, US_PER_MS } from '../../base/time.ts';
+import { CODEC } from './codec.ts';
 import { forgetDaysOfRequests } from './request-log.ts';
 import type { Connection, FileFormat } from './sqlite.ts';
 
@@ -65,7 +66,7 @@ export function listDays(dataDir: string): readonly Day[] {
 export function dayFormat(day: Day): FileFormat {
   return {
     title: `telemetry of ${dayName(day)}`,
-    version: 2,
+    version: 3,
     schema: SCHEMA,
     migrations: MIGRATIONS,
   };
@@ -81,6 +82,17 @@ const MIGRATIONS = {
     // the columns of the statement
     for (const row of select.all() as readonly { readonly id: number; readonly requests: Buffer }[])
       update.run(forgetDaysOfRequests(row.requests), row.id);
+  },
+  /** Sections have tails, lists and columns are written in other ways; blocks of before cannot be read any more. */
+  2: (connection: Connection) => {
+    const old = connection.prepare('SELECT COUNT(*) FROM sections WHERE codec < ?').pluck();
+    const count = Number(old.get(CODEC.none));
+    if (count === 0) return;
+    throw new AppError(
+      'store.rejected',
+      `Cannot bring ${connection.name} to format version 3: it holds ${count} sections of before; ` +
+        'export them with the Taproot that wrote them and import that',
+    );
   },
 };
 

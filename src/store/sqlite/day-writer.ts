@@ -30,7 +30,7 @@ export function packBlock(encoded: EncodedBlock): PackedBlock {
     block,
     sections: sections.map((section) => ({
       kind: section.kind,
-      ...packSection(section.bytes, section),
+      ...packSection(section.bytes),
     })),
   };
 }

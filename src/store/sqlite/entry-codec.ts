@@ -1,6 +1,6 @@
 /** Resources and scopes of a block: only those its rows use, each with its attributes. */
 import type { AttributeEntry, ResourceEntry, ScopeEntry } from '../../model/columns.ts';
-import { isText, stringIdAt } from './attribute-codec.ts';
+import { isText, stringIdAt } from './attribute-list.ts';
 import type { ByteReader, ByteWriter } from './byte-stream.ts';
 import type { LocalDictionary } from './local-dictionary.ts';
 
@@ -8,20 +8,20 @@ import type { LocalDictionary } from './local-dictionary.ts';
 export class LocalEntries<T> {
   readonly used: T[] = [];
   readonly #entries: readonly T[];
-  readonly #localIndexes = new Map<number, number>();
+  /** Local index + 1 by index. */
+  readonly #locals: Uint32Array;
 
   constructor(entries: readonly T[]) {
     this.#entries = entries;
+    this.#locals = new Uint32Array(entries.length);
   }
 
   readonly indexOf = (index: number): number => {
-    const known = this.#localIndexes.get(index);
-    if (known !== undefined) return known;
-    const entry = this.#entries[index];
-    if (entry === undefined) throw new RangeError(`there is no resource or scope ${index}`);
-    const local = this.used.push(entry) - 1;
-    this.#localIndexes.set(index, local);
-    return local;
+    const known = this.#locals[index];
+    if (known === undefined) throw new RangeError(`there is no resource or scope ${index}`);
+    if (known !== 0) return known - 1;
+    this.#locals[index] = this.used.push(this.#entries[index]!); // as long as #locals
+    return this.used.length - 1;
   };
 }
 

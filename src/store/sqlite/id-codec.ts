@@ -4,7 +4,7 @@
  */
 import type { ByteReader, ByteWriter } from './byte-stream.ts';
 import { readUints, writeUints } from './column-codec.ts';
-import { isSameTrace, TRACE_ID_BYTES, traceHash } from './trace-order.ts';
+import { isSameTrace, TRACE_ID_BYTES, traceHash, wordsOf } from './trace-order.ts';
 
 export const SPAN_ID_BYTES = 8;
 /** A reference: no id, an id that stands in the ids section, or a row of the run + 2. */
@@ -14,9 +14,10 @@ const LINEAR_RUN_MAX = 16;
 
 /** Where each run of rows with one trace id begins, and the end. */
 export function findRuns(traceId: Uint8Array, rows: Uint32Array): Uint32Array {
+  const words = wordsOf(traceId);
   const starts: number[] = [];
   for (let index = 0; index < rows.length; index++) {
-    if (index === 0 || !isSameTrace(traceId, rows[index]!, rows[index - 1]!)) starts.push(index);
+    if (index === 0 || !isSameTrace(words, rows[index]!, rows[index - 1]!)) starts.push(index);
   }
   starts.push(rows.length);
   return Uint32Array.from(starts);
@@ -77,12 +78,13 @@ export function readTraceIds(
 }
 
 export function writeSpanIds(ids: ByteWriter, spanId: Uint8Array, rows: Uint32Array): void {
-  const bytes = ids.take(SPAN_ID_BYTES * rows.length);
+  const words = wordsOf(spanId);
+  const sorted = new Uint32Array(2 * rows.length);
   for (let index = 0; index < rows.length; index++) {
-    const from = SPAN_ID_BYTES * rows[index]!;
-    const to = SPAN_ID_BYTES * index;
-    for (let byte = 0; byte < SPAN_ID_BYTES; byte++) bytes[to + byte] = spanId[from + byte]!;
+    sorted[2 * index] = words[2 * rows[index]!]!;
+    sorted[2 * index + 1] = words[2 * rows[index]! + 1]!;
   }
+  ids.raw(new Uint8Array(sorted.buffer));
 }
 
 export function readSpanIds(
@@ -107,22 +109,19 @@ export function writeReferences(
     readonly runs: Uint32Array;
   },
 ): void {
-  const { refId, spanId, rows, runs } = source;
+  const { refId, rows, runs } = source;
   const references = new Uint32Array(rows.length);
+  const finder = new RunFinder(source);
   for (let run = 0; run + 1 < runs.length; run++) {
     const start = runs[run]!;
     const end = runs[run + 1]!;
-    const find = end - start > LINEAR_RUN_MAX ? buildFinder(source, start, end) : undefined;
+    finder.enter(start, end);
     for (let index = start; index < end; index++) {
       const offset = SPAN_ID_BYTES * rows[index]!;
       if (isZero(refId, offset, SPAN_ID_BYTES)) continue;
-      // Among their own ids, rows refer only backwards, so that the reader has the id already.
-      const limit = refId === spanId ? index : end;
-      const found = find
-        ? find(offset)
-        : findInRun({ refId, offset, spanId, rows, start, end: limit }) - start;
-      if (found >= 0 && start + found < limit) {
-        references[index] = REFERENCE.firstRow + found;
+      const found = finder.find(index);
+      if (found >= 0) {
+        references[index] = REFERENCE.firstRow + found - start;
       } else {
         references[index] = REFERENCE.explicit;
         writers.ids.raw(refId.subarray(offset, offset + SPAN_ID_BYTES));
@@ -169,36 +168,81 @@ export function isZero(bytes: Uint8Array, offset: number, size: number): boolean
   return true;
 }
 
-/** Position in `rows` of the first row of the run that has the id, or a number below `start`. */
-function findInRun(item: {
-  refId: Uint8Array;
-  offset: number;
-  spanId: Uint8Array;
-  rows: Uint32Array;
-  start: number;
-  end: number;
-}): number {
-  const { refId, offset, spanId, rows, start, end } = item;
-  for (let index = start; index < end; index++) {
-    const from = SPAN_ID_BYTES * rows[index]!;
-    let byte = 0;
-    while (byte < SPAN_ID_BYTES && spanId[from + byte] === refId[offset + byte]) byte++;
-    if (byte === SPAN_ID_BYTES) return index;
-  }
-  return start - 1;
+interface References {
+  readonly refId: Uint8Array;
+  readonly spanId: Uint8Array;
+  readonly rows: Uint32Array;
 }
 
-/** Looks up a long run; returns the place in the run, or −1. */
-function buildFinder(
-  source: { refId: Uint8Array; spanId: Uint8Array; rows: Uint32Array },
-  start: number,
-  end: number,
-): (offset: number) => number {
-  const placeById = new Map<string, number>();
-  const keyOf = (bytes: Uint8Array, offset: number) =>
-    String.fromCharCode(...bytes.subarray(offset, offset + SPAN_ID_BYTES));
-  for (let index = end - 1; index >= start; index--) {
-    placeById.set(keyOf(source.spanId, SPAN_ID_BYTES * source.rows[index]!), index - start);
+/**
+ * Looks up in a run the first row that has an id: a short run from its start, a long one by a hash table. Where rows
+ * refer to their own ids, only earlier rows count, so that the reader has the id already.
+ */
+class RunFinder {
+  readonly #rows: Uint32Array;
+  readonly #refs: Uint32Array;
+  readonly #spans: Uint32Array;
+  readonly #isBackward: boolean;
+  #start = 0;
+  #end = 0;
+  /** Open addressing: position + 1. Empty for short runs. */
+  #table = new Uint32Array(0);
+
+  constructor({ refId, spanId, rows }: References) {
+    this.#rows = rows;
+    this.#refs = wordsOf(refId);
+    this.#spans = wordsOf(spanId);
+    this.#isBackward = refId === spanId;
   }
-  return (offset) => placeById.get(keyOf(source.refId, offset)) ?? -1;
+
+  enter(start: number, end: number): void {
+    this.#start = start;
+    this.#end = end;
+    const isLong = end - start > LINEAR_RUN_MAX;
+    this.#table = new Uint32Array(isLong ? 2 ** Math.ceil(Math.log2(2 * (end - start))) : 0);
+    if (isLong && !this.#isBackward) for (let at = start; at < end; at++) this.#insert(at);
+  }
+
+  /** Position of the row that the row at `index` refers to, or −1. */
+  find(index: number): number {
+    if (this.#table.length > 0) {
+      if (this.#isBackward) {
+        const found = this.#insert(index);
+        return found === index ? -1 : found;
+      }
+      const at = 2 * this.#rows[index]!;
+      return this.#table[this.#placeOf(this.#refs[at]!, this.#refs[at + 1]!)]! - 1;
+    }
+    const end = this.#isBackward ? index : this.#end;
+    const low = this.#refs[2 * this.#rows[index]!]!;
+    const high = this.#refs[2 * this.#rows[index]! + 1]!;
+    for (let at = this.#start; at < end; at++) {
+      const row = this.#rows[at]!;
+      if (this.#spans[2 * row] === low && this.#spans[2 * row + 1] === high) return at;
+    }
+    return -1;
+  }
+
+  /** Position of the first row with the id of the one at `index`, which may be that row itself. */
+  #insert(index: number): number {
+    const at = 2 * this.#rows[index]!;
+    const place = this.#placeOf(this.#spans[at]!, this.#spans[at + 1]!);
+    if (this.#table[place] === 0) this.#table[place] = index + 1;
+    return this.#table[place]! - 1;
+  }
+
+  /** Where the id stands in the table, or the free place for it. */
+  #placeOf(low: number, high: number): number {
+    const mask = this.#table.length - 1;
+    let hash = Math.imul(low, 0x9e3779b1) ^ high;
+    hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
+    let place = (hash ^ (hash >>> 16)) & mask;
+    for (;;) {
+      const entry = this.#table[place]!;
+      if (entry === 0) return place;
+      const row = this.#rows[entry - 1]!;
+      if (this.#spans[2 * row] === low && this.#spans[2 * row + 1] === high) return place;
+      place = (place + 1) & mask;
+    }
+  }
 }

@@ -5,13 +5,17 @@ import { readUints, writeUints } from './column-codec.ts';
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
+/** Up to this many bytes a loop copies faster than set(). */
+const LOOP_BYTES_MAX = 48;
+
 export class LocalDictionary {
-  readonly #strings: StringDictionary;
+  readonly strings: StringDictionary;
   readonly #localIds: Uint32Array;
-  readonly #texts: string[] = [];
+  /** Ids of the group's dictionary by local id less one. */
+  readonly #ids: number[] = [];
 
   constructor(strings: StringDictionary) {
-    this.#strings = strings;
+    this.strings = strings;
     this.#localIds = new Uint32Array(strings.size);
   }
 
@@ -20,37 +24,66 @@ export class LocalDictionary {
     if (id === 0 || id >= this.#localIds.length) return 0;
     const known = this.#localIds[id]!;
     if (known !== 0) return known;
-    this.#texts.push(this.#strings.text(id));
-    this.#localIds[id] = this.#texts.length;
-    return this.#texts.length;
+    this.#ids.push(id);
+    this.#localIds[id] = this.#ids.length;
+    return this.#ids.length;
   }
 
-  /**
-   * Count, lengths, then all texts as one UTF-8 text. Lengths are in UTF-16 code units: one decode and one
-   * slice per string are several times faster than a decode per string. An unpaired surrogate (JSON can send one,
-   * UTF-8 cannot hold it) becomes U+FFFD, which is as long.
-   */
+  /** As idOf() for a column. Hot: once per text of an attribute. */
+  idsOf(ids: Float64Array): Uint32Array {
+    const locals = new Uint32Array(ids.length);
+    for (let index = 0; index < ids.length; index++) {
+      const id = ids[index]!;
+      locals[index] = this.#localIds[id] || this.idOf(id);
+    }
+    return locals;
+  }
+
+  /** Count, lengths in bytes, then all texts as one UTF-8 text, copied from the group's bytes without a string. */
   write(writer: ByteWriter): void {
-    const lengths = Uint32Array.from(this.#texts, (text) => text.length);
-    const bytes = Buffer.from(this.#texts.join(''), 'utf8');
+    const { strings } = this;
+    const lengths = new Uint32Array(this.#ids.length);
+    let total = 0;
+    for (let index = 0; index < lengths.length; index++) {
+      const id = this.#ids[index]!;
+      lengths[index] = strings.end(id) - strings.start(id);
+      total += lengths[index]!;
+    }
     writer.varint(lengths.length);
     writeUints(writer, lengths);
-    writer.varint(bytes.length);
-    writer.raw(bytes);
+    writer.varint(total);
+    const { pool } = strings;
+    const bytes = writer.take(total);
+    let to = 0;
+    for (let index = 0; index < lengths.length; index++) {
+      const start = strings.start(this.#ids[index]!);
+      const end = start + lengths[index]!;
+      if (end - start > LOOP_BYTES_MAX) {
+        bytes.set(pool.subarray(start, end), to);
+        to += end - start;
+      } else {
+        for (let at = start; at < end; at++) bytes[to++] = pool[at]!;
+      }
+    }
   }
 }
 
 /** Texts of a section as read back. */
 export class SectionTexts {
-  /** All texts in a row: a text that is not in here is in none of them. */
-  readonly joined: string;
+  readonly #bytes: Buffer;
   readonly #lengths: Uint32Array;
-  /** Where each text ends in `joined`; made when a single text is asked for. */
+  /** Where each text ends among the bytes; made when a single text is asked for. */
   #ends: Uint32Array | undefined;
 
   constructor(reader: ByteReader) {
     this.#lengths = readUints(reader, reader.count());
-    this.joined = decoder.decode(reader.raw(reader.varint()));
+    const { buffer, byteOffset, length } = reader.raw(reader.varint());
+    this.#bytes = Buffer.from(buffer, byteOffset, length);
+  }
+
+  /** All texts in a row: a text that is not in here is in none of them. */
+  get joined(): string {
+    return decoder.decode(this.#bytes);
   }
 
   /** Texts, without the empty one. */
@@ -60,28 +93,40 @@ export class SectionTexts {
 
   /** Bytes of memory, about. */
   get sizeBytes(): number {
-    return 2 * this.joined.length + 8 * this.#lengths.length;
+    return this.#bytes.length + 8 * this.#lengths.length;
   }
 
   /** Text of a local id. */
   text(local: number): string {
     if (local === 0) return '';
-    const ends = this.#endsOf();
-    const end = ends[local - 1];
+    const end = this.#endsOf()[local - 1];
     if (end === undefined) throw new RangeError(`there is no string ${local}`);
-    return this.joined.slice(end - this.#lengths[local - 1]!, end);
+    return decoder.decode(this.#bytes.subarray(end - this.#lengths[local - 1]!, end));
   }
 
-  /** Local id of a text, or undefined; a native search, then a look where texts begin. */
+  /** Local id of a text, or undefined; a native search among bytes, then a look where texts begin. */
   find(text: string): number | undefined {
     if (text === '') return 0;
-    for (let at = this.joined.indexOf(text); at >= 0; at = this.joined.indexOf(text, at + 1)) {
-      const index = lowerBound(this.#endsOf(), at + text.length);
-      if (this.#lengths[index] === text.length && this.#endsOf()[index] === at + text.length) {
-        return index + 1;
-      }
+    const wanted = Buffer.from(text);
+    let at = this.#bytes.indexOf(wanted);
+    for (; at >= 0; at = this.#bytes.indexOf(wanted, at + 1)) {
+      const end = at + wanted.length;
+      const index = lowerBound(this.#endsOf(), end);
+      if (this.#lengths[index] === wanted.length && this.#endsOf()[index] === end) return index + 1;
     }
     return undefined;
+  }
+
+  /** Local id → id in the dictionary. */
+  internInto(strings: StringDictionary): Uint32Array {
+    const ends = this.#endsOf();
+    if ((ends.at(-1) ?? 0) > this.#bytes.length) throw new RangeError('the texts end early');
+    const ids = new Uint32Array(ends.length + 1);
+    for (let index = 0; index < ends.length; index++) {
+      const end = ends[index]!;
+      ids[index + 1] = strings.idOfBytes(this.#bytes, end - this.#lengths[index]!, end);
+    }
+    return ids;
   }
 
   #endsOf(): Uint32Array {
@@ -94,18 +139,6 @@ export class SectionTexts {
     }
     this.#ends = ends;
     return ends;
-  }
-
-  /** Local id → id in the dictionary. */
-  internInto(strings: StringDictionary): Uint32Array {
-    const ids = new Uint32Array(this.#lengths.length + 1);
-    let at = 0;
-    for (let index = 0; index < this.#lengths.length; index++) {
-      const end = at + this.#lengths[index]!;
-      ids[index + 1] = strings.idOfString(this.joined.slice(at, end));
-      at = end;
-    }
-    return ids;
   }
 }
 

@@ -1,16 +1,19 @@
 /** Log rows ↔ the sections of a block; bodies have their own texts so that a search can skip the block. */
-import { AttributeColumns, type LogColumns } from '../../model/columns.ts';
-import { readAttributes, writeAttributes } from './attribute-codec.ts';
+import { type LogColumns, VALUE_TYPE } from '../../model/columns.ts';
+import { writeTypedValues } from './attribute-codec.ts';
+import { isText, readTypedValues, stringIdAt } from './attribute-list.ts';
 import {
   type EncodedBlock,
   openSection,
+  openTail,
   type RawSection,
   rawSection,
   SECTION,
   type SectionSource,
   SIGNAL,
+  tailSection,
 } from './block.ts';
-import { ByteWriter } from './byte-stream.ts';
+import { type ByteReader, ByteWriter } from './byte-stream.ts';
 import { readNumbers, readUints, writeNumbers, writeUints } from './column-codec.ts';
 import {
   findRuns,
@@ -40,7 +43,7 @@ export function encodeLogBlock(columns: LogColumns, rows: Uint32Array): EncodedB
     signal: SIGNAL.logs,
     rowCount: rows.length,
     ...timeBounds(columns.timeUs, rows),
-    services: distinctTexts(columns.service, rows, (id) => columns.strings.text(id)),
+    services: distinctTexts(columns.service, rows, columns.strings),
     names: [],
     traceHashes: traceHashes(columns.traceId, rows, runs),
     sections: [
@@ -96,7 +99,7 @@ function encodeCore(
 ): readonly RawSection[] {
   const tables = beginTables(columns);
   const core = new ByteWriter(16 * rows.length + 256);
-  const ids = new ByteWriter(16 * rows.length + 256);
+  const ids = new ByteWriter(12 * rows.length + 256);
   const { traceId, spanId } = columns;
   writeTraceIds({ core, ids }, { traceId, rows, runs });
   writeReferences({ core, ids }, { refId: spanId, spanId, rows, runs });
@@ -108,17 +111,13 @@ function encodeCore(
   for (let row = 0; row < delays.length; row++) delays[row]! -= timeUs[row]!;
   writeNumbers(core, delays);
   writeUints(core, pickUints(columns.observedNs, rows));
-  return [
-    tables.finish(),
-    rawSection(SECTION.ids, ids, { isCompressible: false }),
-    rawSection(SECTION.core, core),
-  ];
+  return [tables.finish(), tailSection(SECTION.ids, ids), rawSection(SECTION.core, core)];
 }
 
 function decodeCore(columns: LogColumns, { base, rowCount, source }: Target): void {
   const fields = variantFields(columns, readTables(columns, source));
   const core = openSection(source, SECTION.core);
-  const ids = openSection(source, SECTION.ids);
+  const ids = openTail(source, SECTION.ids);
   const { traceId, spanId, timeUs } = columns;
   const runs = readTraceIds({ core, ids }, { traceId, base, rowCount });
   readReferences({ core, ids }, { refId: spanId, spanId, base, runs });
@@ -135,19 +134,20 @@ function decodeCore(columns: LogColumns, { base, rowCount, source }: Target): vo
   columns.observedNs.set(readUints(core, rowCount), base);
 }
 
-/** A body is an attribute without a key. */
 function encodeBodies(columns: LogColumns, rows: Uint32Array): readonly RawSection[] {
   const dictionary = new LocalDictionary(columns.strings);
   const body = new ByteWriter(4 * rows.length + 256);
-  const ends = new Uint32Array(columns.count);
-  for (let row = 0; row < ends.length; row++) ends[row] = row + 1;
-  const list = {
-    keys: new Uint32Array(columns.count),
-    types: columns.bodyType,
-    values: columns.bodyValue,
-  };
-  writeAttributes(body, { list, ends }, { rows, dictionary });
-  const texts = new ByteWriter();
+  const types = pickUints(columns.bodyType, rows);
+  const values = pickNumbers(columns.bodyValue, rows);
+  const present = Object.values(VALUE_TYPE).filter((type) => types.includes(type));
+  body.varint(present.length);
+  for (const type of present) body.u8(type);
+  writeUints(body, types);
+  for (const type of present) {
+    const column = present.length === 1 ? values : values.filter((_, row) => types[row] === type);
+    writeTypedValues(body, { type, column, dictionary });
+  }
+  const texts = new ByteWriter(64 * rows.length);
   dictionary.write(texts);
   return [rawSection(SECTION.bodyTexts, texts), rawSection(SECTION.bodies, body)];
 }
@@ -155,9 +155,26 @@ function encodeBodies(columns: LogColumns, rows: Uint32Array): readonly RawSecti
 function decodeBodies(columns: LogColumns, { base, rowCount, source }: Target): void {
   const texts = new SectionTexts(openSection(source, SECTION.bodyTexts));
   const stringIds = texts.internInto(columns.strings);
-  const list = new AttributeColumns();
-  readAttributes(openSection(source, SECTION.bodies), list, { rowCount, stringIds });
-  if (list.count !== rowCount) throw new RangeError('there is not one body for each row');
-  columns.bodyType.set(list.types.subarray(0, rowCount), base);
-  columns.bodyValue.set(list.values.subarray(0, rowCount), base);
+  const reader = openSection(source, SECTION.bodies);
+  const present = readBodyTypes(reader);
+  const types = readUints(reader, rowCount);
+  columns.bodyType.set(types, base);
+  let readCount = 0;
+  for (const type of present) {
+    const count = types.reduce((sum, candidate) => sum + (candidate === type ? 1 : 0), 0);
+    const values = readTypedValues(reader, { type, count });
+    let at = 0;
+    for (let row = 0; row < rowCount; row++) {
+      if (types[row] !== type) continue;
+      const value = values[at++]!;
+      columns.bodyValue[base + row] = isText(type) ? stringIdAt(stringIds, value) : value;
+    }
+    readCount += count;
+  }
+  if (readCount !== rowCount) throw new RangeError('there is not one body for each row');
+}
+
+/** Types of value that the block's bodies have; leaves the reader at their column. */
+export function readBodyTypes(reader: ByteReader): readonly number[] {
+  return Array.from({ length: reader.count() }, () => reader.u8());
 }

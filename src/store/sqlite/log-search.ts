@@ -9,6 +9,7 @@ import type { Day } from './day-file.ts';
 import { type DayPool, withDamage } from './day-pool.ts';
 import { type BlockHeader, type DayReader, listHolds } from './day-reader.ts';
 import { SectionTexts } from './local-dictionary.ts';
+import { readBodyTypes } from './log-block.ts';
 import { logOf, textOfValue } from './objects.ts';
 import { ALL_LOG_SECTIONS, readLogBlock } from './scan.ts';
 import { traceHash } from './trace-order.ts';
@@ -167,19 +168,10 @@ class LogSearch {
       const source = reader.sectionsOf(header);
       const { joined } = new SectionTexts(openSection(source, SECTION.bodyTexts));
       if (joined.toLowerCase().includes(text.toLowerCase())) return true;
-      return holdsOtherThanText(openSection(source, SECTION.bodies));
+      const isText = (type: number) => type === VALUE_TYPE.string || type === VALUE_TYPE.empty;
+      return !readBodyTypes(openSection(source, SECTION.bodies)).every(isText);
     });
   }
-}
-
-/** Slots of a bodies section (see attribute-codec.ts): key and type each; any type but string needs a look. */
-function holdsOtherThanText(reader: { varint(): number; u8(): number; count(): number }): boolean {
-  for (let left = reader.count(); left > 0; left--) {
-    reader.varint();
-    const type = reader.u8();
-    if (type !== VALUE_TYPE.string && type !== VALUE_TYPE.empty) return true;
-  }
-  return false;
 }
 
 function compileText(columns: LogColumns, text: string | undefined): (row: number) => boolean {

@@ -6,8 +6,8 @@ import {
   type ScopeEntry,
   type SeriesEntry,
 } from '../../model/columns.ts';
-import { grown } from '../../model/dictionary.ts';
-import { readAttributes, stringIdAt, writeAttributes } from './attribute-codec.ts';
+import { readAttributes, writeAttributes } from './attribute-codec.ts';
+import { stringIdAt } from './attribute-list.ts';
 import {
   type EncodedBlock,
   openSection,
@@ -17,6 +17,7 @@ import {
   type SectionSource,
   SIGNAL,
 } from './block.ts';
+import { appendBuckets, encodeBuckets } from './buckets.ts';
 import { ByteReader, ByteWriter } from './byte-stream.ts';
 import { readNumbers, readUints, writeNumbers, writeUints } from './column-codec.ts';
 import {
@@ -111,7 +112,7 @@ function encodeSeries(columns: PointColumns, entries: readonly SeriesEntry[]): R
   writeResources(tables, resources.used, dictionary);
   writeScopes(tables, scopes.used, dictionary);
   const writer = withDictionary(dictionary, tables);
-  writer.raw(body.bytes());
+  writer.append(body);
   return rawSection(SECTION.series, writer);
 }
 
@@ -192,31 +193,6 @@ function decodePoints(
   columns.max.set(readNumbers(core, rowCount), base);
 }
 
-function encodeBuckets(columns: PointColumns, rows: Uint32Array): readonly RawSection[] {
-  const { counts, items } = flattenLists(columns.bucketsEnd, rows);
-  if (items.length === 0) return [];
-  const writer = new ByteWriter(4 * items.length + 256);
-  writeUints(writer, counts);
-  writeNumbers(writer, pickNumbers(columns.buckets, items));
-  return [rawSection(SECTION.buckets, writer)];
-}
-
-function appendBuckets(columns: PointColumns, { base, rowCount, source }: Target): boolean {
-  const bytes = source(SECTION.buckets);
-  if (!bytes) return false;
-  const reader = new ByteReader(bytes);
-  const counts = readUints(reader, rowCount);
-  const first = columns.bucketsCount;
-  const count = setEnds(columns.bucketsEnd, counts, { base, start: first });
-  reader.assertCount(count);
-  if (first + count > columns.buckets.length) {
-    columns.buckets = grown(columns.buckets, Math.max(first + count, 2 * columns.buckets.length));
-  }
-  columns.buckets.set(readNumbers(reader, count), first);
-  columns.bucketsCount = first + count;
-  return true;
-}
-
 function encodeExemplars(columns: PointColumns, rows: Uint32Array): readonly RawSection[] {
   const { exemplars, exemplarsEnd, strings, timeUs } = columns;
   const { counts, items } = flattenLists(exemplarsEnd, rows);
@@ -251,7 +227,7 @@ function encodeExemplars(columns: PointColumns, rows: Uint32Array): readonly Raw
 function appendExemplars(columns: PointColumns, { base, rowCount, source }: Target): boolean {
   const bytes = source(SECTION.exemplars);
   if (!bytes) return false;
-  const reader = new ByteReader(bytes);
+  const reader = ByteReader.ofSection(bytes);
   const stringIds = new SectionTexts(reader).internInto(columns.strings);
   const { exemplars, exemplarsEnd, timeUs } = columns;
   const counts = readUints(reader, rowCount);

@@ -1,7 +1,8 @@
 /** Sections that spans and logs have alike: the dictionary with its tables, and attributes. */
 import type { AttributeColumns, ResourceEntry, ScopeEntry } from '../../model/columns.ts';
 import type { StringDictionary } from '../../model/dictionary.ts';
-import { readAttributes, stringIdAt, writeAttributes } from './attribute-codec.ts';
+import { readAttributes, writeAttributes } from './attribute-codec.ts';
+import { stringIdAt } from './attribute-list.ts';
 import { openSection, type RawSection, rawSection, SECTION, type SectionSource } from './block.ts';
 import { ByteWriter } from './byte-stream.ts';
 import {
@@ -104,6 +105,6 @@ export function decodeAttributes(columns: AttributedColumns, target: Target): vo
 export function withDictionary(dictionary: LocalDictionary, body: ByteWriter): ByteWriter {
   const writer = new ByteWriter(body.size + 1024);
   dictionary.write(writer);
-  writer.raw(body.bytes());
+  writer.append(body);
   return writer;
 }

@@ -7,11 +7,13 @@ import type { SpanSection } from '../api/telemetry.ts';
 import {
   type EncodedBlock,
   openSection,
+  openTail,
   type RawSection,
   rawSection,
   SECTION,
   type SectionSource,
   SIGNAL,
+  tailSection,
 } from './block.ts';
 import { ByteWriter } from './byte-stream.ts';
 import { readNumbers, readUints, writeNumbers, writeUints } from './column-codec.ts';
@@ -38,14 +40,14 @@ import { appendEvents, appendLinks, writeEvents, writeLinks } from './span-parts
 import { readVariants, scatterVariants, type VariantField, writeVariants } from './variants.ts';
 
 export function encodeSpanBlock(columns: SpanColumns, rows: Uint32Array): EncodedBlock {
-  const textOf = (id: number) => columns.strings.text(id);
+  const { strings } = columns;
   const runs = findRuns(columns.traceId, rows);
   return {
     signal: SIGNAL.spans,
     rowCount: rows.length,
     ...timeBounds(columns.startUs, rows),
-    services: distinctTexts(columns.service, rows, textOf),
-    names: distinctTexts(columns.name, rows, textOf),
+    services: distinctTexts(columns.service, rows, strings),
+    names: distinctTexts(columns.name, rows, strings),
     traceHashes: traceHashes(columns.traceId, rows, runs),
     sections: [
       ...encodeCore(columns, rows, runs),
@@ -114,7 +116,7 @@ function encodeCore(
 ): readonly RawSection[] {
   const tables = beginTables(columns);
   const core = new ByteWriter(16 * rows.length + 256);
-  const ids = new ByteWriter(16 * rows.length + 256);
+  const ids = new ByteWriter(12 * rows.length + 256);
   const { traceId, spanId, parentSpanId } = columns;
   writeTraceIds({ core, ids }, { traceId, rows, runs });
   writeSpanIds(ids, spanId, rows);
@@ -123,17 +125,13 @@ function encodeCore(
   writeNumbers(core, pickNumbers(columns.startUs, rows));
   writeUints(core, pickUints(columns.startNs, rows));
   writeNumbers(core, pickNumbers(columns.durationNs, rows));
-  return [
-    tables.finish(),
-    rawSection(SECTION.ids, ids, { isCompressible: false }),
-    rawSection(SECTION.core, core),
-  ];
+  return [tables.finish(), tailSection(SECTION.ids, ids), rawSection(SECTION.core, core)];
 }
 
 function decodeCore(columns: SpanColumns, { base, rowCount, source }: Target): void {
   const fields = variantFields(columns, readTables(columns, source));
   const core = openSection(source, SECTION.core);
-  const ids = openSection(source, SECTION.ids);
+  const ids = openTail(source, SECTION.ids);
   const { traceId, spanId, parentSpanId } = columns;
   const runs = readTraceIds({ core, ids }, { traceId, base, rowCount });
   readSpanIds(ids, { spanId, base, rowCount });

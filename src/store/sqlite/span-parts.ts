@@ -1,6 +1,7 @@
 /** Events and links of span rows ↔ their sections; a block without any has no such section. */
 import type { SpanColumns } from '../../model/columns.ts';
-import { readAttributes, stringIdAt, writeAttributes } from './attribute-codec.ts';
+import { readAttributes, writeAttributes } from './attribute-codec.ts';
+import { stringIdAt } from './attribute-list.ts';
 import { openSection, SECTION } from './block.ts';
 import { ByteReader, ByteWriter } from './byte-stream.ts';
 import { readNumbers, readUints, writeNumbers, writeUints } from './column-codec.ts';
@@ -80,7 +81,7 @@ export function writeEvents(columns: SpanColumns, rows: Uint32Array): ByteWriter
 export function appendEvents(columns: SpanColumns, { base, rowCount, source }: Target): boolean {
   const bytes = source(SECTION.events);
   if (!bytes) return false;
-  const reader = new ByteReader(bytes);
+  const reader = ByteReader.ofSection(bytes);
   const stringIds = new SectionTexts(reader).internInto(columns.strings);
   const { events, eventsEnd, startUs } = columns;
   const counts = readUints(reader, rowCount);

@@ -20,7 +20,7 @@ const COUNTS = [1, 2, 17, 400];
 function sourceOf(block: EncodedBlock): SectionSource {
   return (kind) => {
     const section = block.sections.find((candidate) => candidate.kind === kind);
-    return section && unpackSection(packSection(section.bytes, section));
+    return section && unpackSection(packSection(section.bytes));
   };
 }
 

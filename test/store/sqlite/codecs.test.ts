@@ -6,6 +6,7 @@ import { CODEC, packSection, unpackSection } from '../../../src/store/sqlite/cod
 import {
   readNumbers,
   readUints,
+  skipUints,
   writeNumbers,
   writeUints,
 } from '../../../src/store/sqlite/column-codec.ts';
@@ -64,6 +65,11 @@ describe('ByteWriter and ByteReader', () => {
   });
 });
 
+function numbersOf(count: number, draw: (random: Random, index: number) => number): number[] {
+  const random = new Random(count);
+  return Array.from({ length: count }, (_, index) => draw(random, index));
+}
+
 describe('uint columns', () => {
   it.each([
     ['nothing', []],
@@ -73,10 +79,20 @@ describe('uint columns', () => {
     ['bytes', [3, 255, 0]],
     ['two bytes', [3, 65_535, 256]],
     ['four bytes', [4_294_967_295, 0, 65_536]],
-  ])('keep %s', (_, numbers) => {
+    ['all 32 bits', numbersOf(100, (random) => random.below(2 ** 32))],
+    ['eleven bits', numbersOf(300, (random) => 70_000 + random.below(2000))],
+    ['two bytes in runs', numbersOf(300, (_, index) => 1000 * (7 - (index >> 6)))],
+    ['numbers of things as they are met', [5, 6, 7, 6, 8, 9, 9, 10, 11, 5, 12]],
+    ['a thing from before the first', [5, 6, 2, 7, 8, 9, 10]],
+  ])('keep %s, and are gone past', (_, numbers) => {
     const writer = new ByteWriter();
     writeUints(writer, Uint32Array.from(numbers));
-    expect([...readUints(new ByteReader(writer.bytes()), numbers.length)]).toEqual(numbers);
+    writeUints(writer, Uint32Array.of(300_000, 1, 2, 70_000));
+    const section = writer.section();
+    expect([...readUints(ByteReader.ofSection(section), numbers.length)]).toEqual(numbers);
+    const reader = ByteReader.ofSection(section);
+    skipUints(reader, numbers.length);
+    expect([...readUints(reader, 4)]).toEqual([300_000, 1, 2, 70_000]);
   });
 });
 
@@ -91,10 +107,17 @@ describe('number columns', () => {
     ['integers at the edge', [2 ** 51 - 1, -(2 ** 51) + 1, 0]],
     ['no integers', [0.1, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 5e-324]],
     ['a late fraction', [1, 2, 3, 0.5]],
+    ['a fraction behind equal numbers', [0.5, 0.5, 3]],
+    ['milliseconds in nanoseconds', [3_000_000, -7_000_000, 0]],
+    ['microseconds in nanoseconds', [3_000_000, -7_001_000, 2 ** 40 * 1000]],
+    ['every bit length', numbersOf(104, (_, bit) => (bit % 2 ? -1 : 1) * 2 ** (bit >> 1) - 1)],
+    ['random doubles', numbersOf(500, (random) => random.next())],
+    ['decimals', numbersOf(500, (random) => random.below(100) / 8)],
   ])('keep %s', (_, numbers) => {
     const writer = new ByteWriter();
     writeNumbers(writer, Float64Array.from(numbers));
-    expect([...readNumbers(new ByteReader(writer.bytes()), numbers.length)]).toEqual(numbers);
+    const reader = ByteReader.ofSection(writer.section());
+    expect([...readNumbers(reader, numbers.length)]).toEqual(numbers);
   });
 });
 
@@ -109,12 +132,18 @@ describe('texts', () => {
     const writer = new ByteWriter();
     dictionary.write(writer);
     const read = new StringDictionary();
-    const found = new SectionTexts(new ByteReader(writer.bytes())).internInto(read);
+    const found = new SectionTexts(ByteReader.ofSection(writer.section())).internInto(read);
     const back = Array.from(found, (id) => read.text(id)).slice(1);
     expect(back.slice(0, 4)).toEqual(texts.slice(0, 4));
     expect(back.at(-1)).toBe('end');
   });
 });
+
+function sectionOf(bytes: Uint8Array, tail = new Uint8Array(0)): Uint8Array {
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(tail.length);
+  return Uint8Array.from(Buffer.concat([bytes, tail, size]));
+}
 
 describe('sections', () => {
   it('shrink when they can and stay when they cannot', () => {
@@ -122,17 +151,24 @@ describe('sections', () => {
     const noise = new Uint8Array(5000);
     random.bytes(noise, 0, noise.length);
     const zeros = new Uint8Array(5000);
-    expect(packSection(noise, { isCompressible: true }).codec).toBe(CODEC.none);
-    expect(packSection(zeros, { isCompressible: false }).codec).toBe(CODEC.none);
-    const packed = packSection(zeros, { isCompressible: true });
-    expect(packed.bytes.length).toBeLessThan(100);
+    expect(packSection(sectionOf(noise)).codec).toBe(CODEC.none);
+    expect(packSection(sectionOf(new Uint8Array(20))).codec).toBe(CODEC.none);
+    expect(packSection(sectionOf(zeros)).bytes.length).toBeLessThan(100);
     for (const raw of [noise, zeros, new Uint8Array(0)]) {
-      expect([...unpackSection(packSection(raw, { isCompressible: true }))]).toEqual([...raw]);
+      for (const tail of [noise, new Uint8Array(0)]) {
+        const section = sectionOf(raw, tail);
+        expect([...unpackSection(packSection(section))]).toEqual([...section]);
+      }
     }
   });
 
+  it('are refused when they are shorter than their tail', () => {
+    expect(() => packSection(new Uint8Array(3))).toThrow(RangeError);
+    expect(() => packSection(Uint8Array.of(1, 2, 0, 0, 0))).toThrow(/tail is longer/);
+  });
+
   it('are refused with a wrong checksum, size or codec', () => {
-    const packed = packSection(new Uint8Array(5000), { isCompressible: true });
+    const packed = packSection(sectionOf(new Uint8Array(4996)));
     const corrupt = expect.objectContaining({ code: 'store.corrupt' });
     expect(() => unpackSection({ ...packed, checksum: 1 })).toThrow(corrupt);
     expect(() => unpackSection({ ...packed, rawBytes: 5001 })).toThrow(
@@ -143,8 +179,8 @@ describe('sections', () => {
   });
 
   it('of zstd are read where Node has it, and named where it has not', () => {
-    const bytes = Uint8Array.of(1, 2, 3);
-    const packed = { codec: CODEC.zstd, rawBytes: 3, checksum: zlib.crc32(bytes), bytes };
+    const bytes = Uint8Array.of(1, 2, 3, 0, 0, 0, 0);
+    const packed = { codec: CODEC.zstd, rawBytes: 7, checksum: zlib.crc32(bytes), bytes };
     const message = 'zstdDecompressSync' in zlib ? /./ : /needs Node 22.15/;
     expect(() => unpackSection(packed)).toThrow(message);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SpanColumns } from '../../../src/model/columns.ts';
 import { StringDictionary } from '../../../src/model/dictionary.ts';
-import { isText } from '../../../src/store/sqlite/attribute-codec.ts';
+import { isText } from '../../../src/store/sqlite/attribute-list.ts';
 import { AttributeView } from '../../../src/store/sqlite/attribute-view.ts';
 import { openSection, SECTION, type SectionSource } from '../../../src/store/sqlite/block.ts';
 import { SectionTexts } from '../../../src/store/sqlite/local-dictionary.ts';
