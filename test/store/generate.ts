@@ -136,6 +136,23 @@ function randomValue(strings: StringDictionary, random: Random): readonly [numbe
   }
 }
 
+/** Gives each span eight keys of its own choice, each once. */
+export function mixKeys(spans: SpanColumns, random: Random): void {
+  spans.attributes.count = 0;
+  for (let row = 0; row < spans.count; row++) {
+    const keys = new Set(Array.from({ length: 8 }, () => random.below(60)));
+    for (const key of keys) {
+      const isText = key % 3 > 0;
+      const value = isText
+        ? spans.strings.idOfString(`value ${random.below(900)}`)
+        : random.below(2 ** 40);
+      const type = isText ? VALUE_TYPE.string : key % 2 ? VALUE_TYPE.int : VALUE_TYPE.double;
+      spans.attributes.push(spans.strings.idOfString(`key ${key}`), type, value);
+    }
+    spans.attributesEnd[row] = spans.attributes.count;
+  }
+}
+
 /** Resources and scopes, some of them used by no row. */
 function addEntries(columns: SpanColumns | LogColumns | PointColumns, random: Random): void {
   const { strings, resources, scopes } = columns;

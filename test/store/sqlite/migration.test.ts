@@ -150,6 +150,20 @@ describe('a day of version 1', () => {
     writer.close();
   });
 
+  it('is refused when its blocks are encoded as of old', () => {
+    const dataDir = path.join(folder, 'data');
+    const first = openTelemetryWriter({ dataDir, durability: 'process' });
+    first.write(killGroup(1));
+    first.close();
+    const [day = ''] = makeVersion1(dataDir);
+    const connection = new Database(day);
+    connection.exec('UPDATE sections SET codec = 0');
+    connection.close();
+    const writer = openTelemetryWriter({ dataDir, durability: 'process' });
+    expect(() => writer.write(killGroup(2))).toThrow(/sections of before; export them/);
+    writer.close();
+  });
+
   it('is made by hand as that version was', () => {
     const dataDir = path.join(folder, 'data');
     const writer = openTelemetryWriter({ dataDir, durability: 'process' });
