@@ -183,6 +183,8 @@ export const LIMITS = {
   ruleRegexCharsMax: 4096,
   /** Probes under way at the same time. */
   probesConcurrentMax: 8,
+  /** Time that one call of compaction works, so that a commit waits little; the last step may end 25 ms later. */
+  compactionMs: 20,
   /** Distinct values that spans are grouped by; about 500 bytes of memory each, further ones are left out. */
   spanGroupsMax: 50_000,
   /** Places of the store that could not be read and are listed; further ones are only counted. */

@@ -15,8 +15,8 @@ import type { WorkerSettings } from './messages.ts';
 import { createRpc } from './rpc.ts';
 import { type SelfTracing, startSelfTracing } from './self-tracing.ts';
 
-/** Small blocks are merged and old requests forgotten this often. */
-const UPKEEP_EVERY_MS = 10_000;
+/** Small blocks, index segments and tallies are merged this often, some milliseconds each time. */
+const UPKEEP_EVERY_MS = 1000;
 /** Days end once a day; a bound on bytes may be passed sooner. */
 const RETENTION_EVERY_MS = 10 * 60_000;
 

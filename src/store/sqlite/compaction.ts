@@ -1,6 +1,7 @@
 /**
  * Small things become large ones, off the reply path: blocks of quiet times, segments of the trace index, and
- * tallies of one minute. Each step is one transaction, so that readers see either the old rows or the new.
+ * tallies of one minute. A call takes small steps until its time is up, in one transaction and so with one flush:
+ * readers see either the old rows or the new.
  */
 import { isAppError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
@@ -8,8 +9,8 @@ import { markStage } from '../../base/stages.ts';
 import { LogColumns, PointColumns, SpanColumns } from '../../model/columns.ts';
 import { StringDictionary } from '../../model/dictionary.ts';
 import { decodeAt, type EncodedBlock, SIGNAL, type SignalNumber } from './block.ts';
-import { type BlockHeader, DayReader } from './day-reader.ts';
-import { type DayWriter, type PackedBlock, packBlock } from './day-writer.ts';
+import { type BlobRow, type BlockHeader, DayReader, type TallyTable } from './day-reader.ts';
+import { type DayWriter, packBlock } from './day-writer.ts';
 import { decodeLogBlock, encodeLogBlock } from './log-block.ts';
 import { decodePointBlock, encodePointBlock, orderBySeries } from './point-block.ts';
 import { decodeSpanBlock, encodeSpanBlock } from './span-block.ts';
@@ -23,27 +24,57 @@ import {
   type KeyedTemplateTally,
   mergeSketches,
 } from './tally-blob.ts';
-import { orderByTrace, TRACE_BUCKET_DIVISOR } from './trace-order.ts';
-import { ALL_BUCKETS, decodeSegment, type SegmentEntry } from './trace-segment.ts';
+import { orderByTrace, TRACE_BUCKET_COUNT } from './trace-order.ts';
+import { ALL_BUCKETS, type MergedSegments, mergeSegments, SegmentList } from './trace-segment.ts';
 
 /** Blocks below this are worth merging; larger ones already pay for their header. */
 const SMALL_BLOCK_ROWS = LIMITS.blockRowsMax / 4;
 /** Fewer small blocks than this are left alone. */
 const SMALL_BLOCKS_MIN = 16;
-/** Rows merged in one call: about 30 ms of work, so that ingest waits little. */
-const ROWS_PER_CALL_MAX = LIMITS.blockRowsMax;
+/** Rows merged in one step: about 25 ms of work. */
+const ROWS_PER_STEP_MAX = LIMITS.blockRowsMax / 2;
 const SEGMENTS_MIN = 32;
+/** Merged in one step: at eight spans a trace about 60 000 entries, 10 ms of work. */
+const SEGMENTS_PER_STEP_MAX = 64;
 /** From here on a merged segment is split into buckets: 64 entries each, half a kilobyte. */
-const BUCKETED_ENTRIES_MIN = 256 * 64;
+const BUCKETED_ENTRIES_MIN = TRACE_BUCKET_COUNT * 64;
+/** A bucket with so many segments gets its smallest merged; large ones are left alone as long as that suffices. */
+const BUCKET_SEGMENTS_MAX = 32;
+const BUCKET_SEGMENTS_KEPT = 8;
 const TALLY_BLOBS_MIN = 16;
+/** Merged in one step: of a hundred endpoints about 5 ms of work. */
+const TALLY_BLOBS_PER_STEP_MAX = 64;
+
+/** A step: false when there is nothing for it to do. */
+type Step = (writer: DayWriter, reader: DayReader) => boolean;
+
+const STEPS: readonly Step[] = [
+  mergeNewSegments,
+  mergeBucket,
+  (writer, reader) => mergeTallies(writer, reader, { table: 'tallies', merge: mergeTallyBlobs }),
+  (writer, reader) =>
+    mergeTallies(writer, reader, { table: 'template_tallies', merge: mergeTemplateTallyBlobs }),
+  ...Object.values(SIGNAL).map(
+    (signal): Step =>
+      (writer, reader) =>
+        mergeBlocks(writer, reader, signal),
+  ),
+];
 
 /**
- * One bounded step on one day; call again for the rest. Returns false when the file has damage in the way: it
- * is left as it is, for readers to report and for whoever repairs it.
+ * Works on one day until nothing is left to do or LIMITS.compactionMs have passed, and then to the end of the step
+ * under way; call again for the rest. Returns false when the file has damage in the way: it is left as it is, for
+ * readers to report and for whoever repairs it.
  */
 export function tryCompactDay(writer: DayWriter): boolean {
+  const reader = DayReader.over(writer.connection, writer.day, writer.file);
+  const untilMs = performance.now() + LIMITS.compactionMs;
   try {
-    compactDay(writer);
+    inTransaction(writer.connection, `compact ${writer.file}`, () => {
+      for (const step of STEPS) {
+        while (performance.now() < untilMs && step(writer, reader)) markStage('compaction');
+      }
+    });
     return true;
   } catch (error) {
     if (isAppError(error, 'store.corrupt')) return false;
@@ -51,41 +82,27 @@ export function tryCompactDay(writer: DayWriter): boolean {
   }
 }
 
-function compactDay(writer: DayWriter): void {
-  const reader = DayReader.over(writer.connection, writer.day, writer.file);
-  for (const signal of Object.values(SIGNAL)) mergeBlocks(writer, reader, signal);
-  mergeSegments(writer, reader);
-  mergeTallies(writer, reader, 'tallies', mergeTallyBlobs);
-  mergeTallies(writer, reader, 'template_tallies', mergeTemplateTallyBlobs);
-}
-
 /** Merges the oldest small blocks of a signal into one. */
-function mergeBlocks(writer: DayWriter, reader: DayReader, signal: SignalNumber): void {
+function mergeBlocks(writer: DayWriter, reader: DayReader, signal: SignalNumber): boolean {
   const small = reader.smallBlocks(signal, {
     rowsMax: SMALL_BLOCK_ROWS,
-    limit: ROWS_PER_CALL_MAX,
+    limit: ROWS_PER_STEP_MAX,
   });
-  if (small.length < SMALL_BLOCKS_MIN) return;
+  if (small.length < SMALL_BLOCKS_MIN) return false;
   const chosen: BlockHeader[] = [];
   let rowCount = 0;
   for (const header of small) {
-    if (rowCount + header.rowCount > ROWS_PER_CALL_MAX) break;
+    if (rowCount + header.rowCount > ROWS_PER_STEP_MAX) break;
     chosen.push(header);
     rowCount += header.rowCount;
   }
   const merged = packBlock(MERGERS[signal](reader, chosen));
-  replaceBlocks(writer, chosen, merged);
-}
-
-function replaceBlocks(writer: DayWriter, old: readonly BlockHeader[], merged: PackedBlock): void {
-  inTransaction(writer.connection, `merge blocks of ${writer.file}`, () => {
-    const entries: SegmentEntry[] = [];
-    writer.insertBlock(merged, entries);
-    for (const { blockId } of old) writer.deleteBlock(blockId);
-    // Entries of the old blocks stay until their segments are merged; readers skip blocks that are gone.
-    if (entries.length > 0) writer.insertSegment(ALL_BUCKETS, entries);
-    markStage('compaction');
-  });
+  const entries = new SegmentList();
+  writer.insertBlock(merged, entries);
+  for (const { blockId } of chosen) writer.deleteBlock(blockId);
+  // Entries of the old blocks stay until their segments are merged; readers skip blocks that are gone.
+  if (entries.count > 0) writer.insertSegment(ALL_BUCKETS, entries.sorted());
+  return true;
 }
 
 type Merger = (reader: DayReader, headers: readonly BlockHeader[]) => EncodedBlock;
@@ -137,65 +154,85 @@ function allRows(count: number): Uint32Array {
   return Uint32Array.from({ length: count }, (_, row) => row);
 }
 
-/** Many segments become one, or one per bucket when they are large; entries of blocks that are gone fall out. */
-function mergeSegments(writer: DayWriter, reader: DayReader): void {
-  const segments = reader.segmentsOf(ALL_BUCKETS);
-  if (segments.length < SEGMENTS_MIN) return;
-  const entries = segments
-    .flatMap(({ bytes }) => decodeAt(`trace segment of ${writer.file}`, () => decodeSegment(bytes)))
-    .filter(withLivingBlock(reader));
-  inTransaction(writer.connection, `merge trace segments of ${writer.file}`, () => {
-    writer.deleteSegments(segments.map((segment) => segment.id));
-    markStage('index-seal');
-    if (entries.length === 0) return;
-    if (entries.length < BUCKETED_ENTRIES_MIN) {
-      writer.insertSegment(ALL_BUCKETS, entries);
-      return;
+/** Segments of commits become one, or one per bucket when they are large; entries of blocks that are gone fall out. */
+function mergeNewSegments(writer: DayWriter, reader: DayReader): boolean {
+  if (reader.countSegments(ALL_BUCKETS) < SEGMENTS_MIN) return false;
+  const segments = reader.segmentsOf(ALL_BUCKETS, SEGMENTS_PER_STEP_MAX);
+  const { starts, ...entries } = merged(writer, reader, segments);
+  const entryCount = entries.hashes.length;
+  writer.deleteSegments(segments.map((segment) => segment.id));
+  if (entryCount > 0 && entryCount < BUCKETED_ENTRIES_MIN) {
+    writer.insertSegment(ALL_BUCKETS, entries);
+  } else {
+    for (let bucket = 0; bucket < TRACE_BUCKET_COUNT; bucket++) {
+      insertBucket(writer, bucket, { starts, ...entries });
     }
-    const buckets = new Map<number, SegmentEntry[]>();
-    for (const entry of entries) {
-      const bucket = Math.floor(entry.hash / TRACE_BUCKET_DIVISOR);
-      const list = buckets.get(bucket);
-      if (list) list.push(entry);
-      else buckets.set(bucket, [entry]);
-    }
-    for (const [bucket, list] of buckets) writer.insertSegment(bucket, list);
+  }
+  markStage('index-seal');
+  return true;
+}
+
+/** So that a look-up reads at most BUCKET_SEGMENTS_MAX segments of its bucket, however many commits there were. */
+function mergeBucket(writer: DayWriter, reader: DayReader): boolean {
+  const bucket = reader.findCrowdedBucket(BUCKET_SEGMENTS_MAX);
+  if (bucket === undefined) return false;
+  const bySize = [...reader.segmentsOf(bucket)].sort((a, b) => a.bytes.length - b.bytes.length);
+  const segments = bySize.slice(0, bySize.length - BUCKET_SEGMENTS_KEPT + 1);
+  const entries = merged(writer, reader, segments);
+  writer.deleteSegments(segments.map((segment) => segment.id));
+  insertBucket(writer, bucket, entries);
+  markStage('index-seal');
+  return true;
+}
+
+function insertBucket(
+  writer: DayWriter,
+  bucket: number,
+  { hashes, blockIds, starts }: MergedSegments,
+): void {
+  const from = starts[bucket]!;
+  const to = starts[bucket + 1]!;
+  if (from === to) return;
+  writer.insertSegment(bucket, {
+    hashes: hashes.subarray(from, to),
+    blockIds: blockIds.subarray(from, to),
   });
 }
 
-function withLivingBlock(reader: DayReader): (entry: SegmentEntry) => boolean {
-  const isLiving = new Map<number, boolean>();
-  return ({ blockId }) => {
-    let known = isLiving.get(blockId);
-    if (known === undefined) {
-      known = reader.findBlock(blockId) !== undefined;
-      isLiving.set(blockId, known);
-    }
-    return known;
-  };
+function merged(
+  writer: DayWriter,
+  reader: DayReader,
+  segments: readonly BlobRow[],
+): MergedSegments {
+  return decodeAt(`trace segments of ${writer.file}`, () =>
+    mergeSegments(
+      segments.map(({ bytes }) => bytes),
+      (blockId) => reader.hasBlock(blockId),
+    ),
+  );
 }
 
-/** Blobs of a minute become one, in minutes that have many. */
+/** Blobs of one minute become one, in a minute that has many. */
 function mergeTallies(
   writer: DayWriter,
   reader: DayReader,
-  table: 'tallies' | 'template_tallies',
-  merge: (blobs: readonly Uint8Array[]) => Uint8Array,
-): void {
-  for (const minuteUs of reader.crowdedMinutes(table, TALLY_BLOBS_MIN)) {
-    const blobs = reader.tallyBlobs(table, minuteUs);
-    const merged = decodeAt(`${table} of ${writer.file}`, () =>
-      merge(blobs.map((blob) => blob.bytes)),
-    );
-    inTransaction(writer.connection, `merge ${table} of ${writer.file}`, () => {
-      writer.deleteTallyBlobs(
-        table,
-        blobs.map((blob) => blob.id),
-      );
-      writer.insertTallyBlob(table, minuteUs, merged);
-    });
-  }
+  { table, merge }: { readonly table: TallyTable; readonly merge: MergeBlobs },
+): boolean {
+  const minuteUs = reader.findCrowdedMinute(table, TALLY_BLOBS_MIN);
+  if (minuteUs === undefined) return false;
+  const blobs = reader.tallyBlobs(table, minuteUs, TALLY_BLOBS_PER_STEP_MAX);
+  const bytes = decodeAt(`${table} of ${writer.file}`, () =>
+    merge(blobs.map((blob) => blob.bytes)),
+  );
+  writer.deleteTallyBlobs(
+    table,
+    blobs.map((blob) => blob.id),
+  );
+  writer.insertTallyBlob(table, minuteUs, bytes);
+  return true;
 }
+
+type MergeBlobs = (blobs: readonly Uint8Array[]) => Uint8Array;
 
 function mergeTallyBlobs(blobs: readonly Uint8Array[]): Uint8Array {
   const merged = new Map<number, KeyedTally>();

@@ -164,24 +164,57 @@ export class DayReader {
       .all(signal, bound.rowsMax, bound.limit) as BlockHeader[]; // columns as above
   }
 
-  segmentsOf(bucket: number): readonly BlobRow[] {
-    const rows = this.#selectSegments.all(bucket, bucket) as BlobRow[]; // columns as above
+  hasBlock(blockId: number): boolean {
+    return (
+      this.connection.prepare('SELECT 1 FROM blocks WHERE block_id = ?').get(blockId) !== undefined
+    );
+  }
+
+  countSegments(bucket: number): number {
+    return Number(
+      this.connection
+        .prepare('SELECT COUNT(*) FROM trace_segments WHERE bucket = ?')
+        .pluck()
+        .get(bucket),
+    );
+  }
+
+  /** The first `limit` segments of a bucket; all without a limit. */
+  segmentsOf(bucket: number, limit = Number.MAX_SAFE_INTEGER): readonly BlobRow[] {
+    const rows = this.connection
+      .prepare(
+        `SELECT segment_id AS id, checksum, bytes FROM trace_segments WHERE bucket = ?
+         ORDER BY segment_id LIMIT ?`,
+      )
+      .all(bucket, limit) as BlobRow[]; // columns as above
     for (const row of rows) this.checkedBytes(row, 'trace segment');
     return rows;
   }
 
-  /** Minutes with at least so many blobs. */
-  crowdedMinutes(table: TallyTable, blobsMin: number): readonly number[] {
+  /** A bucket with at least so many segments. */
+  findCrowdedBucket(segmentsMin: number): number | undefined {
     return this.connection
-      .prepare(`SELECT minute_us FROM ${table} GROUP BY minute_us HAVING COUNT(*) >= ?`)
+      .prepare(
+        `SELECT bucket FROM trace_segments WHERE bucket >= 0
+         GROUP BY bucket HAVING COUNT(*) >= ? LIMIT 1`,
+      )
       .pluck()
-      .all(blobsMin) as number[]; // the column is INTEGER NOT NULL
+      .get(segmentsMin) as number | undefined; // the column is INTEGER NOT NULL
   }
 
-  tallyBlobs(table: TallyTable, minuteUs: number): readonly BlobRow[] {
+  /** A minute with at least so many blobs. */
+  findCrowdedMinute(table: TallyTable, blobsMin: number): number | undefined {
+    return this.connection
+      .prepare(`SELECT minute_us FROM ${table} GROUP BY minute_us HAVING COUNT(*) >= ? LIMIT 1`)
+      .pluck()
+      .get(blobsMin) as number | undefined; // the column is INTEGER NOT NULL
+  }
+
+  /** The first `limit` blobs of a minute. */
+  tallyBlobs(table: TallyTable, minuteUs: number, limit: number): readonly BlobRow[] {
     const rows = this.connection
-      .prepare(`SELECT tally_id AS id, checksum, bytes FROM ${table} WHERE minute_us = ?`)
-      .all(minuteUs) as BlobRow[]; // columns as above
+      .prepare(`SELECT tally_id AS id, checksum, bytes FROM ${table} WHERE minute_us = ? LIMIT ?`)
+      .all(minuteUs, limit) as BlobRow[]; // columns as above
     for (const row of rows) this.checkedBytes(row, table);
     return rows;
   }

@@ -16,7 +16,7 @@ import {
   type Statement,
 } from './sqlite.ts';
 import { encodeTallies, encodeTemplateTallies } from './tally-blob.ts';
-import { ALL_BUCKETS, encodeSegment, type SegmentEntry } from './trace-segment.ts';
+import { ALL_BUCKETS, encodeSegment, type SegmentEntries, SegmentList } from './trace-segment.ts';
 
 /** A block ready for the file: compressed outside the transaction. */
 export interface PackedBlock {
@@ -120,7 +120,7 @@ export class DayWriter {
     const { blocks, nowUs, groupId } = options;
     try {
       inTransaction(this.connection, `write ${this.#title}`, () => {
-        const entries: SegmentEntry[] = [];
+        const entries = new SegmentList();
         const blockIds = blocks.map((block) => this.insertBlock(block, entries));
         for (const template of part.templates) {
           const { templateId, service, text, firstSeenUs } = template;
@@ -128,7 +128,7 @@ export class DayWriter {
         }
         const added = {
           blockIds,
-          segmentIds: entries.length > 0 ? [this.insertSegment(ALL_BUCKETS, entries)] : [],
+          segmentIds: entries.count > 0 ? [this.insertSegment(ALL_BUCKETS, entries.sorted())] : [],
           tallyIds: this.#writeTallies(part.tallies),
           templateTallyIds: this.#writeTemplateTallies(part.templateTallies),
         };
@@ -176,7 +176,7 @@ export class DayWriter {
   }
 
   /** Inside a transaction. Adds the block's traces to `entries`. */
-  insertBlock({ block, sections }: PackedBlock, entries: SegmentEntry[]): number {
+  insertBlock({ block, sections }: PackedBlock, entries: SegmentList): number {
     const blockId = rowIdOf(
       this.#insertBlock.run(
         block.signal,
@@ -193,7 +193,7 @@ export class DayWriter {
     }
     let previous = -1;
     for (const hash of block.traceHashes) {
-      if (hash !== previous) entries.push({ hash, blockId });
+      if (hash !== previous) entries.add(hash, blockId);
       previous = hash;
     }
     return blockId;
@@ -208,11 +208,11 @@ export class DayWriter {
     this.connection.prepare('DELETE FROM blocks WHERE block_id = ?').run(blockId);
   }
 
-  /** Inside a transaction; sorts `entries`. */
-  insertSegment(bucket: number, entries: SegmentEntry[]): number {
-    entries.sort((a, b) => a.hash - b.hash || a.blockId - b.blockId);
+  /** Inside a transaction. */
+  insertSegment(bucket: number, entries: SegmentEntries): number {
     const bytes = encodeSegment(entries);
-    return rowIdOf(this.#insertSegment.run(bucket, entries.length, zlib.crc32(bytes), bytes));
+    const count = entries.hashes.length;
+    return rowIdOf(this.#insertSegment.run(bucket, count, zlib.crc32(bytes), bytes));
   }
 
   /** Inside a transaction. */

@@ -1,11 +1,11 @@
 /** Log search, newest first: by trace, service, template, severity and text of the body. */
 import { LIMITS } from '../../base/limits.ts';
+import type { TimeRange } from '../../base/time.ts';
 import { type LogColumns, VALUE_TYPE } from '../../model/columns.ts';
 import type { LogRecord } from '../../model/span.ts';
 import type { LogQuery, Page } from '../api/telemetry.ts';
 import { decodeAt, openSection, SECTION, SIGNAL } from './block.ts';
 import { formatCursor, parseCursor } from './cursor.ts';
-import type { Day } from './day-file.ts';
 import { type DayPool, withDamage } from './day-pool.ts';
 import { type BlockHeader, type DayReader, listHolds } from './day-reader.ts';
 import { SectionTexts } from './local-dictionary.ts';
@@ -42,7 +42,6 @@ class LogSearch {
   readonly #toUs: number;
   readonly #cursorUs: number;
   readonly #traceId: Uint8Array | undefined;
-  readonly #blocksOfTrace = new Map<Day, ReadonlySet<number>>();
   #hits: Hit[] = [];
   #rowsScanned = 0;
 
@@ -60,9 +59,13 @@ class LogSearch {
 
   run(): Page<LogRecord> {
     const range = { fromUs: this.#query.range.fromUs, toUs: this.#toUs };
+    if (this.#traceId) {
+      this.#collectTrace(range, this.#traceId);
+      return this.#page(undefined);
+    }
     let cutUs: number | undefined;
     this.#pool.visitNewestFirst({ signal: SIGNAL.logs, range }, ({ reader, header, restMaxUs }) => {
-      if (this.#mayHold(reader, header)) {
+      if (this.#mayHold(header)) {
         this.#rowsScanned += header.rowCount;
         this.#pool.tryRead(reader, header, () => this.#collect(reader, header));
       }
@@ -76,6 +79,19 @@ class LogSearch {
       return false;
     });
     return this.#page(cutUs);
+  }
+
+  /** The index leads to the few blocks that hold the trace. */
+  #collectTrace(range: TimeRange, traceId: Uint8Array): void {
+    for (const day of this.#pool.days(range)) {
+      this.#pool.use(day, (reader) => {
+        for (const header of reader.blocksOfTrace(traceHash(traceId))) {
+          if (header.signal !== SIGNAL.logs) continue;
+          if (header.maxUs < range.fromUs || header.minUs >= range.toUs) continue;
+          this.#pool.tryRead(reader, header, () => this.#collect(reader, header));
+        }
+      });
+    }
   }
 
   /** Those to skip, those to give, and one more to know whether there is more. */
@@ -101,17 +117,9 @@ class LogSearch {
     return { items, nextCursor: formatCursor({ timeUs: cutUs, tie: '0' }), wasCut: true };
   }
 
-  #mayHold(reader: DayReader, header: BlockHeader): boolean {
+  #mayHold(header: BlockHeader): boolean {
     const { service } = this.#query;
-    if (service !== undefined && !listHolds(header.services, service)) return false;
-    if (!this.#traceId) return true;
-    let blockIds = this.#blocksOfTrace.get(reader.day);
-    if (!blockIds) {
-      const headers = reader.blocksOfTrace(traceHash(this.#traceId));
-      blockIds = new Set(headers.map((found) => found.blockId));
-      this.#blocksOfTrace.set(reader.day, blockIds);
-    }
-    return blockIds.has(header.blockId);
+    return service === undefined || listHolds(header.services, service);
   }
 
   #collect(reader: DayReader, header: BlockHeader): void {

@@ -7,6 +7,7 @@ const TWO_32 = 0x1_0000_0000;
 export const TRACE_ID_BYTES = 16;
 /** Buckets of the trace index: the upper 8 of the 44 bits. */
 export const TRACE_BUCKET_DIVISOR = 2 ** 36;
+export const TRACE_BUCKET_COUNT = 256;
 
 /** FNV-1a over the 16 bytes in two flavours: 32 low bits and 12 high bits. */
 export function traceHash(bytes: Uint8Array, offset = 0): number {

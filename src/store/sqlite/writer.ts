@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import { AppError, isAppError, messageOf } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
-import { type Clock, systemClock, US_PER_MS } from '../../base/time.ts';
+import { type Clock, systemClock, US_PER_MS, US_PER_SECOND } from '../../base/time.ts';
 import type { LogTemplate } from '../../model/tally.ts';
 import type {
   IngestGroup,
@@ -32,6 +32,7 @@ import { orderByTrace } from './trace-order.ts';
 
 /** Late data and senders in the future: today, yesterday and a few more. */
 const OPEN_DAYS_MAX = 8;
+const FORGET_EVERY_US = 10 * US_PER_SECOND;
 
 export interface SqliteWriterOptions {
   readonly dataDir: string;
@@ -60,6 +61,8 @@ class SqliteWriter implements TelemetryWriter {
   readonly #requestLog: RequestLog;
   /** In order of last use. */
   readonly #days = new Map<Day, DayWriter>();
+  /** When old requests of a day were forgotten last. */
+  readonly #forgotUs = new Map<Day, number>();
   /** Days that compaction leaves alone. */
   readonly #damagedDays = new Set<Day>();
   /** Days that could not be read, and why. */
@@ -137,7 +140,12 @@ class SqliteWriter implements TelemetryWriter {
 
   #checkpointDay(day: DayWriter): void {
     this.#boundLog(day);
-    day.forgetRequests(this.#clock.nowUs() - 2 * RETRY_HORIZON_US);
+    const nowUs = this.#clock.nowUs();
+    // Looks through all commits of the last minutes, so not at every call.
+    if (nowUs - (this.#forgotUs.get(day.day) ?? 0) >= FORGET_EVERY_US) {
+      day.forgetRequests(nowUs - 2 * RETRY_HORIZON_US);
+      this.#forgotUs.set(day.day, nowUs);
+    }
     if (!this.#damagedDays.has(day.day) && !tryCompactDay(day)) this.#damagedDays.add(day.day);
   }
 
@@ -152,6 +160,7 @@ class SqliteWriter implements TelemetryWriter {
       this.#days.get(day)?.close();
       this.#days.delete(day);
       this.#damagedDays.delete(day);
+      this.#forgotUs.delete(day);
       freedBytes += dayBytes(dataDir, day);
       removeDay(dataDir, day);
     }

@@ -17,9 +17,10 @@ import {
   mergeSketches,
 } from '../../../src/store/sqlite/tally-blob.ts';
 import {
-  decodeSegment,
   encodeSegment,
   findInSegment,
+  mergeSegments,
+  SegmentList,
 } from '../../../src/store/sqlite/trace-segment.ts';
 import { Random } from '../generate.ts';
 
@@ -196,8 +197,14 @@ describe('trace segments', () => {
     entries.push({ hash: 0, blockId: 3 }, { hash: 2 ** 44 - 1, blockId: 3 });
     entries.push({ hash: 0, blockId: 5 });
     entries.sort((a, b) => a.hash - b.hash || a.blockId - b.blockId);
-    const bytes = encodeSegment(entries);
-    expect(decodeSegment(bytes)).toEqual(entries);
+    const list = new SegmentList();
+    for (const { hash, blockId } of [...entries].reverse()) list.add(hash, blockId);
+    const bytes = encodeSegment(list.sorted());
+    const { hashes, blockIds } = mergeSegments([bytes, bytes], () => true);
+    expect(Array.from(hashes, (hash, index) => ({ hash, blockId: blockIds[index] }))).toEqual(
+      entries,
+    );
+    expect(mergeSegments([bytes], (blockId) => blockId !== 3).blockIds).not.toContain(3);
     for (const { hash, blockId } of entries) expect(findInSegment(bytes, hash)).toContain(blockId);
     expect(findInSegment(bytes, 0)).toEqual([3, 5]);
     expect(findInSegment(bytes, 17)).toEqual([]);
