@@ -22,12 +22,15 @@ const TEXTS = [
   '用户取消',
 ];
 
+const NOTHING = Buffer.alloc(0);
+
 export type Signal = 'traces' | 'logs' | 'metrics';
 
 export interface SentRequest {
   readonly number: number;
   readonly signal: Signal;
   readonly transport: Transport;
+  /** Empty once it is acknowledged. */
   readonly body: Buffer;
   /** Spans that the receiver is to leave out. */
   readonly rejectedCount: number;
@@ -89,6 +92,7 @@ export function createTraffic(random: Random): Traffic {
       const outcome = await senderOf(request.signal).send(request.body);
       if (outcome.kind === 'acknowledged') {
         acknowledged.add(request.number);
+        sent.set(request.number, { ...request, body: NOTHING }); // never sent again
         if (outcome.rejectedCount !== request.rejectedCount) {
           faults.push(`request ${request.number}: ${outcome.rejectedCount} rejected`);
         }

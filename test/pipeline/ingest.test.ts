@@ -328,6 +328,20 @@ describe('createIngestPipeline()', () => {
     expect(counterOf('taproot_ingest_rejected_rows_total')).toBe(1);
   });
 
+  it('answers the same bytes the same way, also after a restart', async () => {
+    const good = decodeJson(traceRequest(['good', 'bad']));
+    const text = JSON.stringify(good).replace('0000000000000002', '0000000000000000');
+    const request = () => jsonRequest('traces', JSON.parse(text));
+    const pipeline = pipelineOver(writer);
+    const first = await pipeline.submit(request());
+    expect(first).toMatchObject({ kind: 'stored', rejectedCount: 1 });
+    expect(await pipeline.submit(request())).toEqual(first);
+    writer.close();
+    writer = openTelemetryWriter({ dataDir, durability: 'process' });
+    expect(await pipelineOver(writer).submit(request())).toEqual(first);
+    expect(storedNames()).toEqual(['good']);
+  });
+
   it('traces commits, but not those that carry spans of its own', async () => {
     const started: string[] = [];
     const inner = new ProxyTracerProvider().getTracer('test');
