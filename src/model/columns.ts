@@ -127,8 +127,8 @@ export class LinkColumns {
       this.droppedAttributesCount = grown(this.droppedAttributesCount, capacity);
       this.attributesEnd = grown(this.attributesEnd, capacity);
     }
-    this.traceId.fill(0, 16 * row, 16 * row + 16);
-    this.spanId.fill(0, 8 * row, 8 * row + 8);
+    clearId(this.traceId, 16 * row, 16);
+    clearId(this.spanId, 8 * row, 8);
     this.traceState[row] = 0;
     this.flags[row] = 0;
     this.droppedAttributesCount[row] = 0;
@@ -207,9 +207,9 @@ export class SpanColumns {
     const row = this.count;
     if (row === this.capacity) this.#grow(Math.max(256, 2 * this.capacity));
     this.count = row + 1;
-    this.traceId.fill(0, 16 * row, 16 * row + 16);
-    this.spanId.fill(0, 8 * row, 8 * row + 8);
-    this.parentSpanId.fill(0, 8 * row, 8 * row + 8);
+    clearId(this.traceId, 16 * row, 16);
+    clearId(this.spanId, 8 * row, 8);
+    clearId(this.parentSpanId, 8 * row, 8);
     this.startUs[row] = 0;
     this.startNs[row] = 0;
     this.durationNs[row] = 0;
@@ -336,8 +336,8 @@ export class LogColumns {
     this.severityText[row] = 0;
     this.bodyType[row] = 0;
     this.bodyValue[row] = 0;
-    this.traceId.fill(0, 16 * row, 16 * row + 16);
-    this.spanId.fill(0, 8 * row, 8 * row + 8);
+    clearId(this.traceId, 16 * row, 16);
+    clearId(this.spanId, 8 * row, 8);
     this.flags[row] = 0;
     this.eventName[row] = 0;
     this.resource[row] = 0;
@@ -441,8 +441,8 @@ export class ExemplarColumns {
     this.timeNs[row] = 0;
     this.value[row] = 0;
     this.isInt[row] = 0;
-    this.traceId.fill(0, 16 * row, 16 * row + 16);
-    this.spanId.fill(0, 8 * row, 8 * row + 8);
+    clearId(this.traceId, 16 * row, 16);
+    clearId(this.spanId, 8 * row, 8);
     return row;
   }
 
@@ -555,4 +555,9 @@ export class PointColumns {
     this.bucketsEnd = grown(this.bucketsEnd, capacity);
     this.exemplarsEnd = grown(this.exemplarsEnd, capacity);
   }
+}
+
+/** Hot: a loop, as three calls of fill() a row were 4 % of decoding spans. */
+function clearId(ids: Uint8Array, start: number, sizeBytes: number): void {
+  for (let at = start; at < start + sizeBytes; at++) ids[at] = 0;
 }

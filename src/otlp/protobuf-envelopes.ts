@@ -115,7 +115,7 @@ function lookOver(reader: ProtobufReader, fields: MessageFields): Envelope {
       reader.skipField(tag);
     } else if (tag === 0x12) {
       hasItems = true;
-      reader.skipField(tag);
+      reader.skipRun(tag);
     } else if (tag === 0x1a) {
       schemaUrl = reader.text();
     } else {

@@ -204,8 +204,11 @@ export class ProtobufReader {
     const type = this.#tryScalar(keyEnd + 2, end);
     if (type === VALUE_TYPE.empty) return false;
     this.#countMessages(2);
-    const key = this.#textBetween(keyStart, keyEnd);
-    const value = type === VALUE_TYPE.string ? this.#textBetween(keyEnd + 4, end) : this.#scalar;
+    const key = this.#strings.idOfView(this.#view, keyStart, keyEnd);
+    const value =
+      type === VALUE_TYPE.string
+        ? this.#strings.idOfView(this.#view, keyEnd + 4, end)
+        : this.#scalar;
     into.push(key, type, value);
     this.position = end;
     return true;
@@ -253,6 +256,27 @@ export class ProtobufReader {
     if (this.#message.fields[tag >>> 3] !== undefined) {
       throw this.fault(`has wire type ${tag & 7}, which is not its own`);
     }
+    this.skipField(tag);
+  }
+
+  /**
+   * Steps over the fields of one tag below 0x80 that hold bytes, from the first one's length on. Hot: a
+   * request is looked over before it is read.
+   */
+  skipRun(tag: number): void {
+    const { bytes, end } = this;
+    let position = this.position;
+    // A size of one or two bytes; anything else, and every fault, is skipField()'s.
+    while (position + 1 < end) {
+      const low = bytes[position]!;
+      const high = bytes[position + 1]!;
+      if (low >= 0x80 && high >= 0x80) break;
+      const next = low < 0x80 ? position + 1 + low : position + 2 + (low & 0x7f) + (high << 7);
+      if (next >= end || bytes[next] !== tag) break;
+      position = next + 1;
+    }
+    this.position = position;
+    this.#tagPosition = position - 1;
     this.skipField(tag);
   }
 

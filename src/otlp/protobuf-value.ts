@@ -234,17 +234,17 @@ function takeBytes(reader: ProtobufReader): Uint8Array {
 
 /** Copies an id of the right size into its row, empties the row otherwise; returns the size found. */
 export function readId(reader: ProtobufReader, into: Uint8Array, id: IdPlace): number {
+  const { row, sizeBytes } = id;
   const end = reader.fieldEnd();
-  const start = reader.position;
-  const at = id.row * id.sizeBytes;
-  if (end - start === id.sizeBytes) {
-    for (let index = 0; index < id.sizeBytes; index++)
-      into[at + index] = reader.bytes[start + index]!;
+  const { bytes, position } = reader;
+  const at = row * sizeBytes;
+  if (end - position === sizeBytes) {
+    for (let index = 0; index < sizeBytes; index++) into[at + index] = bytes[position + index]!;
   } else {
-    into.fill(0, at, at + id.sizeBytes);
+    into.fill(0, at, at + sizeBytes);
   }
   reader.position = end;
-  return end - start;
+  return end - position;
 }
 
 interface IdPlace {

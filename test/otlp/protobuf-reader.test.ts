@@ -170,6 +170,27 @@ describe('protobuf details', () => {
     ...fixed64Field(8, BigInt(START_NS)),
   ];
 
+  test('sizes of any length lead from span to span', () => {
+    const long = [...goodSpan, ...field(5, [...utf8('n'.repeat(200))])];
+    const longer = [...goodSpan, ...field(5, [...utf8('n'.repeat(20_000))])];
+    const wasteful = [2 * 8 + 2, 0x80 + goodSpan.length, 0, ...goodSpan];
+    const spans = [...field(2, goodSpan), ...wasteful, ...field(2, long), ...field(2, longer)];
+    const body = Uint8Array.from(field(1, field(2, [...spans, ...wasteful, ...field(2, long)])));
+    expect(decodeInto('traces')(body, 'protobuf').rows).toHaveLength(6);
+  });
+
+  test('a fault behind a run of spans is told at its own byte', () => {
+    const spans = [...field(2, goodSpan), ...field(2, goodSpan)];
+    const cut = [2 * 8 + 2, 100, ...goodSpan];
+    const body = Uint8Array.from(field(1, field(2, [...spans, ...cut])));
+    const at = body.length - cut.length;
+    const refused = () =>
+      decodeTraces(body, spanColumns(), { encoding: 'protobuf', nowUs: NOW_US });
+    expect(messageOfFault(refused)).toContain(
+      `scope_spans.spans at byte ${at} runs ${100 - goodSpan.length} bytes past`,
+    );
+  });
+
   test('of a status that stands twice the last counts whole', () => {
     const first = field(15, [...field(2, 'first'), ...varintField(3, 2)]);
     const { rows } = one('traces', [...goodSpan, ...first, ...field(15, varintField(3, 1))]);
