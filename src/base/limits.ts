@@ -67,6 +67,8 @@ export const LIMITS = {
   deadLetterFileBytesMax: 32 * MIB,
   /** Requests that are known by their hash to lie in the dead letters; about 150 bytes each. */
   deadLettersKnownMax: 10_000,
+  /** Groups handed over and not yet stored: one is being stored while the next one waits for it. */
+  groupsUnderWayMax: 2,
   /** Memory of a group's columns that the next group uses again: full groups of usual rows need half of it. */
   groupReuseBytesMax: 16 * MIB,
   /** Days one request may touch: each day is a file. */

@@ -39,3 +39,6 @@ export const SPAN_KIND = {
   producer: 4,
   consumer: 5,
 } as const;
+
+/** The service name of our own spans: they are stored, but never traced again. */
+export const SELF_SERVICE = 'taproot';

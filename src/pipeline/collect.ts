@@ -15,7 +15,7 @@ import type { LogTemplate } from '../model/tally.ts';
 import { NO_ROW, type SpanTable, type WindowData } from '../model/window.ts';
 import type { StateStore } from '../store/api/state.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
-import { SELF_SERVICE } from './ingest.ts';
+import { SELF_SERVICE } from '../model/vocabulary.ts';
 import { buildLogTable, buildSeriesWindows } from './log-table.ts';
 import { buildSpanTable } from './span-table.ts';
 import { tallyTemplates, tallyWindow } from './window-tallies.ts';

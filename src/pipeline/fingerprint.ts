@@ -20,6 +20,6 @@ export function createFingerprint(key: string): Fingerprint {
     const cipher = createCipheriv('aes-256-gcm', keyBytes, nonce);
     cipher.setAAD(body);
     cipher.final();
-    return cipher.getAuthTag();
+    return new Uint8Array(cipher.getAuthTag()); // Node's Buffers may be views of larger memory
   };
 }

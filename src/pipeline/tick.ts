@@ -12,7 +12,7 @@ import { StringDictionary } from '../model/dictionary.ts';
 import { NO_ROW } from '../model/window.ts';
 import type { StateStore } from '../store/api/state.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
-import { SELF_SERVICE } from './ingest.ts';
+import { SELF_SERVICE } from '../model/vocabulary.ts';
 import { buildSpanTable } from './span-table.ts';
 
 export interface TickResult {

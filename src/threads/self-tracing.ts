@@ -6,7 +6,7 @@ import type { Tracer } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
-import { SELF_SERVICE } from '../pipeline/ingest.ts';
+import { SELF_SERVICE } from '../model/vocabulary.ts';
 
 export interface SelfTracing {
   readonly tracer: Tracer;

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { LogColumns, PointColumns, SpanColumns } from '../../src/model/columns.ts';
 import { StringDictionary } from '../../src/model/dictionary.ts';
-import { reuseArrays } from '../../src/model/reuse.ts';
+import {
+  buffersOf,
+  bytesOf,
+  giveMemory,
+  giveRoom,
+  takeMemory,
+} from '../../src/model/column-memory.ts';
 
 const BYTES_MAX = 64 * 1024 * 1024;
 
@@ -35,37 +41,51 @@ function contentOf(spans: SpanColumns): unknown {
   };
 }
 
-describe('reuseArrays()', () => {
-  it('hands over memory, never content', () => {
+describe('column memory', () => {
+  it('moves all content into other columns of the class', () => {
+    const strings = new StringDictionary();
+    const [first, same] = [new SpanColumns(strings), new SpanColumns(strings)];
+    fill(first, 700, 9);
+    fill(same, 700, 9);
+    const second = new SpanColumns(strings);
+    giveMemory(takeMemory(first), second);
+    expect(second.count).toBe(700);
+    expect(contentOf(second)).toEqual(contentOf(same));
+    fill(second, 1000, 5); // grows past what it was given
+    fill(same, 1000, 5);
+    expect(contentOf(second)).toEqual(contentOf(same));
+  });
+
+  it('leaves nothing behind that a late reader could mistake for data', () => {
+    const first = new SpanColumns(new StringDictionary());
+    fill(first, 3, 9);
+    takeMemory(first);
+    expect(first).toEqual({
+      ...new SpanColumns(first.strings),
+      attributes: expect.objectContaining({ count: 0, keys: new Uint32Array(0) }),
+      events: expect.objectContaining({ count: 0, name: new Uint32Array(0) }),
+      links: expect.objectContaining({ count: 0, flags: new Uint32Array(0) }),
+      derived: expect.objectContaining({ count: 0, keys: new Uint32Array(0) }),
+    });
+  });
+
+  it('gives room without content', () => {
     const strings = new StringDictionary();
     const first = new SpanColumns(strings);
     fill(first, 700, 9);
     first.stage.fill(3);
     first.links.traceId.fill(7);
     first.events.timeUs.fill(5);
+    first.derived.push(1, 1, 1);
     const { startUs } = first;
-    const keys = first.attributes.keys;
     const second = new SpanColumns(strings);
-    reuseArrays(first, second, BYTES_MAX);
+    giveRoom(takeMemory(first), second);
     expect(second.startUs).toBe(startUs);
-    expect(second.attributes.keys).toBe(keys);
-    expect(second.count).toBe(0);
+    expect([second.count, second.events.count, second.derived.count]).toEqual([0, 0, 0]);
     fill(second, 650, 4);
     const fresh = new SpanColumns(strings);
     fill(fresh, 650, 4);
     expect(contentOf(second)).toEqual(contentOf(fresh));
-    fill(second, 1000, 5); // grows past what it was given
-    fill(fresh, 1000, 5);
-    expect(contentOf(second)).toEqual(contentOf(fresh));
-  });
-
-  it('leaves nothing behind that a late reader could mistake for data', () => {
-    const strings = new StringDictionary();
-    const first = new SpanColumns(strings);
-    fill(first, 3, 9);
-    reuseArrays(first, new SpanColumns(strings), BYTES_MAX);
-    expect(first.startUs).toHaveLength(0);
-    expect(first.attributes.keys).toHaveLength(0);
   });
 
   it('serves all signals', () => {
@@ -79,21 +99,25 @@ describe('reuseArrays()', () => {
     const { buckets } = points;
     const nextLogs = new LogColumns(strings);
     const nextPoints = new PointColumns(strings);
-    reuseArrays(logs, nextLogs, BYTES_MAX);
-    reuseArrays(points, nextPoints, BYTES_MAX);
+    giveRoom(takeMemory(logs), nextLogs);
+    giveMemory(takeMemory(points), nextPoints);
     expect(nextLogs.timeUs).toBe(timeUs);
+    expect(nextLogs.count).toBe(0);
     expect(nextPoints.buckets).toBe(buckets);
-    expect(nextPoints.bucketsCount).toBe(0);
+    expect(nextPoints.bucketsCount).toBe(1);
   });
 
-  it('does not keep the memory of one huge request', () => {
-    const strings = new StringDictionary();
-    const first = new SpanColumns(strings);
-    fill(first, 5000, 9);
-    const second = new SpanColumns(strings);
-    reuseArrays(first, second, 100_000);
-    expect(second.capacity).toBe(0);
-    expect(first.count).toBe(5000);
-    expect(first.startUs.length).toBeGreaterThanOrEqual(5000);
+  it('tells its buffers, each once', () => {
+    const spans = new SpanColumns(new StringDictionary());
+    fill(spans, 10, 1);
+    const memory = takeMemory(spans);
+    const buffers = buffersOf(memory);
+    expect(new Set(buffers).size).toBe(buffers.length);
+    expect(bytesOf(memory)).toBe(buffers.reduce((sum, { byteLength }) => sum + byteLength, 0));
+    const moved = structuredClone(memory, { transfer: [...buffers] });
+    expect(bytesOf(memory)).toBe(0);
+    const columns = new SpanColumns(new StringDictionary());
+    giveMemory(moved, columns);
+    expect([...columns.startUs.subarray(0, 10)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 });
