@@ -2,7 +2,7 @@
  * The arrays of columns, apart from their objects: to hand a group to another thread without copying it, and to
  * let the next group use the memory of one that is done, since growing anew costs copies and collections.
  */
-import type { LogColumns, PointColumns, SpanColumns } from "./columns.ts";
+import type { LogColumns, PointColumns, SpanColumns } from './columns.ts';
 
 type Columns = SpanColumns | LogColumns | PointColumns;
 type Fields = Record<string, unknown>;

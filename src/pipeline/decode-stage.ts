@@ -4,11 +4,11 @@
  * groups, so that it can run on a thread of its own.
  */
 import type { Counters } from '../base/counters.ts';
+import { unreachable } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { markStage } from '../base/stages.ts';
 import type { Clock } from '../base/time.ts';
-import { unreachable } from '../base/errors.ts';
 import {
   type DecodeOutcome,
   decodeLogs,

@@ -9,10 +9,10 @@ import { detectAnomalies, groupIncidents } from '../detect/detect.ts';
 import type { Anomaly, Incident } from '../model/anomaly.ts';
 import type { EndpointBaseline } from '../model/baseline.ts';
 import { StringDictionary } from '../model/dictionary.ts';
+import { SELF_SERVICE } from '../model/vocabulary.ts';
 import { NO_ROW } from '../model/window.ts';
 import type { StateStore } from '../store/api/state.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
-import { SELF_SERVICE } from '../model/vocabulary.ts';
 import { buildSpanTable } from './span-table.ts';
 
 export interface TickResult {

@@ -1,6 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { LogColumns, PointColumns, SpanColumns } from '../../src/model/columns.ts';
-import { StringDictionary } from '../../src/model/dictionary.ts';
 import {
   buffersOf,
   bytesOf,
@@ -8,8 +6,8 @@ import {
   giveRoom,
   takeMemory,
 } from '../../src/model/column-memory.ts';
-
-const BYTES_MAX = 64 * 1024 * 1024;
+import { LogColumns, PointColumns, SpanColumns } from '../../src/model/columns.ts';
+import { StringDictionary } from '../../src/model/dictionary.ts';
 
 /** Fills every list of a span, so that nothing of it can be forgotten. */
 function fill(spans: SpanColumns, rows: number, mark: number): void {

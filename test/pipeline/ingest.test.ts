@@ -7,12 +7,16 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Counters, createCounters } from '../../src/base/counters.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { silentLog } from '../../src/base/log.ts';
-import { createNormaliser } from '../../src/coze/coze.ts';
+import { createNormaliser, type Normaliser } from '../../src/coze/coze.ts';
 import type { Signal } from '../../src/model/vocabulary.ts';
-import { createDeadLetters, type DeadLetters } from '../../src/pipeline/dead-letter.ts';
+import { createDeadLetters } from '../../src/pipeline/dead-letter.ts';
 import { type DeadLetter, visitDeadLetters } from '../../src/pipeline/dead-letter-file.ts';
 import { createFingerprint } from '../../src/pipeline/fingerprint.ts';
-import { createIngestPipeline, type IngestPipeline } from '../../src/pipeline/ingest.ts';
+import {
+  createIngestPipeline,
+  type IngestDependencies,
+  type IngestPipeline,
+} from '../../src/pipeline/ingest.ts';
 import type { IngestRequest } from '../../src/receive/receive.ts';
 import type {
   IngestGroup,
@@ -44,7 +48,7 @@ afterEach(() => {
 
 function pipelineOver(
   target: TelemetryWriter,
-  options: { readonly tracer?: Tracer; readonly deadLetters?: DeadLetters } = {},
+  options: Partial<IngestDependencies> = {},
 ): IngestPipeline {
   return createIngestPipeline({
     writer: target,
@@ -102,6 +106,12 @@ function counterOf(name: string): number {
     .snapshot()
     .filter((sample) => sample.name === name)
     .reduce((sum, { value }) => sum + value, 0);
+}
+
+/** Whether a request of the group, not another one of its columns, holds a span of the name. */
+function hasSpan({ spans, requests }: IngestGroup, name: string): boolean {
+  const id = spans.strings.find(name);
+  return requests.some(({ spans: [from, to] }) => spans.name.subarray(from, to).includes(id ?? -1));
 }
 
 /** The real writer, with one method replaced. */
@@ -175,7 +185,7 @@ describe('createIngestPipeline()', () => {
 
   it('a poison request fails alone: its neighbours of the group are stored', async () => {
     const poisoned = failingWriter((group) => {
-      if (group.spans.strings.find('poison') !== undefined) {
+      if (hasSpan(group, 'poison')) {
         throw new AppError('store.rejected', 'Cannot store: poison');
       }
       writer.write(group);
@@ -193,7 +203,7 @@ describe('createIngestPipeline()', () => {
 
   it('keeps a poison request as a dead letter, once, and tells its sender not to repeat it', async () => {
     const poisoned = failingWriter((group) => {
-      if (group.spans.strings.find('poison') !== undefined) throw new RangeError('too odd');
+      if (hasSpan(group, 'poison')) throw new RangeError('too odd');
       writer.write(group);
     });
     const deadLetters = createDeadLetters({
@@ -222,11 +232,39 @@ describe('createIngestPipeline()', () => {
     expect(kept[0]!.reason).toContain('too odd');
   });
 
+  it('a request that cannot be normalised fails alone, and leaves nothing of itself in the others', async () => {
+    const normaliser = createNormaliser({ userIds: 'keep', userIdKey: 'test' });
+    const poisoned: Normaliser = {
+      ...normaliser,
+      normaliseSpans(columns, from, to) {
+        normaliser.normaliseSpans(columns, from, to);
+        const poison = columns.strings.find('poison') ?? -1;
+        if (columns.name.subarray(from, to).includes(poison)) throw new RangeError('too odd');
+      },
+    };
+    const pipeline = pipelineOver(writer, { normaliser: poisoned });
+    const names = ['a', 'poison', 'b', 'c'];
+    const replies = await Promise.all(
+      names.map((name) => pipeline.submit(traceRequest([name], `bot-${name}`))),
+    );
+    expect(replies.map(({ kind }) => kind)).toEqual(['stored', 'refused', 'stored', 'stored']);
+    expect(storedNames()).toEqual(['a', 'b', 'c']);
+    const alone = pipelineOver(writer, { normaliser });
+    await alone.submit(traceRequest(['d'], 'bot-d'));
+    const tallies = reader.readTallies({ range: RANGE });
+    expect(tallies.map(({ endpoint, count }) => [endpoint.service, count]).sort()).toEqual([
+      ['bot-a', 1],
+      ['bot-b', 1],
+      ['bot-c', 1],
+      ['bot-d', 1],
+    ]);
+  });
+
   it('finds one poison request among many in few commits', async () => {
     let writes = 0;
     const poisoned = failingWriter((group) => {
       writes++;
-      if (group.spans.strings.find('poison') !== undefined) throw new RangeError('poison');
+      if (hasSpan(group, 'poison')) throw new RangeError('poison');
       writer.write(group);
     });
     const pipeline = pipelineOver(poisoned);

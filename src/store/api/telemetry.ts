@@ -26,7 +26,10 @@ export interface GroupRequest {
   readonly answer?: RequestAnswer;
 }
 
-/** What one commit writes. Columns are complete: decoded, normalised, log templates assigned. */
+/**
+ * What one commit writes: the rows of its requests, and no others of the columns. Those are complete: decoded,
+ * normalised, log templates assigned.
+ */
 export interface IngestGroup {
   readonly spans: SpanColumns;
   readonly logs: LogColumns;

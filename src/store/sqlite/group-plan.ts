@@ -30,10 +30,11 @@ export function planGroup(group: IngestGroup, requestLog: RequestLog): GroupPlan
     logs: dayColumn(group.logs.timeUs, group.logs.count),
     points: dayColumn(group.points.timeUs, group.points.count),
   };
+  // Rows of no request of the group, or of one that is stored already, stay out.
   const skipped = {
-    spans: new Uint8Array(group.spans.count),
-    logs: new Uint8Array(group.logs.count),
-    points: new Uint8Array(group.points.count),
+    spans: new Uint8Array(group.spans.count).fill(1),
+    logs: new Uint8Array(group.logs.count).fill(1),
+    points: new Uint8Array(group.points.count).fill(1),
   };
   const freshByDay = new Map<Day, StoredRequest[]>();
   const skippedDays = new Set<Day>();
@@ -47,15 +48,13 @@ export function planGroup(group: IngestGroup, requestLog: RequestLog): GroupPlan
     const isRepeated = seen.has(key);
     seen.add(key);
     const isStored = isRepeated || requestLog.find(request.hash) !== undefined;
-    if (!isStored) requests.push(stored);
     for (const day of daysOf(request, days)) {
-      if (isStored) {
-        skippedDays.add(day);
-        skipRows(request, { day, days, skipped });
-      } else {
-        pushTo(freshByDay, day, stored);
-      }
+      if (isStored) skippedDays.add(day);
+      else pushTo(freshByDay, day, stored);
     }
+    if (isStored) continue;
+    requests.push(stored);
+    for (const signal of SIGNAL_NAMES) skipped[signal].fill(0, ...request[signal]);
   }
   const rows = {
     spans: rowsByDay(days.spans, skipped.spans),
@@ -112,22 +111,6 @@ function daysOf(request: GroupRequest, days: BySignal<Uint32Array>): readonly Da
     }
   }
   return [...found].sort((a, b) => a - b);
-}
-
-function skipRows(
-  request: GroupRequest,
-  options: {
-    readonly day: Day;
-    readonly days: BySignal<Uint32Array>;
-    readonly skipped: BySignal<Uint8Array>;
-  },
-): void {
-  for (const signal of SIGNAL_NAMES) {
-    const [from, to] = request[signal];
-    for (let row = from; row < to; row++) {
-      if (options.days[signal][row] === options.day) options.skipped[signal][row] = 1;
-    }
-  }
 }
 
 function rowsByDay(days: Uint32Array, skipped: Uint8Array): ReadonlyMap<Day, Uint32Array> {
