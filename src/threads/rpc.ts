@@ -1,13 +1,25 @@
 /**
  * Calls between threads over a message port: a method name, a payload, one answer or one AppError.
- * Shared memory is passed on as it is.
+ * Shared memory is passed on as it is; other buffers are moved when they are named.
  */
-import type { MessagePort, Worker } from 'node:worker_threads';
+import type { MessagePort, TransferListItem, Worker } from 'node:worker_threads';
 import { AppError, type ErrorCode, isAppError, messageOf } from '../base/errors.ts';
 
 export type RpcHandlers = Readonly<Record<string, (payload: never) => unknown>>;
 
+/** What a handler returns to move buffers with its answer. */
+export class Moved {
+  readonly value: unknown;
+  readonly transfer: readonly TransferListItem[];
+
+  constructor(value: unknown, transfer: readonly TransferListItem[]) {
+    this.value = value;
+    this.transfer = transfer;
+  }
+}
+
 export interface CallOptions {
+  readonly transfer?: readonly TransferListItem[];
   /** Gives up after this long; without it the call waits as long as the other side lives. */
   readonly timeoutMs?: number;
 }
@@ -57,8 +69,9 @@ export function createRpc(port: MessagePort | Worker, handlers: RpcHandlers): Rp
       const handler = handlers[message.method];
       if (!handler)
         throw new AppError('internal', `Cannot call "${message.method}": no such method`);
-      const value = await handler(message.payload as never); // both ends are ours
-      port.postMessage({ kind: 'result', id: message.id, value } satisfies Message);
+      const result = await handler(message.payload as never); // both ends are ours
+      const { value, transfer } = result instanceof Moved ? result : new Moved(result, []);
+      port.postMessage({ kind: 'result', id: message.id, value } satisfies Message, [...transfer]);
     } catch (thrown) {
       port.postMessage({
         kind: 'error',
@@ -84,10 +97,10 @@ export function createRpc(port: MessagePort | Worker, handlers: RpcHandlers): Rp
   });
 
   return {
-    call(method, payload, { timeoutMs } = {}) {
+    call(method, payload, { transfer = [], timeoutMs } = {}) {
       if (failure) return Promise.reject(failure);
       const id = nextId++;
-      port.postMessage({ kind: 'call', id, method, payload } satisfies Message);
+      port.postMessage({ kind: 'call', id, method, payload } satisfies Message, [...transfer]);
       return new Promise((resolve, reject) => {
         const late = () => takeWaiting(id)?.reject(noAnswer(method, timeoutMs));
         const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs);

@@ -1,8 +1,8 @@
 /**
- * The whole service: receiver on this thread (it never decodes), store and analysis on theirs. Stops in the
- * order of the path: refuse, drain, flush, close.
+ * The whole service: receiver on this thread (it never decodes), decoding, store and analysis on theirs. Stops in
+ * the order of the path: refuse, drain, flush, close.
  */
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { CounterSample, Counters } from '../base/counters.ts';
 import { createCounters } from '../base/counters.ts';
 import { AppError, messageOf } from '../base/errors.ts';
@@ -17,8 +17,8 @@ import {
 } from '../receive/receive.ts';
 import { BodyPool } from './body-pool.ts';
 import { localUrl } from './local-url.ts';
-import type { AnalysisSettings, WorkerSettings } from './messages.ts';
-import { createRpc, type Rpc } from './rpc.ts';
+import type { AnalysisSettings, PathSettings, WorkerSettings } from './messages.ts';
+import { createRpc, type Rpc, type RpcHandlers } from './rpc.ts';
 
 export interface Service {
   readonly otlpHttpPort: number;
@@ -48,6 +48,7 @@ interface Thread {
 interface Parts {
   readonly log: Log;
   readonly store: Thread;
+  decode?: Thread;
   receiver?: Receiver;
   analysis?: Thread;
 }
@@ -61,12 +62,13 @@ export async function startService(
     die = reject;
   });
   failed.catch(() => undefined);
+  const { port1, port2 } = new MessageChannel();
   const parts: Parts = {
     log: options.log,
-    store: startThread('./store-thread.js', settings, {}, die),
+    store: startThread('./store-thread.js', { ...settings, groups: port2 }, { die }),
   };
   try {
-    const ports = await startParts(parts, { settings, die });
+    const ports = await startParts(parts, { settings, groups: port1, die });
     return { ...ports, stop: () => stopParts(parts), failed };
   } catch (thrown) {
     await stopParts(parts);
@@ -74,18 +76,27 @@ export async function startService(
   }
 }
 
-/** Store, then receiver, then analysis: a port is open only when what stands behind it is ready. */
+/** Store, decoding, then receiver, then analysis: a port is open only when what stands behind it is ready. */
 async function startParts(
   parts: Parts,
-  options: { readonly settings: WorkerSettings; readonly die: (error: Error) => void },
+  options: {
+    readonly settings: WorkerSettings;
+    /** The decoding thread's end of its channel to the store thread. */
+    readonly groups: MessagePort;
+    readonly die: (error: Error) => void;
+  },
 ): Promise<Pick<Service, 'otlpHttpPort' | 'otlpGrpcPort' | 'apiPort'>> {
-  const { settings, die } = options;
+  const { settings, groups, die } = options;
   const { config } = settings;
   const { store, log } = parts;
   const counters = createCounters();
   const bodies = new BodyPool();
   const timeoutMs = START_TIMEOUT_MS;
   await store.rpc.call('ready', undefined, { timeoutMs });
+  // After the store, which makes the folder and its keys.
+  const decode = startThread('./decode-thread.js', { ...settings, groups }, { die });
+  parts.decode = decode;
+  await decode.rpc.call('ready', undefined, { timeoutMs });
   const receiver = await startReceiver({
     host: config.listenHost,
     httpPort: config.otlpHttpPort,
@@ -93,7 +104,7 @@ async function startParts(
     bodyBytesMax: config.bodyBytesMax,
     inflightBytesMax: config.inflightBytesMax,
     corsOrigins: config.corsOrigins,
-    ingestor: { submit: (request) => submitTo(store.rpc, bodies, request) },
+    ingestor: { submit: (request) => submitTo(decode.rpc, bodies, request) },
     counters,
     log,
   });
@@ -105,8 +116,7 @@ async function startParts(
   const analysis = startThread(
     './analysis-thread.js',
     { ...settings, otlpHttpPort: receiver.httpPort } satisfies AnalysisSettings,
-    { counters: () => countersOfAll(counters, store.rpc) },
-    die,
+    { die, handlers: { counters: () => countersOfAll(counters, [decode.rpc, store.rpc]) } },
   );
   parts.analysis = analysis;
   const { apiPort } = await analysis.rpc.call<{ readonly apiPort: number }>('start', undefined, {
@@ -116,7 +126,7 @@ async function startParts(
 }
 
 /** Drains in the order of the path. A part that is gone or stuck is passed over: the rest still drains. */
-async function stopParts({ log, receiver, store, analysis }: Parts): Promise<void> {
+async function stopParts({ log, receiver, decode, store, analysis }: Parts): Promise<void> {
   const call = (thread: Thread | undefined, method: string, payload?: unknown) =>
     thread?.rpc
       .call(method, payload, { timeoutMs: DRAIN_TIMEOUT_MS + CLOSE_TIMEOUT_MS })
@@ -127,17 +137,22 @@ async function stopParts({ log, receiver, store, analysis }: Parts): Promise<voi
   await call(analysis, 'stop', { timeoutMs: DRAIN_TIMEOUT_MS });
   await call(store, 'stopTracing');
   await receiver?.stop({ timeoutMs: DRAIN_TIMEOUT_MS });
+  await call(decode, 'stop');
   await call(store, 'stop');
-  await Promise.all([analysis?.worker.terminate(), store.worker.terminate()]);
+  const workers = [analysis?.worker, decode?.worker, store.worker];
+  await Promise.all(workers.map((worker) => worker?.terminate()));
 }
 
 function startThread(
   file: string,
-  settings: WorkerSettings | AnalysisSettings,
-  handlers: Parameters<typeof createRpc>[1],
-  die: (error: Error) => void,
+  settings: PathSettings | AnalysisSettings,
+  options: { readonly die: (error: Error) => void; readonly handlers?: RpcHandlers },
 ): Thread {
-  const worker = new Worker(new URL(file, import.meta.url), { workerData: settings });
+  const { die, handlers = {} } = options;
+  const worker = new Worker(new URL(file, import.meta.url), {
+    workerData: settings,
+    transferList: 'groups' in settings ? [settings.groups] : [],
+  });
   const rpc = createRpc(worker, handlers);
   const fail = (reason: string, cause?: Error) => {
     const error = new AppError('internal', `Cannot go on: thread ${file} died: ${reason}`, {
@@ -152,9 +167,9 @@ function startThread(
   return { worker, rpc };
 }
 
-/** The store thread reads the body where it stands, until it has replied. */
+/** The other threads read the body where it stands, until there is a reply. */
 async function submitTo(
-  store: Rpc,
+  decode: Rpc,
   bodies: BodyPool,
   { pieces, sizeBytes, signal, encoding, compression }: ReceivedRequest,
 ): Promise<IngestReply> {
@@ -162,17 +177,19 @@ async function submitTo(
   const body = joinPieces(pieces, memory.subarray(0, sizeBytes));
   const request: IngestRequest = { signal, encoding, compression, body };
   try {
-    return await store.call<IngestReply>('ingest', request);
+    return await decode.call<IngestReply>('ingest', request);
   } finally {
     bodies.giveBack(memory);
   }
 }
 
-async function countersOfAll(own: Counters, store: Rpc): Promise<readonly CounterSample[]> {
-  return [
-    ...own.snapshot(),
-    ...(await store.call<readonly CounterSample[]>('counters', undefined, {
-      timeoutMs: COUNTERS_TIMEOUT_MS,
-    })),
-  ];
+async function countersOfAll(
+  own: Counters,
+  threads: readonly Rpc[],
+): Promise<readonly CounterSample[]> {
+  const options = { timeoutMs: COUNTERS_TIMEOUT_MS };
+  const samples = await Promise.all(
+    threads.map((rpc) => rpc.call<readonly CounterSample[]>('counters', undefined, options)),
+  );
+  return [...own.snapshot(), ...samples.flat()];
 }

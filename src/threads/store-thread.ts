@@ -1,4 +1,4 @@
-/** Worker: decodes, normalises, tallies and stores. The only thread that writes telemetry. */
+/** Worker: normalises, tallies and stores decoded groups. The only thread that writes telemetry. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { ProxyTracerProvider, type Tracer } from '@opentelemetry/api';
 import { createCounters } from '../base/counters.ts';
@@ -7,12 +7,11 @@ import { systemClock } from '../base/time.ts';
 import { createNormaliser } from '../coze/coze.ts';
 import { loadDataKey } from '../pipeline/data-key.ts';
 import { createDeadLetters } from '../pipeline/dead-letter.ts';
-import { createFingerprint } from '../pipeline/fingerprint.ts';
-import { createIngestPipeline } from '../pipeline/ingest.ts';
-import type { IngestRequest } from '../receive/receive.ts';
+import { buffersOfMemory, columnsOf, takeGroupMemory } from '../pipeline/group.ts';
+import { createStoreStage } from '../pipeline/store-stage.ts';
 import { openTelemetryWriter } from '../store/open.ts';
-import type { WorkerSettings } from './messages.ts';
-import { createRpc } from './rpc.ts';
+import type { GroupAnswer, GroupMessage, PathSettings } from './messages.ts';
+import { createRpc, Moved } from './rpc.ts';
 import { type SelfTracing, startSelfTracing } from './self-tracing.ts';
 
 /** Small blocks, index segments and tallies are merged this often, some milliseconds each time. */
@@ -20,7 +19,7 @@ const UPKEEP_EVERY_MS = 1000;
 /** Days end once a day; a bound on bytes may be passed sooner. */
 const RETENTION_EVERY_MS = 10 * 60_000;
 
-const { config, version, isPretty } = workerData as WorkerSettings; // made by service.ts
+const { config, version, isPretty, groups } = workerData as PathSettings; // made by service.ts
 const log = createLog({ level: config.logLevel, isPretty }).child({ thread: 'store' });
 const counters = createCounters();
 const writer = openTelemetryWriter({ dataDir: config.dataDir, durability: config.durability });
@@ -34,18 +33,16 @@ const tracer: Tracer = {
     (tracing?.tracer ?? provider.getTracer('taproot')).startActiveSpan(...args),
 } as Tracer; // startActiveSpan is overloaded: the arguments are passed on as they come
 
-const pipeline = createIngestPipeline({
+const storeGroup = createStoreStage({
   writer,
   normaliser: createNormaliser({
     userIds: config.userIds,
     userIdKey: loadDataKey(config.dataDir, 'user-id'),
   }),
-  fingerprint: createFingerprint(loadDataKey(config.dataDir, 'request')),
   clock: systemClock,
   counters,
   log,
   tracer,
-  bodyBytesMax: config.bodyBytesMax,
   deadLetters: createDeadLetters({ dataDir: config.dataDir, clock: systemClock, counters, log }),
 });
 
@@ -80,11 +77,22 @@ function retain(): void {
 retain();
 const retention = setInterval(retain, RETENTION_EVERY_MS);
 
+createRpc(groups, {
+  store: (message: GroupMessage) => {
+    const columns = columnsOf(message.columns);
+    const replies = storeGroup({ columns, requests: message.requests });
+    const memory = takeGroupMemory(columns);
+    return new Moved(
+      { replies, memory } satisfies GroupAnswer,
+      memory ? buffersOfMemory(memory) : [],
+    );
+  },
+});
+
 if (!parentPort) throw new Error('store-thread runs as a worker only');
 createRpc(parentPort, {
   /** Answers once the store is open. */
   ready: () => true,
-  ingest: (request: IngestRequest) => pipeline.submit(request),
   startTracing: ({ endpoint }: { readonly endpoint: string }) => {
     tracing = startSelfTracing({ endpoint, version, thread: 'store' });
   },
@@ -93,7 +101,6 @@ createRpc(parentPort, {
   stop: () => {
     clearInterval(upkeep);
     clearInterval(retention);
-    pipeline.flush();
     writer.close();
   },
 });
