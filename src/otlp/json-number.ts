@@ -3,8 +3,8 @@
  * for what it leaves to the slow path, good or bad.
  */
 
-const MINUS = 0x2d;
-const DOT = 0x2e;
+import { DOT, MINUS } from './json-bytes.ts';
+
 const ZERO = 0x30;
 /** 10^15 is below 2^53, so whatever this many digits say is exact. */
 const EXACT_DIGITS = 15;

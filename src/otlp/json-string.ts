@@ -1,6 +1,7 @@
 /** JSON strings as UTF-8: escapes resolved from bytes to bytes, and hex digits as bytes. */
 
-const BACKSLASH = 0x5c;
+import { BACKSLASH } from './json-bytes.ts';
+
 const NOT_HEX = 0xff;
 /** Value of each byte as a hex digit. */
 const NIBBLES = buildNibbles();

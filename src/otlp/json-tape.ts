@@ -7,6 +7,22 @@ import { LIMITS } from '../base/limits.ts';
 import type { Signal } from '../model/vocabulary.ts';
 import type { DecodeContext } from './decode-context.ts';
 import {
+  BACKSLASH,
+  CLOSE_LIST,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  DOT,
+  hasSpecialByte,
+  isDigit,
+  isHexDigit,
+  MINUS,
+  OPEN_LIST,
+  OPEN_OBJECT,
+  QUOTE,
+  wordsOf,
+} from './json-bytes.ts';
+import {
   FIELD,
   fieldAt,
   fieldOfName,
@@ -38,17 +54,6 @@ export const ENTRY_SIZE = 3;
 const JSON_DEPTH_MAX = 12 + 4 * LIMITS.valueDepthMax;
 /** Bytes of a body that one value takes, about: traces 16, logs 18, metrics 7. */
 const BYTES_PER_ENTRY = 12;
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const MINUS = 0x2d;
-const DOT = 0x2e;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
-const OPEN_LIST = 0x5b;
-const CLOSE_LIST = 0x5d;
 
 /** What stands around the key, the type and the text of an attribute, as little-endian words. */
 const BEFORE_KEY = wordsOf('{"key":"');
@@ -372,32 +377,4 @@ export class JsonTape {
 
 export function malformed(signal: Signal, what: string): AppError {
   return new AppError('otlp.malformed', `Cannot decode ${signal}: ${what}`);
-}
-
-function wordsOf(text: string): Int32Array {
-  const view = new DataView(new TextEncoder().encode(text).buffer);
-  return Int32Array.from({ length: text.length / 4 }, (_, index) => view.getInt32(4 * index, true));
-}
-
-/**
- * Whether one of the four bytes of a word is a quote, a backslash or a control character. A byte of x is zero
- * exactly when (x - 1) & ~x has its highest bit set. Measured: 6 % less time a span (4.1 to 3.85 us).
- */
-function hasSpecialByte(word: number): boolean {
-  const quotes = word ^ 0x2222_2222;
-  const backslashes = word ^ 0x5c5c_5c5c;
-  const found =
-    ((quotes - 0x0101_0101) & ~quotes) |
-    ((backslashes - 0x0101_0101) & ~backslashes) |
-    ((word - 0x2020_2020) & ~word);
-  return (found & 0x8080_8080) !== 0;
-}
-
-function isDigit(byte: number): boolean {
-  return byte >= 0x30 && byte <= 0x39;
-}
-
-function isHexDigit(byte: number): boolean {
-  const lower = byte | 0x20;
-  return isDigit(byte) || (lower >= 0x61 && lower <= 0x66);
 }
