@@ -33,6 +33,7 @@ interface ServiceTemplates {
   readonly service: string;
   readonly tree: TemplateTree<Template>;
   readonly byId: Map<string, Template>;
+  overflow: Template | undefined;
   /** Masked lines that were seen, so that the same line keeps its template. */
   readonly lines: LineTable<Template>;
   /** When a line of it was last seen, by our clock. */
@@ -209,6 +210,7 @@ export class TemplateMiner {
 
   #createTemplate(templates: ServiceTemplates, pieces: Pieces, timeUs: number): Template {
     const hasRoom = this.#hasRoom(templates, pieces) && templates.tree.hasRoom(pieces);
+    if (!hasRoom && templates.overflow !== undefined) return templates.overflow;
     const text = hasRoom ? textOfPieces(pieces) : OVERFLOW_TEMPLATE;
     const templateId = templateIdOf(templates.service, text);
     const known = templates.byId.get(templateId);
@@ -242,7 +244,8 @@ export class TemplateMiner {
       dictionary: 0,
       stringId: 0,
     };
-    if (!isOverflow) templates.tree.add(template);
+    if (isOverflow) templates.overflow = template;
+    else templates.tree.add(template);
     templates.byId.set(template.templateId, template);
     this.#templateCount++;
     this.#pieceCount += template.pieces.texts.length;
@@ -286,6 +289,7 @@ export class TemplateMiner {
       service,
       tree: new TemplateTree(),
       byId: new Map(),
+      overflow: undefined,
       lines: new LineTable(),
       seenUs: this.#nowUs,
     };
@@ -313,7 +317,8 @@ export class TemplateMiner {
 
   #remove(templates: ServiceTemplates, template: Template): void {
     templates.byId.delete(template.templateId);
-    if (template.pieces !== OVERFLOW_PIECES) templates.tree.remove(template);
+    if (template === templates.overflow) templates.overflow = undefined;
+    else templates.tree.remove(template);
     this.#templateCount--;
     this.#pieceCount -= template.pieces.texts.length;
   }
