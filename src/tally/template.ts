@@ -47,6 +47,8 @@ export class TemplateMiner {
   serviceOverflowCount = 0;
   readonly #clock: Clock | undefined;
   readonly #masker = new LineMasker();
+  /** For texts of templates, while #masker holds a line. */
+  readonly #splitter = new LineMasker();
   readonly #seed = randomInt(2 ** 32);
   readonly #services = new Map<string, ServiceTemplates>();
   /** Templates, their pieces, and remembered lines and their units, of all services. */
@@ -202,10 +204,26 @@ export class TemplateMiner {
     if (best === undefined) return undefined;
     const merged = mergePieces(best.pieces, pieces);
     if (merged !== best.pieces) {
+      if (!this.#canRestore(merged)) return undefined;
       best.pieces = merged;
       this.#announce(templates.service, best);
     }
     return best;
+  }
+
+  /** Whether a text has the pieces it was made from: after a restart the text is all there is. */
+  #canRestore(pieces: Pieces): boolean {
+    const { texts } = this.#split(textOfPieces(pieces));
+    return (
+      texts.length === pieces.texts.length &&
+      texts.every((text, index) => text === pieces.texts[index])
+    );
+  }
+
+  #split(text: string): Pieces {
+    this.#splitter.reader.read(text);
+    this.#splitter.mask();
+    return this.#splitter.pieces();
   }
 
   #createTemplate(templates: ServiceTemplates, pieces: Pieces, timeUs: number): Template {
@@ -255,9 +273,7 @@ export class TemplateMiner {
   #addKnown({ templateId, service, text, firstSeenUs }: LogTemplate): void {
     const templates = this.#templatesOf(service);
     if (templates.byId.has(templateId)) return;
-    this.#masker.reader.read(text);
-    this.#masker.mask();
-    const pieces = this.#masker.pieces();
+    const pieces = this.#split(text);
     if (text !== OVERFLOW_TEMPLATE && !this.#hasRoom(templates, pieces)) return;
     this.#add(templates, { templateId, text, pieces, firstSeenUs });
   }

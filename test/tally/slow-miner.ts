@@ -57,7 +57,11 @@ export class SlowMiner {
 
   #findSimilar(service: Service, pieces: Pieces): TreeTemplate | undefined {
     const best = service.tree.findSimilar(pieces);
-    if (best !== undefined) best.pieces = mergePieces(best.pieces, pieces);
+    if (best === undefined) return undefined;
+    const merged = mergePieces(best.pieces, pieces);
+    const again = slowPiecesOf(textOfPieces(merged)).texts;
+    if (merged !== best.pieces && again.join('\0') !== merged.texts.join('\0')) return undefined;
+    best.pieces = merged;
     return best;
   }
 
