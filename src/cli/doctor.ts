@@ -3,55 +3,74 @@ import { accessSync, constants, existsSync, mkdirSync, statfsSync } from 'node:f
 import { createServer } from 'node:net';
 import type { Command } from 'commander';
 import { AppError, messageOf } from '../base/errors.ts';
-import { formatTime, systemClock, US_PER_DAY } from '../base/time.ts';
 import type { Config } from '../config/config.ts';
-import { summariseDeadLetters } from '../pipeline/dead-letter.ts';
-import { type DeadLetterExport, exportDeadLetters } from '../pipeline/dead-letter-export.ts';
+import type { LoadedConfig } from '../config/load.ts';
+import { exportDeadLetters } from '../pipeline/dead-letter-export.ts';
 import { checkRules, loadRulebook } from '../rulebook/rulebook.ts';
-import { openTelemetryReader } from '../store/open.ts';
+import type { CheckOptions } from '../store/api/maintenance.ts';
+import { repairTelemetry } from '../store/open.ts';
+import {
+  describeExport,
+  describeRepair,
+  examineStore,
+  type Finding,
+  type StoreExamination,
+} from './doctor-store.ts';
 import { addConfigFlags, loadSettings, rulesDirOf } from './settings.ts';
-
-interface Finding {
-  readonly check: string;
-  readonly state: 'ok' | 'warning' | 'bad';
-  readonly message: string;
-}
 
 const REACH_TIMEOUT_MS = 2000;
 const FREE_BYTES_LOW = 1024 * 1024 * 1024;
 
+type DoctorFlags = Record<string, unknown> & {
+  readonly json?: boolean;
+  readonly full?: boolean;
+  readonly repair?: boolean;
+  readonly deadLetters?: string;
+};
+
 export function addDoctor(program: Command): void {
   addConfigFlags(program.command('doctor').description('check the set-up'))
+    .option('--full', 'also decode every block and check every page; minutes for a large store')
+    .option('--repair', 'rebuild damaged days; the service must be stopped')
     .option('--dead-letters <dir>', 'write the dead letters into a folder, for import')
-    .option('--json', 'print the findings as JSON')
-    .action(async (flags: Record<string, unknown> & { json?: boolean; deadLetters?: string }) => {
-      const { json, deadLetters: outDir, ...configFlags } = flags;
-      if (outDir !== undefined) {
-        const { dataDir, bodyBytesMax } = loadSettings(configFlags).config;
-        const exported = exportDeadLetters(dataDir, { outDir, bodyBytesMax });
-        if (json) process.stdout.write(`${JSON.stringify(exported)}\n`);
-        else process.stdout.write(describeExport(exported, outDir));
-        return;
+    .option('--json', 'print one JSON document')
+    .action(async ({ json, full, repair, deadLetters, ...configFlags }: DoctorFlags) => {
+      const loaded = loadSettings(configFlags);
+      const { dataDir, bodyBytesMax } = loaded.config;
+      const print = (document: object, text: string) =>
+        process.stdout.write(json ? `${JSON.stringify(document)}\n` : text);
+      if (deadLetters !== undefined) {
+        const exported = exportDeadLetters(dataDir, { outDir: deadLetters, bodyBytesMax });
+        print(exported, describeExport(exported, deadLetters));
+        if (exported.damaged.length > 0) process.exitCode = 1;
+      } else if (repair) {
+        const repaired = repairTelemetry({ dataDir });
+        print(repaired, describeRepair(repaired));
+        if (repaired.skippedDays.length > 0) process.exitCode = 1;
+      } else {
+        const { findings, ...store } = await examine(loaded, full ? 'full' : 'checksums');
+        print({ findings, ...store }, describe(findings));
+        if (findings.some(({ state }) => state === 'bad')) process.exitCode = 1;
       }
-      const findings = await examine(configFlags);
-      if (json) process.stdout.write(`${JSON.stringify({ findings })}\n`);
-      else process.stdout.write(describe(findings));
-      if (findings.some(({ state }) => state === 'bad')) process.exitCode = 1;
     });
 }
 
-async function examine(flags: Readonly<Record<string, unknown>>): Promise<readonly Finding[]> {
-  const { config, file } = loadSettings(flags);
-  return [
-    { check: 'node', state: 'ok', message: process.version },
-    { check: 'configuration', state: 'ok', message: file ?? 'defaults, no file' },
-    checkDataDir(config),
-    checkStore(config),
-    checkDeadLetters(config),
+async function examine(
+  { config, file }: LoadedConfig,
+  depth: CheckOptions['depth'],
+): Promise<StoreExamination> {
+  const dataFolder = checkDataDir(config);
+  const store = examineStore({ dataDir: config.dataDir, depth });
+  const findings = [
+    { check: 'node', state: 'ok', message: process.version } as const,
+    { check: 'configuration', state: 'ok', message: file ?? 'defaults, no file' } as const,
+    dataFolder,
+    ...store.findings,
     checkRulesFolder(config),
     ...(await checkPorts(config)),
     ...(await checkProbeTargets(config)),
   ];
+  return { ...store, findings };
 }
 
 function checkDataDir({ dataDir }: Config): Finding {
@@ -68,63 +87,6 @@ function checkDataDir({ dataDir }: Config): Finding {
   } catch (thrown) {
     return { check, state: 'bad', message: `${dataDir} cannot be written: ${messageOf(thrown)}` };
   }
-}
-
-function checkStore({ dataDir }: Config): Finding {
-  const check = 'store';
-  try {
-    const reader = openTelemetryReader({ dataDir });
-    try {
-      const { spanCount, logCount, pointCount, sizeBytes, partitions } = reader.stats();
-      const nowUs = systemClock.nowUs();
-      // Reads the newest day once: a damaged block shows here.
-      reader.scanSpans(
-        {
-          range: { fromUs: nowUs - US_PER_DAY, toUs: nowUs + US_PER_DAY },
-          sections: ['attributes', 'events', 'links'],
-        },
-        () => undefined,
-      );
-      const fault = reader.listFaults()[0];
-      if (fault) return { check, state: 'bad', message: fault.message };
-      return {
-        check,
-        state: 'ok',
-        message: `${spanCount} spans, ${logCount} logs, ${pointCount} points in ${partitions.length} days, ${(sizeBytes / 1e6).toFixed(1)} MB`,
-      };
-    } finally {
-      reader.close();
-    }
-  } catch (thrown) {
-    return { check, state: 'bad', message: messageOf(thrown) };
-  }
-}
-
-function checkDeadLetters({ dataDir }: Config): Finding {
-  const check = 'dead letters';
-  try {
-    const { count, sizeBytes, oldestUs, reasons, damaged } = summariseDeadLetters(dataDir);
-    const parts = [`${count}, ${(sizeBytes / 1e6).toFixed(1)} MB`];
-    if (oldestUs !== undefined) parts.push(`the oldest of ${formatTime(oldestUs)}`);
-    parts.push(...reasons.map((entry) => `${entry.count} × ${entry.code}: ${entry.reason}`));
-    parts.push(
-      ...damaged.map(
-        ({ file, offset, sizeBytes: size }) => `${file}: ${size} bytes at ${offset} are damaged`,
-      ),
-    );
-    const state = damaged.length > 0 ? 'bad' : count > 0 ? 'warning' : 'ok';
-    return { check, state, message: parts.join('; ') };
-  } catch (thrown) {
-    return { check, state: 'bad', message: messageOf(thrown) };
-  }
-}
-
-function describeExport({ letters, damaged }: DeadLetterExport, outDir: string): string {
-  const lines = letters.map(({ file, time, reason }) => `${file}  ${time}  ${reason}`);
-  const lost = damaged.map(
-    ({ file, offset, sizeBytes }) => `${file}: ${sizeBytes} bytes at ${offset} are damaged`,
-  );
-  return `${[...lines, ...lost, `${letters.length} dead letters in ${outDir}`].join('\n')}\n`;
 }
 
 function checkRulesFolder(config: Config): Finding {

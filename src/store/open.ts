@@ -1,8 +1,11 @@
 /** Opens a store by its contract. The only file that knows which engine there is. */
+import type { CheckOptions, DayCheck, StoreRepair } from './api/maintenance.ts';
 import type { StateStore } from './api/state.ts';
 import type { Checkpointer, TelemetryReader, TelemetryWriter } from './api/telemetry.ts';
+import { checkSqlite } from './sqlite/check.ts';
 import { openSqliteCheckpointer } from './sqlite/checkpoint.ts';
 import { openSqliteReader } from './sqlite/reader.ts';
+import { repairSqlite } from './sqlite/repair.ts';
 import { openSqliteState } from './sqlite/state.ts';
 import { openSqliteWriter } from './sqlite/writer.ts';
 
@@ -27,4 +30,14 @@ export function openCheckpointer(options: { readonly dataDir: string }): Checkpo
 
 export function openStateStore(options: { readonly dataDir: string }): StateStore {
   return openSqliteState(options);
+}
+
+/** What each day holds and what of it is damaged; reads only, also beside a running writer. */
+export function checkTelemetry(options: CheckOptions): readonly DayCheck[] {
+  return checkSqlite(options);
+}
+
+/** Puts sound files in the place of damaged ones. Throws `store.unavailable` while a writer is open. */
+export function repairTelemetry(options: { readonly dataDir: string }): StoreRepair {
+  return repairSqlite(options);
 }

@@ -107,6 +107,12 @@ export class DayReader {
     return rows.sort((a, b) => a.minUs - b.minUs || a.blockId - b.blockId);
   }
 
+  /** Every header, in order of writing. */
+  allBlocks(): IterableIterator<BlockHeader> {
+    const rows = this.connection.prepare(`SELECT ${HEADER_COLUMNS} FROM blocks ORDER BY block_id`);
+    return rows.iterate() as IterableIterator<BlockHeader>; // columns as above
+  }
+
   findBlock(blockId: number): BlockHeader | undefined {
     return this.#selectBlock.get(blockId) as BlockHeader | undefined; // columns as above
   }
@@ -117,7 +123,7 @@ export class DayReader {
   }
 
   /** Unpacks sections of a block on demand; a damaged one throws `store.corrupt`. */
-  sectionsOf(header: BlockHeader): SectionSource {
+  sectionsOf(header: Pick<BlockHeader, 'blockId'>): SectionSource {
     return (kind) => {
       const row = this.#selectSection.get(header.blockId * SECTIONS_PER_BLOCK + kind) as
         | SectionRow

@@ -76,7 +76,7 @@ export class DayWriter {
     this.connection = openForWriting(this.file, { format, ...rest });
     const prepare = (sql: string) => this.connection.prepare(sql);
     this.#insertBlock = prepare(
-      'INSERT INTO blocks (signal, row_count, min_us, max_us, services, names) VALUES (?, ?, ?, ?, ?, ?)',
+      'INSERT INTO blocks (block_id, signal, row_count, min_us, max_us, services, names) VALUES (?, ?, ?, ?, ?, ?, ?)',
     );
     this.#insertSection = prepare(
       'INSERT INTO sections (section_id, codec, raw_bytes, checksum, bytes) VALUES (?, ?, ?, ?, ?)',
@@ -177,16 +177,7 @@ export class DayWriter {
 
   /** Inside a transaction. Adds the block's traces to `entries`. */
   insertBlock({ block, sections }: PackedBlock, entries: SegmentList): number {
-    const blockId = rowIdOf(
-      this.#insertBlock.run(
-        block.signal,
-        block.rowCount,
-        block.minUs,
-        block.maxUs,
-        JSON.stringify(block.services),
-        shortList(block.names),
-      ),
-    );
+    const blockId = this.insertHeader(null, block);
     for (const { kind, codec, rawBytes, checksum, bytes } of sections) {
       const sectionId = blockId * SECTIONS_PER_BLOCK + kind;
       this.#insertSection.run(sectionId, codec, rawBytes, checksum, bytes);
@@ -197,6 +188,13 @@ export class DayWriter {
       previous = hash;
     }
     return blockId;
+  }
+
+  /** Inside a transaction. Without an id the block gets the next one. */
+  insertHeader(blockId: number | null, block: PackedBlock['block']): number {
+    const { signal, rowCount, minUs, maxUs, services, names } = block;
+    const lists = [JSON.stringify(services), shortList(names)] as const;
+    return rowIdOf(this.#insertBlock.run(blockId, signal, rowCount, minUs, maxUs, ...lists));
   }
 
   /** Inside a transaction. */

@@ -25,6 +25,7 @@ import { type DayPart, planGroup } from './group-plan.ts';
 import { lockDirectory } from './lock.ts';
 import { encodeLogBlock } from './log-block.ts';
 import { encodePointBlock, orderBySeries } from './point-block.ts';
+import { finishRepairs } from './repair.ts';
 import { RETRY_HORIZON_US, RequestLog } from './request-log.ts';
 import { dayBytes, expiredDays, finishRemovals, removeDay } from './retention.ts';
 import { encodeSpanBlock } from './span-block.ts';
@@ -76,6 +77,7 @@ class SqliteWriter implements TelemetryWriter {
     this.#release = release;
     this.#requestLog = new RequestLog(this.#clock.nowUs());
     finishRemovals(options.dataDir);
+    finishRepairs(options.dataDir);
     this.#unfinished = loadGroupMark(options.dataDir);
     this.#finishGroup();
     this.#loadRequests();
