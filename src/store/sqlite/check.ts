@@ -44,14 +44,29 @@ export function checkDay(dataDir: string, day: Day, depth: CheckOptions['depth']
         faults: isNew ? [] : [`${file} has no tables`],
       };
     }
-    const open = reader;
-    return { ...base, ...open.snapshot(() => new DayExamination(open, depth).run()) };
+    return { ...base, ...examine(reader, depth) };
   } catch (error) {
     const state = isAppError(error, 'store.rejected') ? 'other version' : 'unreadable';
     return { ...base, state, faults: [messageOf(error)] };
   } finally {
     reader?.close();
   }
+}
+
+type Examined = Pick<DayCheck, 'state' | 'rows' | 'damagedRows' | 'faults'>;
+
+function examine(reader: DayReader, depth: CheckOptions['depth']): Examined {
+  let examined: Examined | undefined;
+  try {
+    reader.snapshot(() => {
+      examined = new DayExamination(reader, depth).run();
+    });
+  } catch (error) {
+    // SQLite cannot even end a transaction that has met a broken page; what was found then is told all the same.
+    if (!examined) throw error;
+  }
+  if (!examined) throw new Error('an examination has no result');
+  return examined;
 }
 
 function sizeOf(file: string): number {
@@ -73,7 +88,7 @@ class DayExamination {
     this.#isFull = depth === 'full';
   }
 
-  run(): Pick<DayCheck, 'state' | 'rows' | 'damagedRows' | 'faults'> {
+  run(): Examined {
     this.#gather(() => this.#checkSegments());
     this.#gather(() => this.#checkBlocks());
     for (const table of TALLY_TABLES) this.#gather(() => this.#checkTallies(table));

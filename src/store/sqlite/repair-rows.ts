@@ -66,6 +66,7 @@ class DaySalvage {
   readonly #notes: string[] = [];
   readonly #keptRows: Record<Signal, number> = { traces: 0, logs: 0, metrics: 0 };
   readonly #entries: SegmentEntry[] = [];
+  #oldSegmentIdMax = 0;
 
   constructor(writer: DayWriter) {
     this.#writer = writer;
@@ -83,7 +84,9 @@ class DaySalvage {
     );
     const lost = source.visitRows(tables, (table, row, origin) => {
       if (table.name === 'blocks') this.#takeHint(row, origin);
-      else if (isWorthKeeping(table, row, origin)) {
+      if (table.name === 'trace_segments')
+        this.#oldSegmentIdMax = Math.max(this.#oldSegmentIdMax, row.rowId);
+      if (isWorthKeeping(table, row, origin)) {
         const [first, ...rest] = row.values;
         inserts.get(table.name)!.run(table.hasRowIds ? row.rowId : first, ...rest);
       }
@@ -186,6 +189,10 @@ class DaySalvage {
       else buckets.set(bucket, [entry]);
     }
     for (const [bucket, entries] of buckets) this.#writer.insertSegment(bucket, entries);
+    // The receipt of a commit names its segments: what takes one back must not meet the new ones.
+    this.#writer.connection
+      .prepare('UPDATE trace_segments SET segment_id = segment_id + ?')
+      .run(Math.max(this.#oldSegmentIdMax, buckets.size));
   }
 
   /** Blobs that are damaged, and those of endpoints or templates that are lost. */
@@ -227,9 +234,11 @@ class DaySalvage {
 }
 
 const TEXT_TABLES = ['endpoints', 'template_keys', 'templates', 'commits'] as const;
-/** Rows of `meta` and of the trace index are made anew. */
+/** Headers of blocks, `meta` and the trace index are made anew. */
+const REBUILT: ReadonlySet<string> = new Set(['blocks', 'meta', 'trace_segments']);
+
 function isWorthKeeping(table: TableShape, { values }: SalvagedRow, origin: RowOrigin): boolean {
-  if (table.name === 'meta' || table.name === 'trace_segments') return false;
+  if (REBUILT.has(table.name)) return false;
   if (origin.isInTree) return true;
   if (table.name === 'sections') return isSectionRow(values);
   if (table.name === 'tallies' || table.name === 'template_tallies') {

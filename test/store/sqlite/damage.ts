@@ -134,13 +134,10 @@ export function locateBlocks(dataDir: string): readonly StoredBlock[] {
     return headers.map(({ blockId, rowCount }) => {
       const pages = new Set<number>();
       for (const bytes of select.all(16 * blockId, 16 * blockId + 16) as Buffer[]) {
-        for (let at = 0; at < bytes.length; at += PIECE_BYTES / 2) {
-          addPages(
-            pages,
-            file,
-            bytes.subarray(Math.max(0, Math.min(at, bytes.length - PIECE_BYTES)), at + PIECE_BYTES),
-          );
+        for (let at = 0; at < bytes.length; at += STEP_BYTES) {
+          addPages(pages, file, bytes.subarray(at, at + PIECE_BYTES));
         }
+        addPages(pages, file, bytes.subarray(Math.max(0, bytes.length - PIECE_BYTES)));
       }
       return { blockId, rowCount, pages };
     });
@@ -148,6 +145,8 @@ export function locateBlocks(dataDir: string): readonly StoredBlock[] {
 }
 
 const PIECE_BYTES = 12;
+/** A page with a middle part of a section holds more of it. */
+const STEP_BYTES = 256;
 
 function addPages(pages: Set<number>, file: Buffer, piece: Buffer): void {
   for (let at = file.indexOf(piece); at >= 0; at = file.indexOf(piece, at + 1)) {

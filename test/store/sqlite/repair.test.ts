@@ -54,10 +54,19 @@ function expectSound(): void {
   reader.close();
 }
 
-function expectNothingInvented(before: Rows, after: Rows): void {
+/** Where a repair says that parts of rows may be lost, the rest of each row is compared. */
+function expectNothingInvented(before: Rows, after: Rows, repair?: DayRepair): void {
+  const isWhole = !repair?.notes.some((note) => note.endsWith('may be lost'));
+  const compared = (rows: readonly string[]) => (isWhole ? rows : rows.map(withoutParts));
   for (const signal of ['traces', 'logs', 'metrics'] as const) {
-    expect(missingIn(before[signal], after[signal]), signal).toEqual([]);
+    const invented = missingIn(compared(before[signal]), compared(after[signal]));
+    expect(invented.length, signal).toBe(0);
   }
+}
+
+function withoutParts(row: string): string {
+  const { events, links, buckets, exemplars, ...rest } = JSON.parse(row) as Record<string, unknown>;
+  return JSON.stringify(rest);
 }
 
 describe('repairTelemetry()', () => {
@@ -191,7 +200,7 @@ describe('damage beside the rows', () => {
 
 describe('a broken page', () => {
   it.each(['sections', 'blocks', 'trace_segments'])('at the root of %s costs no row', (table) => {
-    fillStore(dataDir, { groups: 40, seed: 2 });
+    fillStore(dataDir, { groups: 12, seed: 2 });
     const before = readRows(dataDir);
     zeroPage(dataDir, rootPageOf(dataDir, table));
     const [check] = checkTelemetry({ dataDir, depth: 'checksums' });
@@ -252,7 +261,7 @@ describe('a broken page', () => {
   });
 
   it.each([0.3, 0.6, 0.9])('a file cut to %f of its size keeps what stands before', (share) => {
-    fillStore(dataDir, { groups: 30, seed: 4 });
+    fillStore(dataDir, { groups: 12, seed: 4 });
     const before = readRows(dataDir);
     const blocks = locateBlocks(dataDir);
     const size = Math.floor(fs.statSync(dayFile(dataDir)).size * share);
@@ -260,7 +269,7 @@ describe('a broken page', () => {
     const whole = blocks.filter(({ pages }) => Math.max(...pages) < Math.floor(size / PAGE_BYTES));
     const repair = repairOnly();
     const after = readRows(dataDir);
-    expectNothingInvented(before, after);
+    expectNothingInvented(before, after, repair);
     const wholeRows = whole.reduce((sum, { rowCount }) => sum + rowCount, 0);
     expect(countOf(after)).toBeGreaterThanOrEqual(wholeRows);
     expect(Object.values(repair.keptRows).reduce((a, b) => a + b)).toBe(countOf(after));
@@ -269,11 +278,11 @@ describe('a broken page', () => {
 });
 
 describe('random flips', () => {
-  const SEEDS = Array.from({ length: 24 }, (_, seed) => seed);
+  const SEEDS = Array.from({ length: 16 }, (_, seed) => seed);
   it.each(SEEDS)('seed %i: blocks on pages without a flip read back as they were', (seed) => {
     const random = new Random(seed + 1);
     // Every other store has been compacted: it has free pages with rows that are long gone.
-    fillStore(dataDir, { groups: 20, seed, checkpoints: seed % 2 === 0 ? 0 : 3 });
+    fillStore(dataDir, { groups: 18, seed, checkpoints: seed % 2 === 0 ? 0 : 3 });
     const before = readRows(dataDir);
     const blocks = locateBlocks(dataDir);
     const hitPages = new Set<number>();
@@ -288,9 +297,13 @@ describe('random flips', () => {
     checkTelemetry({ dataDir, depth: 'checksums' });
     const { repairedDays } = repairTelemetry({ dataDir });
     const after = readRows(dataDir);
-    expectNothingInvented(before, after);
+    expectNothingInvented(before, after, repairedDays[0]);
     const untouched = blocks.filter(({ pages }) => ![...pages].some((page) => hitPages.has(page)));
-    const kept = new Set(locateBlocks(dataDir).map(({ blockId }) => blockId));
+    const kept = withDatabase(
+      dataDir,
+      (connection) =>
+        new Set(connection.prepare('SELECT block_id FROM blocks').pluck().all() as number[]),
+    );
     expect(untouched.filter(({ blockId }) => !kept.has(blockId))).toEqual([]);
     const lost = repairedDays[0]?.lostRows ?? [];
     if (lost.every(({ rowCount }) => rowCount !== undefined)) {
