@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { ROOT, type TemporaryFolder, temporaryFolder } from './child.ts';
 import { fillStore, readRows, rootPageOf, zeroPage } from '../store/sqlite/damage.ts';
+import { ROOT, type TemporaryFolder, temporaryFolder } from './child.ts';
 import { type Service, startService } from './service.ts';
 
 let folder: TemporaryFolder | undefined;
