@@ -13,7 +13,7 @@ import { type Day, dayName, dayPath, listDays } from './day-file.ts';
 import { type BlobRow, type BlockHeader, DayReader } from './day-reader.ts';
 import { decodeRequests } from './request-log.ts';
 import { attempt } from './sqlite.ts';
-import { decodeSegment } from './trace-segment.ts';
+import { visitSegment } from './trace-segment.ts';
 
 const FAULTS_MAX = 100;
 const INTEGRITY_ERRORS_MAX = 20;
@@ -116,14 +116,20 @@ class DayExamination {
       this.#gather(() => {
         const bytes = this.#reader.checkedBytes(row, 'trace segment');
         const place = `trace segment ${row.id} of ${this.#reader.file}`;
-        const entries = decodeAt(place, () => decodeSegment(bytes));
-        if (!this.#isFull) return;
-        for (const { hash, blockId } of entries) {
-          const hashes = this.#indexed.get(blockId) ?? new Set();
-          this.#indexed.set(blockId, hashes.add(hash));
-        }
+        decodeAt(place, () =>
+          visitSegment(bytes, (hash, blockId) => {
+            if (this.#isFull) this.#addIndexed(hash, blockId);
+            return true;
+          }),
+        );
       });
     }
+  }
+
+  #addIndexed(hash: number, blockId: number): void {
+    const hashes = this.#indexed.get(blockId);
+    if (hashes) hashes.add(hash);
+    else this.#indexed.set(blockId, new Set([hash]));
   }
 
   #checkBlocks(): void {

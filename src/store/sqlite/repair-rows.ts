@@ -30,7 +30,7 @@ import type {
 import { decodeRequests } from './request-log.ts';
 import { inTransaction } from './sqlite.ts';
 import { TRACE_BUCKET_DIVISOR } from './trace-order.ts';
-import { ALL_BUCKETS, type SegmentEntry } from './trace-segment.ts';
+import { ALL_BUCKETS, SegmentList } from './trace-segment.ts';
 
 export interface SalvagedRows {
   readonly keptRows: Readonly<Record<Signal, number>>;
@@ -65,7 +65,7 @@ class DaySalvage {
   readonly #lostRows: DamagedRows[] = [];
   readonly #notes: string[] = [];
   readonly #keptRows: Record<Signal, number> = { traces: 0, logs: 0, metrics: 0 };
-  readonly #entries: SegmentEntry[] = [];
+  readonly #entries: { readonly hash: number; readonly blockId: number }[] = [];
   #oldSegmentIdMax = 0;
 
   constructor(writer: DayWriter) {
@@ -181,14 +181,14 @@ class DaySalvage {
 
   #writeSegments(): void {
     const isBucketed = this.#entries.length >= BUCKETED_ENTRIES_MIN;
-    const buckets = new Map<number, SegmentEntry[]>();
-    for (const entry of this.#entries) {
-      const bucket = isBucketed ? Math.floor(entry.hash / TRACE_BUCKET_DIVISOR) : ALL_BUCKETS;
-      const list = buckets.get(bucket);
-      if (list) list.push(entry);
-      else buckets.set(bucket, [entry]);
+    const buckets = new Map<number, SegmentList>();
+    for (const { hash, blockId } of this.#entries) {
+      const bucket = isBucketed ? Math.floor(hash / TRACE_BUCKET_DIVISOR) : ALL_BUCKETS;
+      const list = buckets.get(bucket) ?? new SegmentList();
+      buckets.set(bucket, list);
+      list.add(hash, blockId);
     }
-    for (const [bucket, entries] of buckets) this.#writer.insertSegment(bucket, entries);
+    for (const [bucket, list] of buckets) this.#writer.insertSegment(bucket, list.sorted());
     // The receipt of a commit names its segments: what takes one back must not meet the new ones.
     this.#writer.connection
       .prepare('UPDATE trace_segments SET segment_id = segment_id + ?')

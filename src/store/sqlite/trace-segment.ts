@@ -155,7 +155,10 @@ function sortByBucket(
 }
 
 /** Calls `visit` per entry by ascending hash until it returns false. */
-function visitSegment(bytes: Uint8Array, visit: (hash: number, blockId: number) => boolean): void {
+export function visitSegment(
+  bytes: Uint8Array,
+  visit: (hash: number, blockId: number) => boolean,
+): void {
   const reader = new ByteReader(bytes);
   const blockIds: number[] = [];
   let previous = 0;
