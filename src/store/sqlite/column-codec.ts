@@ -40,10 +40,11 @@ export function writeUints(writer: ByteWriter, values: Uint32Array): void {
   let previous = first;
   for (let index = 1; index < count; index++) {
     const value = values[index]!;
-    if (value !== previous) changeCount++;
+    if (value === previous) continue;
+    changeCount++;
     if (value < previous) isAscending = false;
     if (value < min) min = value;
-    if (value > max) {
+    else if (value > max) {
       if (value === max + 1) freshCount++;
       else isFresh = false;
       max = value;

@@ -25,8 +25,7 @@ export function encodeTallies(tallies: readonly KeyedTally[]): Uint8Array {
     writer.varint(buckets.length);
     let previous = 0;
     for (let index = 0; index < buckets.length; index++) {
-      writer.zigzag(buckets[index]! - previous);
-      writer.varint(counts[index] ?? 0);
+      writeBucket(writer, buckets[index]! - previous, counts[index] ?? 0);
       previous = buckets[index]!;
     }
   }
@@ -44,12 +43,32 @@ export function decodeTallies(bytes: Uint8Array): readonly KeyedTally[] {
     const counts: number[] = [];
     let bucket = 0;
     for (let index = 0; index < size; index++) {
-      bucket += reader.zigzag();
+      const step = readBucket(reader);
+      bucket += step.difference;
       buckets.push(bucket);
-      counts.push(reader.varint());
+      counts.push(step.count);
     }
     return { endpointKey, count, errorCount, buckets, counts };
   });
+}
+
+/** Counts beyond stand behind the difference. */
+const SMALL_COUNT_MAX = 3;
+
+/** Differences are small and counts of one commit mostly 1 to 3: one byte holds both, which halves the blob. */
+function writeBucket(writer: ByteWriter, difference: number, count: number): void {
+  const isSmall = count <= SMALL_COUNT_MAX;
+  const zigzag = difference < 0 ? -2 * difference - 1 : 2 * difference;
+  writer.varint((SMALL_COUNT_MAX + 1) * zigzag + (isSmall ? count : 0));
+  if (!isSmall || count === 0) writer.varint(count);
+}
+
+function readBucket(reader: ByteReader): { readonly difference: number; readonly count: number } {
+  const code = reader.varint();
+  const small = code % (SMALL_COUNT_MAX + 1);
+  const zigzag = (code - small) / (SMALL_COUNT_MAX + 1);
+  const difference = zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+  return { difference, count: small === 0 ? reader.varint() : small };
 }
 
 export function encodeTemplateTallies(tallies: readonly KeyedTemplateTally[]): Uint8Array {

@@ -217,14 +217,15 @@ describe('tallies', () => {
       endpointKey: 300,
       count: 2 ** 40,
       errorCount: 0,
-      buckets: [-3, 0, 900],
-      counts: [1, 2, 3],
+      buckets: [-3, 0, 900, 901, 902],
+      counts: [1, 2, 3, 0, 2 ** 40],
     };
     expect(decodeTallies(encodeTallies([tally, { ...tally, buckets: [], counts: [] }]))).toEqual([
       tally,
       { ...tally, buckets: [], counts: [] },
     ]);
-    expect(mergeSketches(tally, { buckets: [-4, 0, 901], counts: [9, 9, 9] })).toEqual({
+    const sketch = { buckets: [-3, 0, 900], counts: [1, 2, 3] };
+    expect(mergeSketches(sketch, { buckets: [-4, 0, 901], counts: [9, 9, 9] })).toEqual({
       buckets: [-4, -3, 0, 900, 901],
       counts: [9, 1, 11, 3, 9],
     });
