@@ -4,6 +4,7 @@
  */
 
 const TWO_32 = 0x1_0000_0000;
+const INT_MIN = -0x8000_0000;
 
 export class BitWriter {
   #words: Uint32Array;
@@ -34,7 +35,7 @@ export class BitWriter {
     this.#word = this.#bitCount === 0 ? 0 : bits >>> (width - this.#bitCount);
   }
 
-  /** Every value less `base` in `width` bits. Hot: a loop of its own takes half the time of put(). */
+  /** Every value less `base` in `width` bits. Hot: once per text of an attribute. */
   putAll(values: Uint32Array, { base, width }: { readonly base: number; readonly width: number }) {
     this.align();
     const wordsNeeded = Math.ceil((values.length * width) / 32);
@@ -78,6 +79,58 @@ export class BitWriter {
       }
     }
     this.align();
+  }
+
+  /**
+   * Integers without their highest bit; `lengths` gets twice each one's bit length plus its sign. Hot: with put()
+   * for each value, writing a metric point took a fifth more.
+   */
+  putIntegers(
+    values: Float64Array,
+    { scale, lengths }: { readonly scale: number; readonly lengths: Uint8Array },
+  ): void {
+    this.align();
+    this.#reserve(2 * values.length);
+    for (let index = 0; index < values.length; index++) {
+      const value = scale === 1 ? values[index]! : values[index]! / scale;
+      const small = value | 0;
+      if (small !== value || small === INT_MIN) {
+        lengths[index] = this.#putLarge(value);
+        continue;
+      }
+      const size = small < 0 ? -small : small;
+      const length = 32 - Math.clz32(size);
+      lengths[index] = 2 * length + (small < 0 ? 1 : 0);
+      if (length < 2) continue;
+      const width = length - 1;
+      const bits = size ^ (1 << width);
+      this.#word |= bits << this.#bitCount;
+      const filled = this.#bitCount + width;
+      if (filled < 32) {
+        this.#bitCount = filled;
+        continue;
+      }
+      this.#words[this.#wordCount++] = this.#word; // reserved above
+      this.#bitCount = filled - 32;
+      this.#word = this.#bitCount === 0 ? 0 : bits >>> (width - this.#bitCount);
+    }
+    this.align();
+  }
+
+  /** Lowest 32 bits first. */
+  #putLarge(value: number): number {
+    const size = Math.abs(value);
+    const sign = value < 0 ? 1 : 0;
+    if (size < TWO_32) {
+      const length = 32 - Math.clz32(size);
+      this.put(size, length - 1);
+      return 2 * length + sign;
+    }
+    const high = Math.floor(size / TWO_32);
+    const highLength = 32 - Math.clz32(high);
+    this.put(size % TWO_32, 32);
+    this.put(high, highLength - 1);
+    return 2 * (32 + highLength) + sign;
   }
 
   /** Fills up the word with zeros. */

@@ -30,7 +30,7 @@ export function entryAt(count: number, index: number): number {
   return index;
 }
 
-/** Texts of ids, each once, sorted. Marks in a table: 2 ns a row, where a Set took 20. */
+/** Texts of ids, each once, sorted. Marks in a table take a quarter of the time of a Set. */
 export function distinctTexts(
   ids: Uint32Array,
   rows: Uint32Array,
