@@ -48,6 +48,8 @@ export interface KillLoopOptions {
   readonly seed: number;
   /** A new store after so many cycles: reading it all takes longer each time. */
   readonly cyclesPerStore: number;
+  /** No further cycle begins after so long. */
+  readonly timeMsMax?: number;
   readonly say: (line: string) => void;
 }
 
@@ -79,13 +81,15 @@ export async function runKillLoop(options: KillLoopOptions): Promise<KillLoopRes
   const shim = buildShim(folder.path);
   const points = shim === undefined ? MARKS : [...MARKS, ...CALLS];
   const results: CycleResult[] = [];
+  const endMs = performance.now() + (options.timeMsMax ?? Number.POSITIVE_INFINITY);
   const total = { acknowledgedRows: 0, lostRows: 0, doubledRows: 0, faults: [] as string[] };
   if (shim === undefined) options.say('no gcc: killed at marks only');
   try {
     for (let first = 0; first < options.cycles; first += options.cyclesPerStore) {
+      if (performance.now() >= endMs) break;
       const store = await openStore(join(folder.path, `store-${first}`), { shim, random });
       const last = Math.min(first + options.cyclesPerStore, options.cycles);
-      for (let cycle = first; cycle < last; cycle++) {
+      for (let cycle = first; cycle < last && performance.now() < endMs; cycle++) {
         // Every point in turn, so that each has its share; where in it is drawn.
         const point = points[cycle % points.length]!;
         const result = await store.runCycle(point);
@@ -97,6 +101,8 @@ export async function runKillLoop(options: KillLoopOptions): Promise<KillLoopRes
       total.lostRows += balance.lostRows;
       total.doubledRows += balance.doubledRows;
       total.faults.push(...balance.faults);
+      const { acknowledgedRows, lostRows, doubledRows } = balance;
+      options.say(`${acknowledgedRows} rows: ${lostRows} lost, ${doubledRows} doubled`);
     }
   } finally {
     folder.remove();
