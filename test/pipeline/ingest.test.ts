@@ -118,7 +118,6 @@ function hasSpan({ spans, requests }: IngestGroup, name: string): boolean {
 function failingWriter(write: (group: IngestGroup) => void): TelemetryWriter {
   return {
     write,
-    hasRequest: (hash) => writer.hasRequest(hash),
     findAnswer: (hash) => writer.findAnswer(hash),
     loadTemplates: () => writer.loadTemplates(),
     unreadableDays: () => writer.unreadableDays(),

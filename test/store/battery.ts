@@ -165,9 +165,9 @@ export function describeTelemetryStore(name: string, opener: StoreOpener): void 
           { ...emptyGroup(), spans: plainSpans([{ trace: 1, span: 1, startUs: NOON_US }]) },
           77,
         );
-        expect(writer.hasRequest(hashOf(77))).toBe(false);
+        expect(writer.findAnswer(hashOf(77))).toBeUndefined();
         writer.write(group);
-        expect(writer.hasRequest(hashOf(77))).toBe(true);
+        expect(writer.findAnswer(hashOf(77))).toBeDefined();
         writer.write({ ...group, tallies: [tallyOf('bot', NOON_US, [[1, 1]])] });
         expect(storedSpans().length).toBe(1);
         expect(reader.readTallies({ range: DAY_RANGE })).toEqual([]);
@@ -199,8 +199,8 @@ export function describeTelemetryStore(name: string, opener: StoreOpener): void 
         const hash = hashOf(nextHash - 1);
         writer.close();
         writer = opener.openWriter(dataDir);
-        expect(writer.hasRequest(hash)).toBe(true);
-        expect(writer.hasRequest(hashOf(4_000_000))).toBe(false);
+        expect(writer.findAnswer(hash)).toBeDefined();
+        expect(writer.findAnswer(hashOf(4_000_000))).toBeUndefined();
       });
     });
 

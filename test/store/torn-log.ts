@@ -56,7 +56,10 @@ export function faultAt(store: OpenStore, cut: number, folder: string): string |
   try {
     const unreadable = writer.unreadableDays();
     if (unreadable.length > 0) return `cut at ${cut}: ${unreadable[0]?.message}`;
-    const known = Array.from({ length: COMMITS }, (_, at) => writer.hasRequest(hashOf(at + 1)));
+    const known = Array.from(
+      { length: COMMITS },
+      (_, at) => writer.findAnswer(hashOf(at + 1)) !== undefined,
+    );
     if (known.filter((isKnown) => isKnown).length !== wholeCommits) {
       return `cut at ${cut}: requests ${known.join()} are known, ${wholeCommits} were committed`;
     }

@@ -47,12 +47,10 @@ export interface TelemetryWriter {
    * (`durability: 'disk'`) or handed to the operating system (`'process'`). Throws AppError `store.unavailable`
    * (disk full, locked, I/O: try again) or `store.rejected` (this group can never be stored); then nothing of
    * it is visible. A request whose hash is stored already writes no rows again; tallies are of the whole group,
-   * so a group holds no such request beside fresh ones: ask hasRequest() first.
+   * so a group holds no such request beside fresh ones: ask findAnswer() first.
    */
   write(group: IngestGroup): void;
-  /** True when this request is stored already: the sender is re-sending. */
-  hasRequest(hash: Uint8Array): boolean;
-  /** What the sender of a stored request was told; undefined when it is not stored. */
+  /** What the sender of a stored request was told: it is re-sending. Undefined when it is not stored. */
   findAnswer(hash: Uint8Array): RequestAnswer | undefined;
   /** Templates known from earlier runs: the miner continues with them. */
   loadTemplates(): readonly LogTemplate[];

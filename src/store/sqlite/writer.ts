@@ -103,10 +103,6 @@ class SqliteWriter implements TelemetryWriter {
     for (const { part } of parts) this.#boundLog(this.#days.get(part.day));
   }
 
-  hasRequest(hash: Uint8Array): boolean {
-    return this.#requestLog.find(hash) !== undefined;
-  }
-
   findAnswer(hash: Uint8Array): RequestAnswer | undefined {
     return this.#requestLog.find(hash);
   }

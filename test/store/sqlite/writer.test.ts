@@ -233,7 +233,7 @@ describe('a full disk', () => {
     expect(() => writer?.write(large)).toThrow(
       expect.objectContaining({ code: 'store.unavailable' }),
     );
-    expect(writer?.hasRequest(hashOf(2))).toBe(false);
+    expect(writer?.findAnswer(hashOf(2))).toBeUndefined();
     expect(scanAll()).toHaveLength(1);
     writer?.write(
       withRequest({ ...small, spans: plainSpans([{ trace: 2, span: 2, startUs: NOON_US }]) }, 3),
