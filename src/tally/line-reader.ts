@@ -42,7 +42,7 @@ export class LineReader {
   /**
    * Takes the first line that is not blank of the UTF-8 text bytes[start, end), without the spaces around
    * it. False when there is none, or when it takes more than looking at characters one by one: JSON, logfmt,
-   * a literal `<*>`, more than LINE_MAX characters. Hot: 0.1 µs a line of 60 characters.
+   * a literal `<*>`, more than LINE_MAX characters. Hot: see TemplateMiner.assign().
    */
   tryReadFirst(bytes: Uint8Array, start: number, end: number): boolean {
     const { units, kinds } = this;

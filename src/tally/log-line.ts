@@ -41,7 +41,7 @@ const QUESTION = unitOf('?');
 /**
  * Masks the line in `reader`. The result stands in masked[0, maskedLength): the pieces one after the other, a
  * space where one stood, the wildcard as the one unit U+E000. Equal numbers mean equal pieces.
- * Hot: 0.35 µs a line of 60 characters.
+ * Hot: see TemplateMiner.assign().
  */
 export class LineMasker {
   readonly reader = new LineReader();
@@ -329,7 +329,7 @@ function isSign(unit: number): boolean {
   return unit === DASH || unit === PLUS || unit === HASH;
 }
 
-/** One call for the line and then slices: a call for each piece costs 3 µs a line. */
+/** One call for the line and then slices: with a call for each piece, 100 000 templates load in 0.8 s instead of 0.5. */
 function textOfUnits(units: Uint16Array, length: number): string {
   let text = '';
   for (let at = 0; at < length; at += ARGUMENTS_MAX) {

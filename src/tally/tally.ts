@@ -72,7 +72,7 @@ export class TallyBuilder {
     }
   }
 
-  /** Counts log lines; their templates must be assigned. Hot: 0.04 µs of CPU a line. */
+  /** Counts log lines; their templates must be assigned. Hot: 0.07 µs of CPU a line (0.37 with text keys). */
   addLogs(columns: LogColumns, from: number, to: number): void {
     if (this.#logStrings !== columns.strings) {
       this.#gatherLogs();

@@ -85,8 +85,8 @@ export class TemplateMiner {
   }
 
   /**
-   * Sets columns.template of rows [from, to); services must be normalised. Hot: 0.7 µs a line of 60
-   * characters that is not the same as another of its group (6.2 µs when each line was split into texts).
+   * Sets columns.template of rows [from, to); services must be normalised. Hot: 0.85 µs
+   * of CPU a line of the log workload on a loaded machine (6.5 when each line was split into texts).
    */
   assign(columns: LogColumns, from: number, to: number): void {
     this.#nowUs = this.#clock?.nowUs() ?? 0;
