@@ -229,6 +229,8 @@ export const reportDocumentSchema = z.object({
 
 const listOf = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item), nextCursor: z.string().optional(), wasCut: z.boolean() });
+/** A list of names; when there were too many, the others stand together in one named `(overflow)`. */
+const namesOf = <T extends z.ZodType>(item: T) => listOf(item).extend({ hasOverflow: z.boolean() });
 const reportReference = z.object({ id: z.string(), url: z.string(), status: reportStatus });
 const attributeMap = z.record(z.string(), z.unknown());
 const endpoint = z.object({
@@ -350,7 +352,7 @@ export const ANSWERS = {
     wasCut: z.boolean(),
   }),
   logs: listOf(logRecord),
-  logTemplates: listOf(
+  logTemplates: namesOf(
     z.object({
       id: z.string(),
       service: z.string(),
@@ -369,7 +371,7 @@ export const ANSWERS = {
     }),
   ),
   services: listOf(z.object({ service: z.string() })),
-  endpoints: listOf(
+  endpoints: namesOf(
     endpoint.extend({ requests: z.int(), errors: z.int(), hasBaseline: z.boolean() }),
   ),
   baseline: z.object({

@@ -15,6 +15,8 @@ const WORDS = {
     trigger: '触发',
     next: '更早的报告',
     newest: '全部报告',
+    overflow: (count: string) =>
+      `名称过多：自启动以来有 ${count} 个 span 或日志行并入 (overflow)，不能分开判断。操作名、service.name 或日志正文里可能带有 id；把变量移到属性里。`,
     emptyTitle: '还没有报告',
     empty:
       '把遥测发到本服务，告警触发或检测到异常之后，报告会出现在这里。应用使用 OpenTelemetry SDK 时只需设置：',
@@ -44,6 +46,8 @@ const WORDS = {
     trigger: 'Trigger',
     next: 'Earlier reports',
     newest: 'All reports',
+    overflow: (count: string) =>
+      `Too many names: since the start ${count} spans or log lines were counted as (overflow) and are not judged apart. Operation names, service.name or log texts probably hold ids; move what varies into attributes.`,
     emptyTitle: 'No reports yet',
     empty:
       'Send telemetry here; a report appears when an alert fires or an anomaly is found. With an OpenTelemetry SDK this is all it takes:',
@@ -76,6 +80,8 @@ export interface ListPageOptions {
   /** Addresses for the reader's own machine, without a slash at the end. */
   readonly apiUrl: string;
   readonly otlpUrl: string;
+  /** Spans and log lines counted as `(overflow)` since the start. */
+  readonly overflowCount: number;
 }
 
 export function reportListPage(
@@ -88,11 +94,16 @@ export function reportListPage(
     page.nextCursor === undefined
       ? undefined
       : html`<p><a href="/reports?lang=${lang}&amp;cursor=${encodeURIComponent(page.nextCursor)}">${words.next}</a></p>`;
+  const overflow =
+    options.overflowCount === 0
+      ? undefined
+      : html`<p class="card" role="alert">${words.overflow(String(options.overflowCount))}</p>`;
   return renderPage({
     lang,
     title: `Taproot · ${words.title}`,
     header: header(lang, '/reports'),
     body: html`<main><h1>${words.title}</h1>
+${overflow}
 ${page.items.length === 0 ? emptyHtml(options) : listHtml(page.items, lang)}
 ${next}</main>`,
   });

@@ -119,6 +119,10 @@ export const LIMITS = {
   recentTextsMax: 20_000,
   /** Longer ones are looked at anew each time. */
   recentTextCharsMax: 256,
+  /** Keys of endpoints, and of templates, that the writer of a day remembers: twice the living ones, 40 MiB at most. */
+  storeKeysCachedMax: 200_000,
+  /** Services that a list of services holds; beyond it the answer says that it was cut. */
+  servicesListedMax: 10_000,
   /** Distinct metric series; points of further series are rejected. */
   seriesMax: 200_000,
   /** Time that one probe may take. */
@@ -220,6 +224,11 @@ assert(
 assert(
   LIMITS.deadLetterFileBytesMax + LIMITS.bodyBytesMax < LIMITS.deadLettersBytesMax,
   'the largest body must fit beside a full file of dead letters',
+);
+assert(
+  LIMITS.storeKeysCachedMax >= LIMITS.endpointsMax + LIMITS.servicesMax &&
+    LIMITS.storeKeysCachedMax >= LIMITS.templatesMax + LIMITS.servicesMax,
+  'the keys in use must be remembered',
 );
 assert(LIMITS.queryRowsDefault <= LIMITS.queryRowsMax, 'the default limit must be allowed');
 assert(LIMITS.probeTimeoutMs < LIMITS.analysisTimeoutMs, 'a probe must end before its analysis');

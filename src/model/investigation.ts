@@ -4,7 +4,7 @@ import type { Anomaly, ChangeEvent } from './anomaly.ts';
 import type { EndpointBaseline } from './baseline.ts';
 import type { Clustering } from './cluster.ts';
 import type { ReferenceKind, Scope, Trigger } from './report.ts';
-import type { LogTemplate } from './tally.ts';
+import type { LogTemplate, Overflow } from './tally.ts';
 import type { WindowData } from './window.ts';
 
 /** What somebody asks for. */
@@ -28,6 +28,7 @@ export interface Collected {
   readonly changes: readonly ChangeEvent[];
   /** By template id. */
   readonly templates: ReadonlyMap<string, LogTemplate>;
+  readonly overflow: Overflow;
   /** Caller → callee pairs known from elsewhere (a topology file), by service name. */
   readonly topology: readonly (readonly [string, string])[];
 }

@@ -48,6 +48,16 @@ export interface LogTemplate {
 
 export const OVERFLOW_OPERATION = '(overflow)';
 
+/** How much of a window was counted together under `(overflow)`, because it had too many distinct names. */
+export interface Overflow {
+  /** Spans whose operation was one too many. */
+  readonly spans: number;
+  /** Log lines whose template was one too many. */
+  readonly lines: number;
+  /** Of both, what even shares the service `(overflow)`. */
+  readonly ofServices: number;
+}
+
 export function endpointIdOf(service: string, operation: string): string {
   return createHash('sha256').update(`${service}\0${operation}`).digest('hex').slice(0, 16);
 }

@@ -169,4 +169,6 @@ export interface WindowData {
   readonly series: readonly SeriesWindow[];
   /** True when the period held more rows than the analysis may read, and traces were sampled. */
   readonly isSampled: boolean;
+  /** There are more metric series than one analysis reads. */
+  readonly isSeriesCut: boolean;
 }

@@ -17,6 +17,7 @@ import { NO_ROW, type SpanTable, type WindowData } from '../model/window.ts';
 import type { StateStore } from '../store/api/state.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
 import { buildLogTable, buildSeriesWindows } from './log-table.ts';
+import { readOverflow } from './overflow.ts';
 import { buildSpanTable } from './span-table.ts';
 import { tallyTemplates, tallyWindow } from './window-tallies.ts';
 
@@ -65,6 +66,7 @@ export function collect(
     anomalies: anomaliesOf({ window, reference, baselines, templates }),
     changes: state?.listChanges({ range: changeRange, limit: LIMITS.queryRowsMax }) ?? [],
     templates,
+    overflow: readOverflow(telemetry, periods.window),
     topology: dependencies.topology,
   };
 }
@@ -254,7 +256,8 @@ function readWindow(
     spans: spans.table,
     logs: logs.table,
     series: metrics.series,
-    isSampled: spans.isSampled || logs.isCut || metrics.isCut,
+    isSampled: spans.isSampled || logs.isCut,
+    isSeriesCut: metrics.isCut,
   };
 }
 

@@ -83,6 +83,17 @@ const GAPS = {
       en: 'Request counts are counts of the sample; rare behaviour may be missing',
     },
   },
+  tooManySeries: {
+    what: { zh: '指标序列过多', en: 'Too many metric series' },
+    why: {
+      zh: '标签里可能带有 id 或用户输入',
+      en: 'Labels probably hold ids or what users typed',
+    },
+    effect: {
+      zh: '只看了其中一部分序列，异常的序列可能没有读到',
+      en: 'Only a part of the series was looked at; an anomalous one may be missing',
+    },
+  },
   partial: {
     what: { zh: '分析没有做完', en: 'The analysis is not complete' },
     why: { zh: '到了时间上限', en: 'It reached its time limit' },
@@ -131,7 +142,10 @@ function hasLinkedLog(window: WindowData): boolean {
 }
 
 export function buildTelemetryQuality(clustered: Clustered): Gap[] {
-  const { spans } = clustered.window;
+  return [...spanFaults(clustered.window.spans), ...overflowGaps(clustered)];
+}
+
+function spanFaults(spans: SpanTable): Gap[] {
   if (spans.count === 0) return [];
   const quality = measureQuality(spans);
   const found: Gap[] = [];
@@ -143,6 +157,69 @@ export function buildTelemetryQuality(clustered: Clustered): Gap[] {
   if (quality.skewShare > SKEW_SHARE_MAX) found.push(skewGap(quality.skewShare));
   return found;
 }
+
+/** Names beyond the bounds: what was counted together, and what that costs. */
+function overflowGaps({ overflow, window }: Clustered): Gap[] {
+  const found: Gap[] = [];
+  if (overflow.spans > 0) found.push(overflowGap(OVERFLOW.operations, overflow.spans));
+  if (overflow.lines > 0) found.push(overflowGap(OVERFLOW.templates, overflow.lines));
+  if (overflow.ofServices > 0) found.push(overflowGap(OVERFLOW.services, overflow.ofServices));
+  if (window.isSeriesCut) found.push(GAPS.tooManySeries);
+  return found;
+}
+
+function overflowGap({ what, why, effect }: Gap, rows: number): Gap {
+  return {
+    what: { zh: `${count(rows)} ${what.zh}`, en: `${count(rows)} ${what.en}` },
+    why,
+    effect,
+  };
+}
+
+const OVERFLOW = {
+  operations: {
+    what: {
+      zh: '个 span 的操作名过多，并入 (overflow)',
+      en: 'spans have one of too many operation names and count as (overflow)',
+    },
+    why: {
+      zh: '操作名里可能带有 id、路径参数或用户输入',
+      en: 'Operation names probably hold ids, path parameters or what users typed',
+    },
+    effect: {
+      zh: '这些操作没有各自的基线，单个变慢看不出来；把变量移到属性里',
+      en: 'These operations have no baseline of their own, one slow one is not seen; move what varies into attributes',
+    },
+  },
+  templates: {
+    what: {
+      zh: '行日志的模板过多，并入 (overflow)',
+      en: 'log lines have one of too many templates and count as (overflow)',
+    },
+    why: {
+      zh: '日志正文几乎每行都不同',
+      en: 'The text of the lines differs almost every time',
+    },
+    effect: {
+      zh: '新出现的日志模式可能漏报',
+      en: 'A new pattern in the logs may go unnoticed',
+    },
+  },
+  services: {
+    what: {
+      zh: '个 span 或行日志的服务过多，并入服务 (overflow)',
+      en: 'spans or log lines are of one of too many services and count for the service (overflow)',
+    },
+    why: {
+      zh: 'service.name 里可能带有实例 id 或主机名',
+      en: 'service.name probably holds an instance id or a host name',
+    },
+    effect: {
+      zh: '这些服务不能分开判断；把实例写到 service.instance.id',
+      en: 'These services are not judged apart; instances belong into service.instance.id',
+    },
+  },
+} as const satisfies Record<string, Gap>;
 
 interface Quality {
   readonly orphanShare: number;

@@ -191,7 +191,7 @@ export const WINDOW_RANGE = { fromUs: 1_700_000_600_000_000, toUs: 1_700_001_200
 export function buildCollected(
   periods: { readonly window: PeriodLiteral; readonly reference?: PeriodLiteral | undefined },
   more: Partial<
-    Pick<Collected, 'changes' | 'topology' | 'baselines' | 'anomalies' | 'templates'>
+    Pick<Collected, 'changes' | 'topology' | 'baselines' | 'anomalies' | 'templates' | 'overflow'>
   > & { readonly service?: string } = {},
 ): Collected {
   const strings = new StringDictionary();
@@ -201,6 +201,7 @@ export function buildCollected(
     logs: buildLogTable(strings, literal.logs ?? []),
     series: literal.series ?? [],
     isSampled: false,
+    isSeriesCut: false,
   });
   return {
     request: {
@@ -215,6 +216,7 @@ export function buildCollected(
     anomalies: more.anomalies ?? [],
     changes: more.changes ?? [],
     templates: more.templates ?? new Map(),
+    overflow: more.overflow ?? { spans: 0, lines: 0, ofServices: 0 },
     topology: more.topology ?? [],
   };
 }

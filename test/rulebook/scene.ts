@@ -85,6 +85,7 @@ export function sceneOf(scene: {
     anomalies: [],
     changes: scene.changes ?? [],
     templates: new Map(templates),
+    overflow: { spans: 0, lines: 0, ofServices: 0 },
     topology: [],
     clustering: {
       clusters: [],
@@ -130,6 +131,7 @@ function periodOf(
     logs: logsOf(period.logs ?? [], range, strings),
     series: (period.series ?? []).map((series, index) => seriesOf(series, index, range)),
     isSampled: false,
+    isSeriesCut: false,
   };
   return {
     data,

@@ -604,8 +604,8 @@ export function describeTelemetryStore(name: string, opener: StoreOpener): void 
         logs: 0,
         points: 0,
       });
-      expect(reader.listServices(DAY_RANGE)).toContain('a');
-      expect(reader.listServices(DAY_RANGE)).toContain('b');
+      expect(reader.listServices(DAY_RANGE).items).toContain('a');
+      expect(reader.listServices(DAY_RANGE).items).toContain('b');
       const stats = reader.stats();
       expect([stats.spanCount, stats.logCount, stats.pointCount]).toEqual([1, 1, 4]);
       expect(stats.sizeBytes).toBeGreaterThan(0);

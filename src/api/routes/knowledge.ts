@@ -6,6 +6,7 @@ import { LIMITS } from '../../base/limits.ts';
 import { formatTime, US_PER_DAY, US_PER_HOUR } from '../../base/time.ts';
 import type { ChangeEvent } from '../../model/anomaly.ts';
 import { anomalyJson, changeJson, clusterJson } from '../../model/json.ts';
+import { OVERFLOW_OPERATION } from '../../model/tally.ts';
 import { ANSWERS } from '../answers.ts';
 import { baselineJson, endpointJson, ruleJson, ruleSummaryJson } from '../present.ts';
 import { type BODIES, changesBody, PARAMS, QUERIES } from '../requests.ts';
@@ -34,19 +35,22 @@ export const knowledgeRoutes: readonly Route[] = [
     answers: { 200: answerOf('A page of services', ANSWERS.services) },
     run: ({ query }, { backend }) => {
       const services = backend.telemetry.listServices(telemetryRange(query, backend));
-      return json(
-        pageOf(
-          services.map((service) => ({ service })),
-          query,
-        ),
+      const page = pageOf(
+        services.items.map((service) => ({ service })),
+        query,
       );
+      return json({ ...page, wasCut: services.wasCut });
     },
   }),
   defineRoute('GET /api/v1/endpoints', {
     summary: 'Endpoints with traffic in the range, busiest first',
     query: QUERIES.servicePage,
     answers: { 200: answerOf('A page of endpoints', ANSWERS.endpoints) },
-    run: ({ query }, context) => json(pageOf(listEndpoints(query, context), query)),
+    run: ({ query }, context) => {
+      const endpoints = listEndpoints(query, context);
+      const hasOverflow = endpoints.some(({ operation }) => operation === OVERFLOW_OPERATION);
+      return json({ ...pageOf(endpoints, query), hasOverflow });
+    },
   }),
   defineRoute('GET /api/v1/endpoints/:id/baseline', {
     summary: 'What is normal for an endpoint, and on how much that stands',

@@ -1,4 +1,6 @@
 /** Routes of reports: list, one in any format, verify again, feedback, and the pages that show them. */
+
+import type { CounterSample } from '../../base/counters.ts';
 import { AppError } from '../../base/errors.ts';
 import { formatTime, US_PER_DAY } from '../../base/time.ts';
 import type { Report } from '../../model/report.ts';
@@ -149,6 +151,11 @@ export const reportRoutes: readonly Route[] = [
   }),
 ];
 
+const OVERFLOW_COUNTERS: ReadonlySet<string> = new Set([
+  'taproot_ingest_endpoint_overflow',
+  'taproot_ingest_template_overflow',
+]);
+
 type ReportListQuery = Parameters<typeof rangeOf>[0] & {
   readonly limit: number;
   readonly cursor?: string | undefined;
@@ -160,13 +167,22 @@ function listReports(query: ReportListQuery, { backend }: ApiContext) {
   return backend.state.listReports({ range, limit, ...(cursor === undefined ? {} : { cursor }) });
 }
 
-function listPage(
+async function listPage(
   query: ReportListQuery & { readonly lang?: Language | undefined },
   http: HttpExchange,
   context: ApiContext,
-): Answer {
+): Promise<Answer> {
   const lang = languageOf(query.lang, http, context);
-  return page(reportListPage(listReports(query, context), { lang, ...addressesOf(http, context) }));
+  const overflowCount = countOverflow(await context.backend.counterSamples());
+  const options = { lang, overflowCount, ...addressesOf(http, context) };
+  return page(reportListPage(listReports(query, context), options));
+}
+
+/** Spans and log lines whose name was one too many; a service's are among its endpoints' and templates'. */
+function countOverflow(samples: readonly CounterSample[]): number {
+  return samples
+    .filter(({ name }) => OVERFLOW_COUNTERS.has(name))
+    .reduce((sum, { value }) => sum + value, 0);
 }
 
 /** Where this reader reaches us: the name that the browser used is right for the reader's machine. */

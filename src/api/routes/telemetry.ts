@@ -11,6 +11,7 @@ import {
 } from '../../base/time.ts';
 import type { Span } from '../../model/span.ts';
 import type { PinnedEvidence } from '../../store/api/state.ts';
+import { OVERFLOW_TEMPLATE } from '../../tally/template.ts';
 import { ANSWERS } from '../answers.ts';
 import { exemplarJson, logJson, seriesPointsJson, spanJson, traceSummaryJson } from '../present.ts';
 import { PARAMS, QUERIES } from '../requests.ts';
@@ -76,7 +77,11 @@ export const telemetryRoutes: readonly Route[] = [
     summary: 'Log templates with their counts in the range, most frequent first',
     query: QUERIES.servicePage,
     answers: { 200: answerOf('A page of templates', ANSWERS.logTemplates) },
-    run: ({ query }, context) => json(pageOf(listTemplates(query, context), query)),
+    run: ({ query }, context) => {
+      const templates = listTemplates(query, context);
+      const hasOverflow = templates.some(({ text }) => text === OVERFLOW_TEMPLATE);
+      return json({ ...pageOf(templates, query), hasOverflow });
+    },
   }),
   defineRoute('GET /api/v1/metrics', {
     summary: 'Metric series with points in the range',

@@ -249,7 +249,8 @@ export interface TelemetryReader {
   }): readonly TemplateTally[];
   listTemplates(query: { readonly service?: string }): readonly LogTemplate[];
   listEndpoints(range: TimeRange): readonly Endpoint[];
-  listServices(range: TimeRange): readonly string[];
+  /** By name; at most LIMITS.servicesListedMax. */
+  listServices(range: TimeRange): Page<string>;
   /** Rows in the range, from block headers: an upper bound that reads no block. */
   countRows(range: TimeRange): {
     readonly spans: number;

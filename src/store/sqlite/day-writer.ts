@@ -1,5 +1,6 @@
 /** Writes to one day's file: prepared statements, keys of endpoints and templates, one transaction per commit. */
 import zlib from 'node:zlib';
+import { LIMITS } from '../../base/limits.ts';
 import { markStage } from '../../base/stages.ts';
 import type { Endpoint, LogTemplate, Tally, TemplateTally } from '../../model/tally.ts';
 import { STAGES } from '../../model/vocabulary.ts';
@@ -308,6 +309,7 @@ export class DayWriter {
     const { endpointId, service, operation, stage } = endpoint;
     let key = this.#endpointKeys.get(endpointId);
     if (key === undefined) {
+      if (this.#endpointKeys.size >= LIMITS.storeKeysCachedMax) this.#endpointKeys.clear();
       key = Number(this.#insertEndpoint.get(endpointId, service, operation, STAGES.indexOf(stage)));
       this.#endpointKeys.set(endpointId, key);
     }
@@ -318,6 +320,7 @@ export class DayWriter {
     const name = `${templateId}\0${service}`;
     let key = this.#templateKeys.get(name);
     if (key === undefined) {
+      if (this.#templateKeys.size >= LIMITS.storeKeysCachedMax) this.#templateKeys.clear();
       key = Number(this.#insertTemplateKey.get(templateId, service));
       this.#templateKeys.set(name, key);
     }

@@ -1,7 +1,8 @@
 /** The reading side of the SQLite engine: opens day files read-only and answers the contract's queries. */
 import fs from 'node:fs';
+import { LIMITS } from '../../base/limits.ts';
 import type { TimeRange } from '../../base/time.ts';
-import type { StoreStats, TelemetryReader } from '../api/telemetry.ts';
+import type { Page, StoreStats, TelemetryReader } from '../api/telemetry.ts';
 import { SIGNAL } from './block.ts';
 import { dayName, dayPath } from './day-file.ts';
 import { DayPool } from './day-pool.ts';
@@ -38,7 +39,7 @@ export function openSqliteReader(options: { readonly dataDir: string }): Telemet
   };
 }
 
-function listServices(pool: DayPool, range: TimeRange): readonly string[] {
+function listServices(pool: DayPool, range: TimeRange): Page<string> {
   const services = new Set<string>();
   for (const day of pool.days(range)) {
     pool.use(day, (reader) => {
@@ -49,12 +50,16 @@ function listServices(pool: DayPool, range: TimeRange): readonly string[] {
       for (const list of lists) {
         // JSON.parse of what JSON.stringify of a string list wrote
         for (const service of JSON.parse(list) as readonly string[]) {
-          if (service !== '') services.add(service);
+          if (service !== '' && services.size <= LIMITS.servicesListedMax) services.add(service);
         }
       }
     });
   }
-  return [...services].sort();
+  const items = [...services].sort();
+  return {
+    items: items.slice(0, LIMITS.servicesListedMax),
+    wasCut: items.length > LIMITS.servicesListedMax,
+  };
 }
 
 interface RowCounts {

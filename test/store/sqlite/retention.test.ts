@@ -211,7 +211,7 @@ describe('what a removed day leaves', () => {
     expect(reader.readTrace(traceIdOf(1))).toHaveLength(1);
     retain({ days: 7 });
     expect(reader.readTrace(traceIdOf(1))).toEqual([]);
-    expect(reader.listServices(ALL)).toEqual(['bot']);
+    expect(reader.listServices(ALL).items).toEqual(['bot']);
     writeDay(0, 99);
     expect(reader.readTrace(traceIdOf(1))).toEqual([]);
     expect(reader.readTrace(traceIdOf(99))).toHaveLength(1);

@@ -161,7 +161,7 @@ describe('a damaged file', () => {
     const page = reader.searchTraces({ range, limit: 10 });
     expect(page.items.map((item) => item.traceId)).toEqual([traceIdOf(2)]);
     expect([page.wasCut, page.damagedCount]).toEqual([true, 1]);
-    expect(reader.listServices(range)).toEqual(['bot']);
+    expect(reader.listServices(range).items).toEqual(['bot']);
     expect(reader.listFaults().map(({ place }) => place)).toEqual([dayFile()]);
     reader.close();
   });
