@@ -1,0 +1,48 @@
+/** What a report says of names that were too many. */
+import { describe, expect, test } from 'vitest';
+import type { Clustered } from '../../src/model/investigation.ts';
+import type { Overflow } from '../../src/model/tally.ts';
+import { buildTelemetryQuality } from '../../src/report/gaps.ts';
+import { buildCollected } from '../build/span-table.ts';
+
+const NONE: Overflow = { spans: 0, lines: 0, ofServices: 0 };
+
+function qualityOf(overflow: Overflow, isSeriesCut = false): readonly string[] {
+  const collected = buildCollected({ window: {} }, { overflow });
+  const clustered: Clustered = {
+    ...collected,
+    window: { ...collected.window, isSeriesCut },
+    clustering: {
+      clusters: [],
+      coverage: 0,
+      anomalousCount: 0,
+      anomalousRows: new Uint32Array(0),
+      anomalousTraces: new Uint32Array(0),
+    },
+  };
+  return buildTelemetryQuality(clustered).flatMap(({ what }) => [what.zh, what.en]);
+}
+
+describe('buildTelemetryQuality()', () => {
+  test.each([
+    ['nothing of names within the bounds', NONE, false, []],
+    [
+      'operations',
+      { ...NONE, spans: 1200 },
+      false,
+      [/^1,?200 .*操作名过多/, /^1,?200 spans .*operation/],
+    ],
+    [
+      'log templates',
+      { ...NONE, lines: 7 },
+      false,
+      [/^7 行日志的模板过多/, /^7 log lines .*templates/],
+    ],
+    ['services', { ...NONE, ofServices: 3 }, false, [/服务过多/, /too many services/]],
+    ['metric series', NONE, true, ['指标序列过多', 'Too many metric series']],
+  ] as const)('tells of %s', (_, overflow, isSeriesCut, expected) => {
+    const lines = qualityOf(overflow, isSeriesCut);
+    expect(lines).toHaveLength(expected.length);
+    for (const [index, pattern] of expected.entries()) expect(lines[index]).toMatch(pattern);
+  });
+});
