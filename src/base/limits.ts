@@ -121,6 +121,8 @@ export const LIMITS = {
   recentTextCharsMax: 256,
   /** Keys of endpoints, and of templates, that the writer of a day remembers: twice the living ones, 40 MiB at most. */
   storeKeysCachedMax: 200_000,
+  /** Tallies, a minute of an endpoint or log template each, that a detection tick learns from: below 200 MiB. */
+  learningTalliesMax: 300_000,
   /** Services that a list of services holds; beyond it the answer says that it was cut. */
   servicesListedMax: 10_000,
   /** Distinct metric series; points of further series are rejected. */

@@ -234,6 +234,7 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
       const result = runTick({ nowUs, telemetry, state });
       learned = result.baselines;
       counters.set('taproot_baseline_endpoints', learned.size);
+      counters.set('taproot_baseline_history_cut', result.isHistoryCut ? 1 : 0);
       counters.add('taproot_anomalies_total', result.anomalies.length);
       for (const incident of result.incidents) {
         if (incident.status !== 'open' || incident.reportId !== undefined) continue;

@@ -13,6 +13,7 @@ import { SELF_SERVICE } from '../model/vocabulary.ts';
 import { NO_ROW } from '../model/window.ts';
 import type { StateStore } from '../store/api/state.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
+import { readTallyHistory } from './history.ts';
 import { buildSpanTable } from './span-table.ts';
 
 export interface TickResult {
@@ -20,6 +21,8 @@ export interface TickResult {
   readonly anomalies: readonly Anomaly[];
   /** Incidents that this tick opened or changed. */
   readonly incidents: readonly Incident[];
+  /** There was more history than LIMITS.learningTalliesMax: bands stand on the newest part. */
+  readonly isHistoryCut: boolean;
 }
 
 /** Minutes that a tick judges: two, so that a late minute is seen once more. */
@@ -46,12 +49,19 @@ export function runTick(input: {
   });
 
   const isLearnable = outsideOf(earlier);
-  const learning = telemetry
-    .readTallies({ range: history })
-    .filter((tally) => tally.endpoint.service !== SELF_SERVICE && isLearnable(tally.minuteUs));
+  const past = readTallyHistory(telemetry, {
+    range: history,
+    talliesMax: LIMITS.learningTalliesMax,
+  });
+  const learning = past.tallies.filter(
+    (tally) => tally.endpoint.service !== SELF_SERVICE && isLearnable(tally.minuteUs),
+  );
   const learnedMinutes = new Set(learning.map(({ minuteUs }) => minuteUs)).size;
   const baselines = learnBaselines(learning, { source: 'own', minutes: learnedMinutes });
-  if (learnedMinutes < LEARNING_MINUTES_MIN) return { baselines, anomalies: [], incidents: [] };
+  const isHistoryCut = past.isCut;
+  if (learnedMinutes < LEARNING_MINUTES_MIN) {
+    return { baselines, anomalies: [], incidents: [], isHistoryCut };
+  }
 
   const templates = new Map(
     telemetry.listTemplates({}).map((template) => [template.templateId, template] as const),
@@ -63,9 +73,7 @@ export function runTick(input: {
       .filter(({ endpoint }) => endpoint.service !== SELF_SERVICE),
     baselines,
     templateTallies: telemetry.readTemplateTallies({ range: judged }),
-    referenceTemplateTallies: telemetry
-      .readTemplateTallies({ range: history })
-      .filter((tally) => isLearnable(tally.minuteUs)),
+    referenceTemplateTallies: past.templateTallies.filter((tally) => isLearnable(tally.minuteUs)),
     referenceMinutes: learnedMinutes,
     templates,
     series: [],
@@ -78,7 +86,7 @@ export function runTick(input: {
   );
   state.saveAnomalies(anomalies);
   for (const incident of incidents) state.saveIncident(incident);
-  return { baselines, anomalies, incidents };
+  return { baselines, anomalies, incidents, isHistoryCut };
 }
 
 /** Spans from which calls between services are known well enough. */
