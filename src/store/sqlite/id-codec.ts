@@ -8,7 +8,7 @@ import { isSameTrace, TRACE_ID_BYTES, traceHash, wordsOf } from './trace-order.t
 
 export const SPAN_ID_BYTES = 8;
 /** A reference: no id, an id that stands in the ids section, or a row of the run + 2. */
-const REFERENCE = { none: 0, explicit: 1, firstRow: 2 } as const;
+export const REFERENCE = { none: 0, explicit: 1, firstRow: 2 } as const;
 /** Runs longer than this are looked up by a map. */
 const LINEAR_RUN_MAX = 16;
 

@@ -15,45 +15,13 @@ import type {
   Exemplar,
   LogRecord,
   MetricSeries,
-  Span,
   SpanEvent,
   SpanLink,
 } from '../../model/span.ts';
-import { INFRA_KINDS, SPAN_KINDS, STAGES } from '../../model/vocabulary.ts';
 import { attributeJsonOf } from '../../otlp/value.ts';
 import { isZero } from './id-codec.ts';
 
-const STATUS_CODES = ['unset', 'ok', 'error'] as const;
 const TEMPORALITIES = ['unspecified', 'delta', 'cumulative'] as const;
-
-export function spanOf(columns: SpanColumns, row: number): Span {
-  const { strings } = columns;
-  const scope = columns.scopes[columns.scope[row]!];
-  const parentSpanId = idOf(columns.parentSpanId, 8, row);
-  return {
-    traceId: hexOf(columns.traceId, 16 * row, 16 * row + 16),
-    spanId: hexOf(columns.spanId, 8 * row, 8 * row + 8),
-    ...(parentSpanId === undefined ? {} : { parentSpanId }),
-    name: strings.text(columns.name[row]!),
-    service: strings.text(columns.service[row]!),
-    kind: SPAN_KINDS[columns.kind[row]!] ?? 'unspecified',
-    startUs: columns.startUs[row]!,
-    durationUs: columns.durationNs[row]! / 1000,
-    statusCode: STATUS_CODES[columns.statusCode[row]!] ?? 'unset',
-    statusMessage: strings.text(columns.statusMessage[row]!),
-    isError: columns.isError[row] === 1,
-    errorType: strings.text(columns.errorType[row]!),
-    stage: STAGES[columns.stage[row]!] ?? 'other',
-    infra: INFRA_KINDS[columns.infra[row]!] ?? 'none',
-    target: strings.text(columns.target[row]!),
-    attributes: attributeMapOf(columns.attributes, columns.attributesEnd, row, strings),
-    derived: attributeMapOf(columns.derived, columns.derivedEnd, row, strings),
-    resource: entryMapOf(columns.resources[columns.resource[row]!]?.attributes ?? [], strings),
-    scope: { name: strings.text(scope?.name ?? 0), version: strings.text(scope?.version ?? 0) },
-    events: eventsOf(columns, row),
-    links: linksOf(columns, row),
-  };
-}
 
 export function logOf(columns: LogColumns, row: number): LogRecord {
   const { strings } = columns;
@@ -155,7 +123,7 @@ export function startOf(ends: Uint32Array, row: number): number {
   return row === 0 ? 0 : ends[row - 1]!;
 }
 
-function eventsOf(columns: SpanColumns, row: number): readonly SpanEvent[] {
+export function eventsOf(columns: SpanColumns, row: number): readonly SpanEvent[] {
   const { events, eventsEnd, strings } = columns;
   const found: SpanEvent[] = [];
   for (let item = startOf(eventsEnd, row); item < eventsEnd[row]!; item++) {
@@ -168,7 +136,7 @@ function eventsOf(columns: SpanColumns, row: number): readonly SpanEvent[] {
   return found;
 }
 
-function linksOf(columns: SpanColumns, row: number): readonly SpanLink[] {
+export function linksOf(columns: SpanColumns, row: number): readonly SpanLink[] {
   const { links, linksEnd, strings } = columns;
   const found: SpanLink[] = [];
   for (let item = startOf(linksEnd, row); item < linksEnd[row]!; item++) {

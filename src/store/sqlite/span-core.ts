@@ -37,11 +37,13 @@ export interface SpanCore {
   readonly fields: readonly Uint32Array[];
   /** Variant of each row. */
   readonly variants: Uint32Array;
+  /** How each row names its parent: see REFERENCE in id-codec.ts. */
+  readonly parents: Uint32Array;
   readonly startUs: Float64Array;
   readonly durationNs: Float64Array;
 }
 
-/** Without ids, parents and the nanoseconds of start times. */
+/** Without ids and the nanoseconds of start times. */
 export function readSpanCore(source: SectionSource, rowCount: number): SpanCore {
   const reader = openSection(source, SECTION.core);
   const lengths = readUints(reader, reader.count(rowCount));
@@ -50,10 +52,10 @@ export function readSpanCore(source: SectionSource, rowCount: number): SpanCore 
     runStarts[run + 1] = runStarts[run]! + lengths[run]!;
   }
   if (runStarts.at(-1) !== rowCount) throw new RangeError('traces have other rows than the block');
-  skipUints(reader, rowCount); // references to parents
+  const parents = readUints(reader, rowCount);
   const { fields, indexes } = readVariants(reader, { fieldCount: SPAN_FIELD_COUNT, rowCount });
   const startUs = readNumbers(reader, rowCount);
   skipUints(reader, rowCount); // startNs
   const durationNs = readNumbers(reader, rowCount);
-  return { rowCount, runStarts, fields, variants: indexes, startUs, durationNs };
+  return { rowCount, runStarts, fields, variants: indexes, parents, startUs, durationNs };
 }

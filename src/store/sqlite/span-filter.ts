@@ -1,110 +1,117 @@
-/** The filters of a trace search on one span row: compiled once per block, then integers only. */
-import { type AttributeEntry, type SpanColumns, VALUE_TYPE } from '../../model/columns.ts';
+/**
+ * The filters of a trace search on one block: first what its header and texts rule out, then one look per variant of
+ * the fields that repeat together, and only then a few integers a row. Attributes are decoded by key, when asked for.
+ */
+import type { AttributeEntry } from '../../model/columns.ts';
 import { STAGES } from '../../model/vocabulary.ts';
 import type { TraceQuery } from '../api/telemetry.ts';
-import { decodeAt, openSection, SECTION } from './block.ts';
-import { type BlockHeader, type DayReader, listHolds } from './day-reader.ts';
-import { SectionTexts } from './local-dictionary.ts';
-import { startOf, textOfValue } from './objects.ts';
+import { isPlainText, type KeyColumn } from './attribute-view.ts';
+import { type BlockHeader, listHolds } from './day-reader.ts';
+import type { SectionTexts } from './local-dictionary.ts';
+import { textOfValue } from './objects.ts';
+import { SPAN_FIELD } from './span-core.ts';
+import type { SpanView } from './span-view.ts';
 
 export const BOT_KEY = 'coze.bot.id';
 export const CONVERSATION_KEY = 'gen_ai.conversation.id';
 
 /** Attributes that a span must have: those named, and what bot and conversation mean. */
-export function wantedAttributes(query: TraceQuery): readonly (readonly [string, string])[] {
+function wantedAttributes(query: TraceQuery): readonly (readonly [string, string])[] {
   const wanted = Object.entries(query.attributes ?? {});
   if (query.bot !== undefined) wanted.push([BOT_KEY, query.bot]);
   if (query.conversation !== undefined) wanted.push([CONVERSATION_KEY, query.conversation]);
   return wanted;
 }
 
-/** False when the header or the dictionaries prove that no span of the block matches; decodes no column. */
-export function mayMatch(reader: DayReader, header: BlockHeader, query: TraceQuery): boolean {
+/** False when the header proves that no span of the block matches; reads nothing. */
+export function mayMatchHeader(header: BlockHeader, query: TraceQuery): boolean {
   if (query.service !== undefined && !listHolds(header.services, query.service)) return false;
-  if (query.operation !== undefined && !listHolds(header.names, query.operation)) return false;
-  const wanted = wantedAttributes(query);
-  if (wanted.length === 0) return true;
-  return decodeAt(reader.placeOf(header), () => {
-    const source = reader.sectionsOf(header);
-    const texts = [SECTION.attributeTexts, SECTION.dictionary].map(
-      (kind) => new SectionTexts(openSection(source, kind)).joined,
-    );
-    const holds = (text: string) => texts.some((joined) => joined.includes(text));
-    return wanted.every(
-      ([key, value]) => holds(key) && (mayBeOtherThanText(value) || holds(value)),
-    );
+  return query.operation === undefined || listHolds(header.names, query.operation);
+}
+
+/** Rows that match, ascending. */
+export function matchingRows(view: SpanView, query: TraceQuery): readonly number[] {
+  if (!mayHoldAttributes(view, query)) return [];
+  const passes = passingVariants(view, query);
+  if (!passes.includes(1)) return [];
+  const { variants, startUs, durationNs, rowCount } = view.core;
+  const { fromUs, toUs } = query.range;
+  const durationNsMin = (query.durationUsMin ?? Number.NEGATIVE_INFINITY) * 1000;
+  const durationNsMax = (query.durationUsMax ?? Number.POSITIVE_INFINITY) * 1000;
+  let rows: number[] = [];
+  for (let row = 0; row < rowCount; row++) {
+    if (passes[variants[row]!] === 0) continue;
+    if (startUs[row]! < fromUs || startUs[row]! >= toUs) continue;
+    if (durationNs[row]! < durationNsMin || durationNs[row]! > durationNsMax) continue;
+    rows.push(row);
+  }
+  for (const [key, value] of wantedAttributes(query)) {
+    if (rows.length === 0) break;
+    const holds = compileAttribute(view, key, value);
+    rows = rows.filter(holds);
+  }
+  return rows;
+}
+
+/** False when the texts prove that no row has the attributes; decodes no column. */
+function mayHoldAttributes(view: SpanView, query: TraceQuery): boolean {
+  return wantedAttributes(query).every(([key, value]) => {
+    const isNeeded = !mayBeOtherThanText(value);
+    const holds = (texts: SectionTexts) =>
+      texts.find(key) !== undefined && !(isNeeded && texts.find(value) === undefined);
+    return holds(view.attributeTexts) || holds(view.tables.texts);
   });
 }
 
-export type SpanPredicate = (row: number) => boolean;
-
-export function compileFilter(columns: SpanColumns, query: TraceQuery): SpanPredicate {
-  const { startUs, durationNs, service, name, stage, isError, strings } = columns;
-  const { fromUs, toUs } = query.range;
-  const serviceId = query.service === undefined ? undefined : (strings.find(query.service) ?? -1);
-  const nameId = query.operation === undefined ? undefined : (strings.find(query.operation) ?? -1);
-  const stageIndex = query.stage === undefined ? undefined : STAGES.indexOf(query.stage);
-  const durationNsMin = (query.durationUsMin ?? Number.NEGATIVE_INFINITY) * 1000;
-  const durationNsMax = (query.durationUsMax ?? Number.POSITIVE_INFINITY) * 1000;
-  const error = query.isError === undefined ? undefined : Number(query.isError);
-  const attributes = wantedAttributes(query).map(([key, value]) =>
-    compileAttribute(columns, key, value),
-  );
-  return (row) =>
-    startUs[row]! >= fromUs &&
-    startUs[row]! < toUs &&
-    (serviceId === undefined || service[row] === serviceId) &&
-    (nameId === undefined || name[row] === nameId) &&
-    (stageIndex === undefined || stage[row] === stageIndex) &&
-    durationNs[row]! >= durationNsMin &&
-    durationNs[row]! <= durationNsMax &&
-    (error === undefined || isError[row] === error) &&
-    attributes.every((matches) => matches(row));
-}
-
-/** Text of an attribute of the row: derived first, then as sent, then of the resource. */
-export function findAttributeText(
-  columns: SpanColumns,
-  row: number,
-  key: string,
-): string | undefined {
-  const keyId = columns.strings.find(key);
-  if (keyId === undefined) return undefined;
-  const { strings, derived, derivedEnd, attributes, attributesEnd } = columns;
-  for (const [list, ends] of [
-    [derived, derivedEnd],
-    [attributes, attributesEnd],
-  ] as const) {
-    for (let at = startOf(ends, row); at < ends[row]!; at++) {
-      if (list.keys[at] === keyId) return textOfValue(list.types[at]!, list.values[at]!, strings);
+/** 1 for each variant that passes what stands in it. */
+function passingVariants(view: SpanView, query: TraceQuery): Uint8Array {
+  const { texts } = view.tables;
+  const wanted: (readonly [field: number, value: number])[] = [];
+  if (query.service !== undefined) {
+    wanted.push([SPAN_FIELD.service, texts.find(query.service) ?? -1]);
+  }
+  if (query.operation !== undefined) {
+    wanted.push([SPAN_FIELD.name, texts.find(query.operation) ?? -1]);
+  }
+  if (query.stage !== undefined) wanted.push([SPAN_FIELD.stage, STAGES.indexOf(query.stage)]);
+  if (query.isError !== undefined) wanted.push([SPAN_FIELD.isError, Number(query.isError)]);
+  const passes = new Uint8Array(view.field(SPAN_FIELD.name).length).fill(1);
+  for (const [field, value] of wanted) {
+    const values = view.field(field);
+    for (let variant = 0; variant < passes.length; variant++) {
+      if (values[variant] !== value) passes[variant] = 0;
     }
   }
-  const entries = columns.resources[columns.resource[row]!]?.attributes ?? [];
-  const entry = entries.find((candidate) => candidate.key === keyId);
-  return entry && textOfValue(entry.type, entry.value, strings);
+  return passes;
 }
 
 /** As sent, derived or of the resource: any of them may hold the value. */
-function compileAttribute(columns: SpanColumns, key: string, value: string): SpanPredicate {
-  const { strings, derived, derivedEnd, attributes, attributesEnd, resource } = columns;
-  const keyId = strings.find(key);
-  if (keyId === undefined) return () => false;
-  const valueId = strings.find(value) ?? -1;
-  const isEqual = (type: number, number: number) =>
-    type === VALUE_TYPE.string ? number === valueId : textOfValue(type, number, strings) === value;
-  const holds = (list: SpanColumns['attributes'], ends: Uint32Array, row: number) => {
-    for (let at = startOf(ends, row); at < ends[row]!; at++) {
-      if (list.keys[at] === keyId && isEqual(list.types[at]!, list.values[at]!)) return true;
-    }
-    return false;
-  };
+function compileAttribute(view: SpanView, key: string, value: string): (row: number) => boolean {
+  const { texts, resources } = view.tables;
   const isOfEntry = (entry: AttributeEntry) =>
-    entry.key === keyId && isEqual(entry.type, entry.value);
-  const resourceMatches = columns.resources.map((entry) => entry.attributes.some(isOfEntry));
-  return (row) =>
-    resourceMatches[resource[row]!] === true ||
-    holds(derived, derivedEnd, row) ||
-    holds(attributes, attributesEnd, row);
+    texts.text(entry.key) === key && textOfValue(entry.type, entry.value, texts) === value;
+  const resourceMatches = resources.map((entry) => entry.attributes.some(isOfEntry));
+  const rows = new Set<number>();
+  const { sent, derived } = view.column(key);
+  for (const column of [sent, derived]) {
+    if (column) addMatches(rows, { column, value, texts: view.attributeTexts });
+  }
+  return (row) => rows.has(row) || resourceMatches[view.fieldOf(row, SPAN_FIELD.resource)] === true;
+}
+
+function addMatches(
+  rows: Set<number>,
+  wanted: { readonly column: KeyColumn; readonly value: string; readonly texts: SectionTexts },
+): void {
+  const { column, value, texts } = wanted;
+  const valueId = texts.find(value) ?? -1;
+  for (let at = 0; at < column.rows.length; at++) {
+    const type = column.types[at]!;
+    const isEqual = isPlainText(type)
+      ? column.values[at] === valueId
+      : textOfValue(type, column.values[at]!, texts) === value;
+    if (isEqual) rows.add(column.rows[at]!);
+  }
 }
 
 /** Texts that numbers, booleans, arrays and maps have, too: these stand in no dictionary as they are written. */

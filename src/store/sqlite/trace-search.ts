@@ -2,31 +2,22 @@
  * Trace search, newest first by the start of a trace's first matching span. Blocks are visited from the newest;
  * a trace is given out only when no block still to come could hold a newer one, so pages are exact and stable.
  */
-import { hexOf } from '../../base/bytes.ts';
 import { LIMITS } from '../../base/limits.ts';
-import type { SpanColumns } from '../../model/columns.ts';
 import type { TraceSummary } from '../../model/span.ts';
 import type { Page, TraceQuery } from '../api/telemetry.ts';
 import { SIGNAL } from './block.ts';
 import { formatCursor, parseCursor } from './cursor.ts';
 import { type DayPool, withDamage } from './day-pool.ts';
 import type { BlockHeader, DayReader } from './day-reader.ts';
-import { readSpanBlock } from './scan.ts';
-import {
-  BOT_KEY,
-  CONVERSATION_KEY,
-  compileFilter,
-  findAttributeText,
-  mayMatch,
-  wantedAttributes,
-} from './span-filter.ts';
-import { TRACE_ID_BYTES } from './trace-order.ts';
+import { SPAN_FIELD } from './span-core.ts';
+import { BOT_KEY, CONVERSATION_KEY, matchingRows, mayMatchHeader } from './span-filter.ts';
+import { SpanView } from './span-view.ts';
 import { parseTraceId, visitTrace } from './traces.ts';
 
 /** Sorts after every trace id: a page that was cut goes on with all traces of its time. */
 const AFTER_ALL_IDS = 'z';
-/** Decoded blocks kept, since neighbours on a page stand in the same blocks; about 3 MB each. */
-const CACHED_BLOCKS_MAX = 8;
+/** Views of blocks kept, since neighbours on a page stand in the same blocks; about 1 MB each. */
+const CACHED_VIEWS_MAX = 32;
 /**
  * Rows of blocks that are decoded for the summaries of one page, about 2 s of work. Neighbours in time mostly
  * stand in the same blocks; where they do not, a page of 10 000 traces would keep the thread for minutes.
@@ -59,7 +50,8 @@ class TraceSearch {
   readonly #cursor: { readonly timeUs: number; readonly tie: string };
   readonly #seen = new Set<string>();
   readonly #found: Candidate[] = [];
-  readonly #blocks = new Map<string, SpanColumns>();
+  /** In order of last use. */
+  readonly #views = new Map<string, CachedView>();
   #candidates: Candidate[] = [];
   #rowsScanned = 0;
   #summaryRows = 0;
@@ -122,31 +114,31 @@ class TraceSearch {
 
   /** Adds traces that have a matching span in the block. */
   #discover(reader: DayReader, header: BlockHeader, toUs: number): void {
-    const columns = this.#pool.tryRead(reader, header, () => {
-      if (!mayMatch(reader, header, this.#query)) return undefined;
-      return wantedAttributes(this.#query).length > 0
-        ? this.#readBlock(reader, header)
-        : readSpanBlock(reader, header, []);
+    if (!mayMatchHeader(header, this.#query)) return;
+    const range = { fromUs: this.#query.range.fromUs, toUs };
+    this.#pool.tryRead(reader, header, () => {
+      const view = new SpanView(reader, header);
+      const rows = matchingRows(view, { ...this.#query, range });
+      if (rows.length === 0) return;
+      this.#keep(keyOf(reader, header), view);
+      const { runStarts, startUs } = view.core;
+      let run = 0;
+      for (let index = 0; index < rows.length; ) {
+        while (runStarts[run + 1]! <= rows[index]!) run++;
+        let timeUs = Number.POSITIVE_INFINITY;
+        for (; index < rows.length && rows[index]! < runStarts[run + 1]!; index++) {
+          timeUs = Math.min(timeUs, startUs[rows[index]!]!);
+        }
+        this.#addCandidate(view.traceIdOf(run), timeUs);
+      }
     });
-    if (!columns) return;
-    const matches = compileFilter(columns, {
-      ...this.#query,
-      range: { fromUs: this.#query.range.fromUs, toUs },
-    });
-    const firstUs = new Map<string, number>();
-    for (let row = 0; row < columns.count; row++) {
-      if (!matches(row)) continue;
-      const start = TRACE_ID_BYTES * row;
-      const traceId = hexOf(columns.traceId, start, start + TRACE_ID_BYTES);
-      const timeUs = columns.startUs[row]!;
-      firstUs.set(traceId, Math.min(timeUs, firstUs.get(traceId) ?? timeUs));
-    }
-    for (const [traceId, timeUs] of firstUs) {
-      if (this.#seen.has(traceId)) continue;
-      this.#seen.add(traceId);
-      this.#candidates.push({ traceId, timeUs, summary: undefined });
-    }
     this.#candidates.sort(compareCandidates);
+  }
+
+  #addCandidate(traceId: string, timeUs: number): void {
+    if (this.#seen.has(traceId)) return;
+    this.#seen.add(traceId);
+    this.#candidates.push({ traceId, timeUs, summary: undefined });
   }
 
   /** Gives out candidates newer than everything still to come, until the page is full. */
@@ -169,35 +161,56 @@ class TraceSearch {
     const builder = new SummaryBuilder();
     let timeUs = candidate.timeUs;
     const near = { fromUs: candidate.timeUs, toUs: candidate.timeUs + 1 };
-    const readBlock = (reader: DayReader, header: BlockHeader) => {
-      if (!this.#blocks.has(keyOf(reader, header))) this.#summaryRows += header.rowCount;
-      return this.#readBlock(reader, header);
-    };
+    const viewOf = (reader: DayReader, header: BlockHeader) => this.#viewOf(reader, header);
     const traceId = parseTraceId(candidate.traceId);
-    visitTrace(this.#pool, { traceId, near, readBlock }, (columns, rows) => {
-      const matches = compileFilter(columns, this.#query);
-      for (const row of rows) {
-        builder.add(columns, row);
-        if (matches(row)) timeUs = Math.min(timeUs, columns.startUs[row]!);
+    visitTrace(this.#pool, { traceId, near, viewOf }, (view, run) => {
+      const { runStarts, startUs } = view.core;
+      const matches = this.#matchesOf(view);
+      for (let row = runStarts[run]!; row < runStarts[run + 1]!; row++) {
+        builder.add(view, row);
+        if (matches.has(row)) timeUs = Math.min(timeUs, startUs[row]!);
       }
     });
     return { traceId: candidate.traceId, timeUs, summary: builder.build(candidate.traceId) };
   }
 
-  #readBlock(reader: DayReader, header: BlockHeader): SpanColumns {
+  #viewOf(reader: DayReader, header: BlockHeader): SpanView {
     const key = keyOf(reader, header);
-    const known = this.#blocks.get(key);
-    if (known) return known;
-    const columns = readSpanBlock(reader, header, ['attributes']);
-    if (this.#blocks.size >= CACHED_BLOCKS_MAX) {
-      for (const oldest of this.#blocks.keys()) {
-        this.#blocks.delete(oldest);
+    const known = this.#views.get(key);
+    if (!known) {
+      this.#summaryRows += header.rowCount;
+      return this.#keep(key, new SpanView(reader, header));
+    }
+    this.#views.delete(key);
+    this.#views.set(key, known);
+    return known.view;
+  }
+
+  #keep(key: string, view: SpanView): SpanView {
+    if (this.#views.size >= CACHED_VIEWS_MAX) {
+      for (const oldest of this.#views.keys()) {
+        this.#views.delete(oldest);
         break;
       }
     }
-    this.#blocks.set(key, columns);
-    return columns;
+    this.#views.set(key, { view, matches: undefined });
+    return view;
   }
+
+  /** All rows of a block that match, found once: several traces of a page stand in one block. */
+  #matchesOf(view: SpanView): ReadonlySet<number> {
+    for (const cached of this.#views.values()) {
+      if (cached.view !== view) continue;
+      cached.matches ??= new Set(matchingRows(view, this.#query));
+      return cached.matches;
+    }
+    return new Set(matchingRows(view, this.#query));
+  }
+}
+
+interface CachedView {
+  readonly view: SpanView;
+  matches: ReadonlySet<number> | undefined;
 }
 
 function keyOf(reader: DayReader, header: BlockHeader): string {
@@ -239,22 +252,23 @@ class SummaryBuilder {
   #bot: string | undefined;
   #conversation: string | undefined;
 
-  add(columns: SpanColumns, row: number): void {
-    const startUs = columns.startUs[row]!;
+  add(view: SpanView, row: number): void {
+    const startUs = view.core.startUs[row]!;
+    const durationUs = Math.max(0, view.core.durationNs[row]!) / 1000;
     this.#startUs = Math.min(this.#startUs, startUs);
-    this.#endUs = Math.max(this.#endUs, startUs + Math.max(0, columns.durationNs[row]!) / 1000);
-    const spanId = hexOf(columns.spanId, 8 * row, 8 * row + 8);
+    this.#endUs = Math.max(this.#endUs, startUs + durationUs);
+    const spanId = view.spanIdOf(row);
     if (this.#spanIds.has(spanId)) return;
     this.#spanIds.add(spanId);
-    this.#errorCount += columns.isError[row]!;
-    const service = columns.strings.text(columns.service[row]!);
+    this.#errorCount += view.fieldOf(row, SPAN_FIELD.isError);
+    const service = view.textOf(row, SPAN_FIELD.service);
     this.#services.add(service);
-    this.#bot ??= findAttributeText(columns, row, BOT_KEY);
-    this.#conversation ??= findAttributeText(columns, row, CONVERSATION_KEY);
-    const isRoot = columns.parentSpanId.subarray(8 * row, 8 * row + 8).every((byte) => byte === 0);
+    this.#bot ??= view.attributeText(row, BOT_KEY);
+    this.#conversation ??= view.attributeText(row, CONVERSATION_KEY);
+    const isRoot = view.isRoot(row);
     const isBetter = isRoot === this.#root.isRoot ? startUs < this.#root.startUs : isRoot;
     if (isBetter) {
-      const operation = columns.strings.text(columns.name[row]!);
+      const operation = view.textOf(row, SPAN_FIELD.name);
       this.#root = { startUs, isRoot, service, operation };
     }
   }

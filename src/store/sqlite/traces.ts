@@ -2,34 +2,34 @@
 import { tryBytesOfHex } from '../../base/bytes.ts';
 import { AppError } from '../../base/errors.ts';
 import type { TimeRange } from '../../base/time.ts';
-import type { SpanColumns } from '../../model/columns.ts';
 import type { Span } from '../../model/span.ts';
-import { SIGNAL } from './block.ts';
+import { decodeAt, SIGNAL } from './block.ts';
 import type { DayPool } from './day-pool.ts';
 import type { BlockHeader, DayReader } from './day-reader.ts';
-import { spanOf } from './objects.ts';
-import { readSpanBlock } from './scan.ts';
+import { SpanView } from './span-view.ts';
 import { TRACE_ID_BYTES, traceHash } from './trace-order.ts';
+import { spansOfRun } from './trace-spans.ts';
 
-/** Calls visit with the rows of the trace, once per block that holds some. */
+/** Calls visit with the run of the trace, once per block that holds it. */
 export function visitTrace(
   pool: DayPool,
   wanted: {
     readonly traceId: Uint8Array;
     readonly near?: TimeRange;
-    readonly readBlock: (reader: DayReader, header: BlockHeader) => SpanColumns;
+    readonly viewOf: (reader: DayReader, header: BlockHeader) => SpanView;
   },
-  visit: (columns: SpanColumns, rows: readonly number[]) => void,
+  visit: (view: SpanView, run: number) => void,
 ): void {
   const hash = traceHash(wanted.traceId);
   for (const day of pool.daysNear(wanted.near)) {
     pool.use(day, (reader) => {
       for (const header of reader.blocksOfTrace(hash)) {
         if (header.signal !== SIGNAL.spans) continue;
-        const columns = pool.tryRead(reader, header, () => wanted.readBlock(reader, header));
-        if (!columns) continue;
-        const rows = rowsOfTrace(columns, wanted.traceId);
-        if (rows.length > 0) visit(columns, rows);
+        pool.tryRead(reader, header, () => {
+          const view = wanted.viewOf(reader, header);
+          const run = view.findRun(wanted.traceId);
+          if (run !== undefined) decodeAt(reader.placeOf(header), () => visit(view, run));
+        });
       }
     });
   }
@@ -37,12 +37,10 @@ export function visitTrace(
 
 export function readTrace(pool: DayPool, traceId: string, near?: TimeRange): readonly Span[] {
   const spans = new Map<string, Span>();
-  const readBlock = (reader: DayReader, header: BlockHeader) =>
-    readSpanBlock(reader, header, ['attributes', 'events', 'links']);
-  const wanted = { traceId: parseTraceId(traceId), readBlock, ...(near ? { near } : {}) };
-  visitTrace(pool, wanted, (columns, rows) => {
-    for (const row of rows) {
-      const span = spanOf(columns, row);
+  const viewOf = (reader: DayReader, header: BlockHeader) => new SpanView(reader, header);
+  const wanted = { traceId: parseTraceId(traceId), viewOf, ...(near ? { near } : {}) };
+  visitTrace(pool, wanted, (view, run) => {
+    for (const span of spansOfRun(view, run)) {
       const known = spans.get(span.spanId);
       if (!known || isFuller(span, known)) spans.set(span.spanId, span);
     }
