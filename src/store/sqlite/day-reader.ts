@@ -238,6 +238,11 @@ export class DayReader {
   }
 }
 
+/** True when all rows of the block lie in the range. */
+export function isInside(header: BlockHeader, range: TimeRange): boolean {
+  return header.minUs >= range.fromUs && header.maxUs < range.toUs;
+}
+
 /** Does a header's JSON list hold the text? An empty one stands for a list too long to keep there. */
 export function listHolds(json: string, text: string): boolean {
   if (json === '') return true;

@@ -3,7 +3,7 @@
  * together, and the columns of times. Queries look at these directly; decodeSpanBlock() lays them out by row.
  */
 import { openSection, SECTION, type SectionSource } from './block.ts';
-import { readNumbers, readUints, skipUints } from './column-codec.ts';
+import { readNumbers, readUints, skipNumbers, skipUints } from './column-codec.ts';
 import { readVariants } from './variants.ts';
 
 /** Fields of a span's variant, in file order. Append only. */
@@ -29,7 +29,7 @@ export const SPAN_FIELD = {
 export const SPAN_FIELD_COUNT = Object.keys(SPAN_FIELD).length;
 
 /** Ids of texts are those of the dictionary section. */
-export interface SpanCore {
+export class SpanCore {
   readonly rowCount: number;
   /** Rows of run r: [runStarts[r], runStarts[r + 1]). */
   readonly runStarts: Uint32Array;
@@ -39,23 +39,41 @@ export interface SpanCore {
   readonly variants: Uint32Array;
   /** How each row names its parent: see REFERENCE in id-codec.ts. */
   readonly parents: Uint32Array;
-  readonly startUs: Float64Array;
   readonly durationNs: Float64Array;
-}
+  readonly #readStartUs: () => Float64Array;
+  #startUs: Float64Array | undefined;
 
-/** Without ids and the nanoseconds of start times. */
-export function readSpanCore(source: SectionSource, rowCount: number): SpanCore {
-  const reader = openSection(source, SECTION.core);
-  const lengths = readUints(reader, reader.count(rowCount));
-  const runStarts = new Uint32Array(lengths.length + 1);
-  for (let run = 0; run < lengths.length; run++) {
-    runStarts[run + 1] = runStarts[run]! + lengths[run]!;
+  /** Without ids and the nanoseconds of start times. */
+  constructor(source: SectionSource, rowCount: number) {
+    const reader = openSection(source, SECTION.core);
+    const lengths = readUints(reader, reader.count(rowCount));
+    const runStarts = new Uint32Array(lengths.length + 1);
+    for (let run = 0; run < lengths.length; run++) {
+      runStarts[run + 1] = runStarts[run]! + lengths[run]!;
+    }
+    if (runStarts.at(-1) !== rowCount) {
+      throw new RangeError('traces have other rows than the block');
+    }
+    this.rowCount = rowCount;
+    this.runStarts = runStarts;
+    this.parents = readUints(reader, rowCount);
+    const { fields, indexes } = readVariants(reader, { fieldCount: SPAN_FIELD_COUNT, rowCount });
+    this.fields = fields;
+    this.variants = indexes;
+    const start = { at: reader.at, tailAt: reader.tail.at };
+    this.#readStartUs = () => {
+      reader.at = start.at;
+      reader.tail.at = start.tailAt;
+      return readNumbers(reader, rowCount);
+    };
+    skipNumbers(reader, rowCount);
+    skipUints(reader, rowCount); // startNs
+    this.durationNs = readNumbers(reader, rowCount);
   }
-  if (runStarts.at(-1) !== rowCount) throw new RangeError('traces have other rows than the block');
-  const parents = readUints(reader, rowCount);
-  const { fields, indexes } = readVariants(reader, { fieldCount: SPAN_FIELD_COUNT, rowCount });
-  const startUs = readNumbers(reader, rowCount);
-  skipUints(reader, rowCount); // startNs
-  const durationNs = readNumbers(reader, rowCount);
-  return { rowCount, runStarts, fields, variants: indexes, parents, startUs, durationNs };
+
+  /** Read when it is first asked for: a window that holds the whole block needs no time of a row. */
+  get startUs(): Float64Array {
+    this.#startUs ??= this.#readStartUs();
+    return this.#startUs;
+  }
 }

@@ -6,7 +6,7 @@ import type { AttributeEntry } from '../../model/columns.ts';
 import { STAGES } from '../../model/vocabulary.ts';
 import type { TraceQuery } from '../api/telemetry.ts';
 import { isPlainText, type KeyColumn } from './attribute-view.ts';
-import { type BlockHeader, listHolds } from './day-reader.ts';
+import { type BlockHeader, isInside, listHolds } from './day-reader.ts';
 import type { SectionTexts } from './local-dictionary.ts';
 import { textOfValue } from './objects.ts';
 import { SPAN_FIELD } from './span-core.ts';
@@ -34,16 +34,19 @@ export function matchingRows(view: SpanView, query: TraceQuery): readonly number
   if (!mayHoldAttributes(view, query)) return [];
   const passes = passingVariants(view, query);
   if (!passes.includes(1)) return [];
-  const { variants, startUs, durationNs, rowCount } = view.core;
+  const { variants, durationNs, rowCount } = view.core;
   const { fromUs, toUs } = query.range;
   const durationNsMin = (query.durationUsMin ?? Number.NEGATIVE_INFINITY) * 1000;
   const durationNsMax = (query.durationUsMax ?? Number.POSITIVE_INFINITY) * 1000;
   let rows: number[] = [];
   for (let row = 0; row < rowCount; row++) {
     if (passes[variants[row]!] === 0) continue;
-    if (startUs[row]! < fromUs || startUs[row]! >= toUs) continue;
     if (durationNs[row]! < durationNsMin || durationNs[row]! > durationNsMax) continue;
     rows.push(row);
+  }
+  if (rows.length > 0 && !isInside(view.header, query.range)) {
+    const { startUs } = view.core;
+    rows = rows.filter((row) => startUs[row]! >= fromUs && startUs[row]! < toUs);
   }
   for (const [key, value] of wantedAttributes(query)) {
     if (rows.length === 0) break;

@@ -9,6 +9,7 @@ import type { Page, SpanGroup, SpanGrouping, SpanGroupQuery } from '../api/telem
 import { isPlainText, type KeyColumn } from './attribute-view.ts';
 import { SIGNAL } from './block.ts';
 import { type DayPool, withDamage } from './day-pool.ts';
+import { isInside } from './day-reader.ts';
 import type { SectionTexts } from './local-dictionary.ts';
 import { textOfValue } from './objects.ts';
 import { visitBlocks } from './scan.ts';
@@ -121,15 +122,14 @@ function addRows(
   view: SpanView,
   { range, rowGroups }: { readonly range: TimeRange; readonly rowGroups: Int32Array },
 ): void {
-  const { startUs, durationNs, variants, rowCount } = view.core;
+  const { durationNs, variants, rowCount } = view.core;
   const isError = view.field(SPAN_FIELD.isError);
-  const { fromUs, toUs } = range;
   const { errorCounts, sketches } = groups;
-  const isInside = view.header.minUs >= fromUs && view.header.maxUs < toUs;
+  const startUs = isInside(view.header, range) ? undefined : view.core.startUs;
   for (let row = 0; row < rowCount; row++) {
     const group = rowGroups[row]!;
     if (group === NO_GROUP) continue;
-    if (!isInside && (startUs[row]! < fromUs || startUs[row]! >= toUs)) continue;
+    if (startUs && (startUs[row]! < range.fromUs || startUs[row]! >= range.toUs)) continue;
     sketches[group]!.add(durationNs[row]! / 1000);
     if (isError[variants[row]!] === 1) errorCounts[group]!++;
   }

@@ -11,7 +11,7 @@ import { readResources, readScopes } from './entry-codec.ts';
 import { REFERENCE, SPAN_ID_BYTES } from './id-codec.ts';
 import { SectionTexts } from './local-dictionary.ts';
 import { textOfValue } from './objects.ts';
-import { readSpanCore, SPAN_FIELD, type SpanCore } from './span-core.ts';
+import { SPAN_FIELD, SpanCore } from './span-core.ts';
 import { TRACE_ID_BYTES } from './trace-order.ts';
 
 /** Texts of the core, and the resources and scopes that use them; ids are local to `texts`. */
@@ -50,7 +50,7 @@ export class SpanView {
   }
 
   get core(): SpanCore {
-    this.#core ??= this.#decode(() => readSpanCore(this.source, this.header.rowCount));
+    this.#core ??= this.#decode(() => new SpanCore(this.source, this.header.rowCount));
     return this.#core;
   }
 
@@ -115,7 +115,7 @@ export class SpanView {
 
   /** Value of a field for each variant. */
   field(field: number): Uint32Array {
-    return this.core.fields[field]!; // readSpanCore() reads them all
+    return this.core.fields[field]!; // SpanCore reads them all
   }
 
   fieldOf(row: number, field: number): number {

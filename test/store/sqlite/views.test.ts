@@ -6,7 +6,7 @@ import { AttributeView } from '../../../src/store/sqlite/attribute-view.ts';
 import { openSection, SECTION, type SectionSource } from '../../../src/store/sqlite/block.ts';
 import { SectionTexts } from '../../../src/store/sqlite/local-dictionary.ts';
 import { decodeSpanBlock, encodeSpanBlock } from '../../../src/store/sqlite/span-block.ts';
-import { readSpanCore, SPAN_FIELD } from '../../../src/store/sqlite/span-core.ts';
+import { SPAN_FIELD, SpanCore } from '../../../src/store/sqlite/span-core.ts';
 import { orderByTrace } from '../../../src/store/sqlite/trace-order.ts';
 import { mixKeys, Random, randomSpans } from '../generate.ts';
 
@@ -100,10 +100,10 @@ describe('SectionTexts', () => {
   });
 });
 
-describe('readSpanCore()', () => {
+describe('SpanCore', () => {
   it.each(CASES)('gives what the whole block does (seed %i, %i rows)', (seed, count) => {
     const { source, columns } = randomBlock(seed, count);
-    const core = readSpanCore(source, count);
+    const core = new SpanCore(source, count);
     const texts = new SectionTexts(openSection(source, SECTION.dictionary));
     expect([...core.startUs]).toEqual([...columns.startUs.subarray(0, count)]);
     expect([...core.durationNs]).toEqual([...columns.durationNs.subarray(0, count)]);
