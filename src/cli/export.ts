@@ -97,6 +97,7 @@ function exportTo(
       onProgress: process.stderr.isTTY ? drawProgress : () => undefined,
     });
     if (process.stderr.isTTY) process.stderr.write('\n');
+    for (const { message } of reader.listFaults()) process.stderr.write(`left out: ${message}\n`);
     const files = done.map(({ signal, ...counts }) => ({
       file: names.get(signal) ?? '',
       signal,

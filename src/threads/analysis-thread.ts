@@ -117,10 +117,11 @@ const backend: ApiBackend = {
   baselines: analysis.baselines,
   rules: rules.current,
   reloadRules,
-  counterSamples: async () => [
-    ...counters.snapshot(),
-    ...(await rpc.call<readonly CounterSample[]>('counters', undefined)),
-  ],
+  counterSamples: async () => {
+    counters.set('taproot_store_unreadable_places', telemetry.listFaults().length);
+    const ofStore = await rpc.call<readonly CounterSample[]>('counters', undefined);
+    return [...counters.snapshot(), ...ofStore];
+  },
   isReady: () => api !== undefined && !isStopping,
   renderReport,
 };
