@@ -100,12 +100,15 @@ export class DayPool {
       const dayRestUs =
         nextDay === undefined ? Number.NEGATIVE_INFINITY : dayRange(nextDay).toUs - 1;
       const isDone = this.use(days[index]!, (reader) => {
-        const headers = [...reader.blocksIn(wanted.signal, wanted.range)].sort(
-          (a, b) => b.maxUs - a.maxUs || a.blockId - b.blockId,
-        );
-        return headers.every((header, at) =>
-          visit({ reader, header, restMaxUs: headers[at + 1]?.maxUs ?? dayRestUs }),
-        );
+        const blocks = reader.newestBlocks(wanted.signal, wanted.range);
+        let next = blocks.next();
+        while (!next.done) {
+          const header = next.value;
+          next = blocks.next();
+          const restMaxUs = next.done ? dayRestUs : next.value.maxUs;
+          if (!visit({ reader, header, restMaxUs })) return false;
+        }
+        return true;
       });
       if (isDone === false) return false;
     }

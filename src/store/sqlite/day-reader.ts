@@ -28,6 +28,7 @@ export interface BlockHeader {
   readonly names: string;
 }
 
+const HEADERS_PER_READ = 32;
 const SECTION_NAMES = Object.keys(SECTION);
 const HEADER_COLUMNS =
   'block_id AS blockId, signal, row_count AS rowCount, min_us AS minUs, max_us AS maxUs, services, names';
@@ -111,6 +112,29 @@ export class DayReader {
   allBlocks(): IterableIterator<BlockHeader> {
     const rows = this.connection.prepare(`SELECT ${HEADER_COLUMNS} FROM blocks ORDER BY block_id`);
     return rows.iterate() as IterableIterator<BlockHeader>; // columns as above
+  }
+
+  /**
+   * As blocksIn(), by last row's time, the newest first, some after the other: a search that ends soon reads few
+   * headers. Of a day of 10 M spans all would be 4 MB, 60 ms.
+   */
+  *newestBlocks(signal: SignalNumber, range: TimeRange): Generator<BlockHeader> {
+    const select = this.connection.prepare(
+      `SELECT ${HEADER_COLUMNS} FROM blocks WHERE signal = ? AND max_us >= ? AND min_us < ?
+       AND max_us <= ? AND (max_us < ? OR block_id < ?)
+       ORDER BY max_us DESC, block_id DESC LIMIT ${HEADERS_PER_READ}`,
+    );
+    let last = { maxUs: Number.MAX_SAFE_INTEGER, blockId: Number.MAX_SAFE_INTEGER };
+    for (;;) {
+      const { fromUs, toUs } = range;
+      const { maxUs, blockId } = last;
+      // the columns of the statement are those of BlockHeader
+      const headers = select.all(signal, fromUs, toUs, maxUs, maxUs, blockId) as BlockHeader[];
+      yield* headers;
+      const oldest = headers.at(-1);
+      if (!oldest || headers.length < HEADERS_PER_READ) return;
+      last = oldest;
+    }
   }
 
   findBlock(blockId: number): BlockHeader | undefined {
