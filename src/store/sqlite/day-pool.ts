@@ -68,16 +68,19 @@ export class DayPool {
    * damaged beyond the blocks that tryRead() leaves out.
    */
   use<T>(day: Day, body: (reader: DayReader) => T): T | undefined {
-    return this.#attempt({ place: dayPath(this.#dataDir, day), range: dayRange(day) }, () => {
-      const entry = this.#tryOpen(day);
-      if (!entry) return undefined;
-      entry.useCount++;
-      try {
-        return entry.reader.snapshot(() => body(entry.reader));
-      } finally {
-        entry.useCount--;
-      }
-    });
+    const file = dayPath(this.#dataDir, day);
+    const range = dayRange(day);
+    const entry = this.#attempt({ place: file, range }, () => this.#tryOpen(day));
+    if (!entry) return undefined;
+    this.#faults.delete(file); // it was repaired, or brought up to this version
+    entry.useCount++;
+    try {
+      return this.#attempt({ place: `tables of ${file}`, range }, () =>
+        entry.reader.snapshot(() => body(entry.reader)),
+      );
+    } finally {
+      entry.useCount--;
+    }
   }
 
   /** What `read` gives, or undefined when the block is damaged. */
@@ -122,9 +125,7 @@ export class DayPool {
 
   #attempt<T>(where: Omit<StoreFault, 'message'>, read: () => T): T | undefined {
     try {
-      const result = read();
-      this.#faults.delete(where.place); // it was repaired, or brought up to this version
-      return result;
+      return read();
     } catch (error) {
       if (!isFault(error)) throw error;
       this.#faultCount++;

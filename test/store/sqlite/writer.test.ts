@@ -186,6 +186,20 @@ describe('a damaged file', () => {
     );
   });
 
+  it('in its tables is listed as long as the reader lives', () => {
+    open().write(withRequest({ ...emptyGroup(), spans: randomSpans(9, new Random(1)) }, 1));
+    writer?.close();
+    writer = undefined;
+    tamper("INSERT INTO tallies (minute_us, checksum, bytes) VALUES (1767312000000000, 1, x'00')");
+    const reader = openTelemetryReader({ dataDir });
+    expect(reader.readTallies({ range: { fromUs: 0, toUs: 2 * NOON_US } })).toEqual([]);
+    expect(reader.stats().spanCount).toBe(9);
+    expect(reader.listFaults().map(({ message }) => message)).toEqual([
+      expect.stringMatching(/tallies 1 .*checksum/),
+    ]);
+    reader.close();
+  });
+
   it('does not stop checkpoints', () => {
     open();
     for (let group = 0; group < 20; group++) {
