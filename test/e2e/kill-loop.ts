@@ -2,7 +2,6 @@
  * The kill loop: the built service under load from senders that re-send, ended by SIGKILL at a random pass of a stage
  * or in the middle of a system call, its data compared with what the senders were told, and started again on it.
  */
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -13,6 +12,7 @@ import { makeVersion1 } from '../store/old-day.ts';
 import { freePorts, ROOT, type RunningChild, startChild, temporaryFolder } from './child.ts';
 import { checkStore, type Removals } from './kill-check.ts';
 import { createTraffic, dayOfBatch, type Traffic } from './kill-traffic.ts';
+import { buildShim } from './shim.ts';
 
 /** Where to kill: at a mark of a stage, or in a system call on a file. */
 export interface KillPoint {
@@ -78,7 +78,7 @@ const POLL_MS = 10;
 export async function runKillLoop(options: KillLoopOptions): Promise<KillLoopResult> {
   const folder = temporaryFolder('kill-loop');
   const random = new Random(options.seed);
-  const shim = buildShim(folder.path);
+  const shim = buildShim('kill-shim', folder.path);
   const points = shim === undefined ? MARKS : [...MARKS, ...CALLS];
   const results: CycleResult[] = [];
   const endMs = performance.now() + (options.timeMsMax ?? Number.POSITIVE_INFINITY);
@@ -224,19 +224,6 @@ function ageBatch(dataDir: string, traffic: Traffic, removals: Removals): void {
 function makeOld(dataDir: string): void {
   openTelemetryWriter({ dataDir, durability: 'disk' }).close();
   makeVersion1(dataDir);
-}
-
-/** undefined without gcc. */
-function buildShim(dir: string): string | undefined {
-  const library = join(dir, 'kill-shim.so');
-  const source = join(ROOT, 'test/e2e/kill-shim.c');
-  try {
-    execFileSync('gcc', ['-O1', '-shared', '-fPIC', '-o', library, source, '-ldl']);
-    return library;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 async function isAliveFor(child: RunningChild, timeMs: number): Promise<boolean> {

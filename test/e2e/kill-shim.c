@@ -3,16 +3,11 @@
  * the middle of a write (half of its bytes are written), or just before a sync or a removal.
  * KILL_CALL: write, fsync or unlink; KILL_FILE: the end of the path; KILL_PASS: n.
  */
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <limits.h>
+#include "preload.h"
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
-#include <unistd.h>
 
 static const char *wanted_call, *wanted_end;
 static int wanted_pass;
@@ -36,20 +31,14 @@ static int is_last_pass(const char *path) {
 }
 
 static int is_last_pass_of(int fd) {
-  char link[64], path[PATH_MAX];
-  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-  ssize_t length = readlink(link, path, sizeof path - 1);
-  if (length < 0) return 0;
-  path[length] = 0;
-  return is_last_pass(path);
+  char path[PATH_MAX];
+  return path_of(fd, path) && is_last_pass(path);
 }
 
 static void end_here(void) {
   kill(getpid(), SIGKILL);
   for (;;) pause();
 }
-
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 ssize_t write(int fd, const void *bytes, size_t size) {
   static __typeof__(&write) real;

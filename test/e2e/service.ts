@@ -29,6 +29,7 @@ export interface Service {
 export interface ServiceOptions {
   /** Merged over ports and folder in the configuration file. */
   readonly config?: Readonly<Record<string, unknown>>;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export async function startService(options: ServiceOptions = {}): Promise<Service> {
@@ -42,6 +43,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     name: 'taproot',
     command: process.execPath,
     args: [builtFile('dist/src/main.js'), 'serve', '--config', configFile],
+    ...(options.env ? { env: options.env } : {}),
     dir: folder.path,
   });
   const apiUrl = `http://127.0.0.1:${apiPort}`;
