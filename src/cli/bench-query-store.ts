@@ -31,8 +31,8 @@ const BATCH_SPANS = 512;
 const BATCH_RECORDS = 64;
 /** Groups of 8192 rows: a body is stored long before its turn comes again. */
 const BODIES = 64;
-/** The service moves SQLite's log every ten seconds, about as many spans at full speed. */
-const SPANS_PER_CHECKPOINT = 1_000_000;
+/** The service merges what is small once a second: about as many spans at full speed. */
+const SPANS_PER_CHECKPOINT = 100_000;
 
 interface FillOptions {
   readonly dataDir: string;
