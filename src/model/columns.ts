@@ -34,15 +34,20 @@ export class AttributeColumns {
 
   push(key: number, type: number, value: number): void {
     const at = this.count;
-    if (at === this.keys.length) {
-      this.keys = grown(this.keys, 2 * at);
-      this.types = grown(this.types, 2 * at);
-      this.values = grown(this.values, 2 * at);
-    }
+    if (at >= this.keys.length) this.reserve(at + 1);
     this.keys[at] = key;
     this.types[at] = type;
     this.values[at] = value;
     this.count = at + 1;
+  }
+
+  /** Makes room for this many in all. */
+  reserve(count: number): void {
+    if (count <= this.keys.length) return;
+    const capacity = Math.max(count, 2 * this.keys.length, 64);
+    this.keys = grown(this.keys, capacity);
+    this.types = grown(this.types, capacity);
+    this.values = grown(this.values, capacity);
   }
 }
 

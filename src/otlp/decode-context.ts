@@ -41,13 +41,15 @@ export class DecodeContext {
     strings: StringDictionary;
     entries: EntryIndex;
     nowUs: number;
+    /** Texts that the dictionary had repaired before the request. */
+    repairedBefore: number;
   }) {
     this.#signal = options.signal;
     this.strings = options.strings;
     this.entries = options.entries;
     this.nowUs = options.nowUs;
     this.report = new DecodeReport(options.signal);
-    this.#repairedBefore = options.strings.repairedCount;
+    this.#repairedBefore = options.repairedBefore;
     this.json = new JsonText(LIMITS.attributeValueBytesMax, () => this.warn('notUtf8'));
   }
 

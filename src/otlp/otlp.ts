@@ -20,6 +20,12 @@ import { ProtobufReader } from './protobuf-reader.ts';
 import { readProtobufTraces } from './protobuf-traces.ts';
 import type { Encoding } from './reply.ts';
 import { SpanDraft } from './span-draft.ts';
+import {
+  KERNEL_BODY_BYTES_MAX,
+  NotForKernel,
+  type SpanKernel,
+  tryLoadSpanKernel,
+} from './span-kernel.ts';
 
 export type { DecodeOutcome } from './decode-report.ts';
 export { encodeJsonLogs } from './encode-json-logs.ts';
@@ -35,6 +41,8 @@ export type OtlpSignal = Signal;
 export interface DecodeOptions {
   readonly encoding: Encoding;
   readonly nowUs: number;
+  /** Without the WebAssembly kernel, which is used for spans in protobuf where the build made it. */
+  readonly isPlain?: boolean;
 }
 
 /**
@@ -47,10 +55,31 @@ export function decodeTraces(
   into: SpanColumns,
   options: DecodeOptions,
 ): DecodeOutcome {
+  const kernel = options.isPlain || body.length > KERNEL_BODY_BYTES_MAX ? undefined : spanKernel();
+  const task = { body, into, options, repairedBefore: into.strings.repairedCount };
+  try {
+    return decodeTracesWith(kernel, task);
+  } catch (thrown) {
+    if (!(thrown instanceof NotForKernel)) throw thrown;
+    return decodeTracesWith(undefined, task);
+  }
+}
+
+function decodeTracesWith(
+  kernel: SpanKernel | undefined,
+  task: {
+    readonly body: Uint8Array;
+    readonly into: SpanColumns;
+    readonly options: DecodeOptions;
+    readonly repairedBefore: number;
+  },
+): DecodeOutcome {
+  const { body, into, options, repairedBefore } = task;
   return decode(body, into, {
     ...options,
+    repairedBefore,
     signal: 'traces',
-    readProtobuf: (reader) => readProtobufTraces(reader, into),
+    readProtobuf: (reader) => readProtobufTraces(reader, into, kernel),
     readJson: (reader) => readJsonTraces(reader, into),
   });
 }
@@ -82,6 +111,14 @@ export function decodeMetrics(
   });
 }
 
+let loadedKernel: { readonly kernel: SpanKernel | undefined } | undefined;
+
+/** One a thread: it keeps texts between requests. */
+function spanKernel(): SpanKernel | undefined {
+  loadedKernel ??= { kernel: tryLoadSpanKernel() };
+  return loadedKernel.kernel;
+}
+
 interface Columns extends EntryOwner {
   readonly strings: StringDictionary;
   readonly count: number;
@@ -90,14 +127,22 @@ interface Columns extends EntryOwner {
 
 interface Decoding extends DecodeOptions {
   readonly signal: Signal;
+  /** Texts that the dictionary had repaired before this request was tried; absent: as it stands. */
+  readonly repairedBefore?: number;
   readonly readProtobuf: (reader: ProtobufReader) => void;
   readonly readJson: (reader: JsonReader) => void;
 }
 
 function decode(body: Uint8Array, into: Columns, decoding: Decoding): DecodeOutcome {
-  const { signal, nowUs } = decoding;
+  const { signal, nowUs, repairedBefore = into.strings.repairedCount } = decoding;
   const entries = entryIndexOf(into);
-  const context = new DecodeContext({ signal, strings: into.strings, entries, nowUs });
+  const context = new DecodeContext({
+    signal,
+    strings: into.strings,
+    entries,
+    nowUs,
+    repairedBefore,
+  });
   const rowsBefore = into.count;
   const entriesBefore = entries.mark();
   try {
@@ -131,7 +176,13 @@ function buildShapes(): readonly object[] {
   const strings = new StringDictionary();
   const spans = new SpanColumns(strings);
   const entries = entryIndexOf(spans);
-  const context = new DecodeContext({ signal: 'traces', strings, entries, nowUs: 0.5 });
+  const context = new DecodeContext({
+    signal: 'traces',
+    strings,
+    entries,
+    nowUs: 0.5,
+    repairedBefore: 0,
+  });
   const reader = new ProtobufReader(new Uint8Array(64 * 1024), { context, signal: 'traces' });
   return [
     spans,

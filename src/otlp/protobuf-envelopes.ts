@@ -29,11 +29,12 @@ interface EnvelopeFields {
 
 /**
  * Walks a request: resources, scopes, and `readItem` for each span, log record or metric (the reader stands
- * at the item's length). The same field numbers serve all three signals.
+ * at the item's length). The same field numbers serve all three signals. `takeItems` may read items ahead: it is
+ * called in front of a tag and leaves the reader in front of another one, or at the end.
  */
 export function readEnvelopes(
   reader: ProtobufReader,
-  options: { readonly signal: Signal; readonly readItem: () => void },
+  options: { readonly signal: Signal } & ItemReaders,
 ): void {
   const [group, items] = SIGNAL_ITEMS[options.signal];
   const lower = group.toLowerCase();
@@ -47,14 +48,18 @@ export function readEnvelopes(
   };
   while (reader.position < reader.end) {
     const tag = reader.tag(fields.request);
-    if (tag === 0x0a) readResourceGroup(reader, { fields, readItem: options.readItem });
+    if (tag === 0x0a) readResourceGroup(reader, { fields, ...options });
     else reader.skipUnknown(tag);
   }
 }
 
-interface Walk {
-  readonly fields: EnvelopeFields;
+interface ItemReaders {
   readonly readItem: () => void;
+  readonly takeItems?: (() => void) | undefined;
+}
+
+interface Walk extends ItemReaders {
+  readonly fields: EnvelopeFields;
 }
 
 /** The resource and its schema may stand behind the items, so the envelope is looked over first. */
@@ -88,6 +93,8 @@ function readResourceGroup(reader: ProtobufReader, walk: Walk): void {
 
 function readItems(reader: ProtobufReader, { walk, start }: { walk: Walk; start: number }): void {
   for (reader.position = start; reader.position < reader.end; ) {
+    walk.takeItems?.();
+    if (reader.position === reader.end) return;
     const tag = reader.tag(walk.fields.scopeGroup);
     if (tag === 0x12) walk.readItem();
     else reader.skipField(tag);

@@ -203,7 +203,7 @@ export class ProtobufReader {
     }
     const type = this.#tryScalar(keyEnd + 2, end);
     if (type === VALUE_TYPE.empty) return false;
-    this.#countMessages(2);
+    this.countMessages(2);
     const key = this.#strings.idOfView(this.#view, keyStart, keyEnd);
     const value =
       type === VALUE_TYPE.string
@@ -245,7 +245,7 @@ export class ProtobufReader {
 
   /** Starts an embedded message; returns the end of the outer one, to be put back when it is read. */
   enter(): number {
-    this.#countMessages(1);
+    this.countMessages(1);
     const outerEnd = this.end;
     this.end = this.fieldEnd();
     return outerEnd;
@@ -339,7 +339,8 @@ export class ProtobufReader {
     }
   }
 
-  #countMessages(amount: number): void {
+  /** Throws otlp.too_large beyond the bound; who reads messages by other means counts them here. */
+  countMessages(amount: number): void {
     this.#messageCount += amount;
     if (this.#messageCount > LIMITS.requestElementsMax) {
       throw this.context.tooLarge(`${LIMITS.requestElementsMax} embedded messages`);

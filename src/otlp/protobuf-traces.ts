@@ -4,6 +4,7 @@ import { readEnvelopes } from './protobuf-envelopes.ts';
 import type { MessageFields, ProtobufReader } from './protobuf-reader.ts';
 import { readAttribute, readId } from './protobuf-value.ts';
 import { finishLink, finishSpan, SpanDraft } from './span-draft.ts';
+import type { SpanKernel } from './span-kernel.ts';
 
 const SPAN: MessageFields = {
   name: 'span',
@@ -43,9 +44,26 @@ const LINK: MessageFields = {
 };
 const STATUS: MessageFields = { name: 'status', fields: { 2: 'message', 3: 'code' } };
 
-export function readProtobufTraces(reader: ProtobufReader, into: SpanColumns): void {
+/** With a kernel, only what it leaves is read here. Throws NotForKernel when that is to be tried without it. */
+export function readProtobufTraces(
+  reader: ProtobufReader,
+  into: SpanColumns,
+  kernel: SpanKernel | undefined,
+): void {
   const draft = new SpanDraft();
-  readEnvelopes(reader, { signal: 'traces', readItem: () => readSpan(reader, into, draft) });
+  if (!kernel) {
+    readEnvelopes(reader, { signal: 'traces', readItem: () => readSpan(reader, into, draft) });
+    return;
+  }
+  readEnvelopes(reader, {
+    signal: 'traces',
+    takeItems: () => kernel.takeSpans(reader, into),
+    readItem: () => {
+      kernel.flush(into); // rows stay in their order
+      readSpan(reader, into, draft);
+    },
+  });
+  kernel.flush(into);
 }
 
 /** Hot: `scripts/fuzz-otlp.mjs --speed`. */

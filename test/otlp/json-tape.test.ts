@@ -13,6 +13,7 @@ const context = new DecodeContext({
   strings: new StringDictionary(),
   entries: new EntryIndex({ resources: [], scopes: [] }),
   nowUs: 0,
+  repairedBefore: 0,
 });
 
 function tapeOf(body: Uint8Array): JsonTape {
