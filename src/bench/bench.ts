@@ -3,7 +3,7 @@
  * each send takes the next free one with new ids and the current time. It does no I/O.
  */
 import { AppError } from '../base/errors.ts';
-import type { Signal } from '../model/vocabulary.ts';
+import type { RowSignal } from '../model/vocabulary.ts';
 import { type EncodedBody, Freshener } from './body.ts';
 import { draftCozeTraces } from './coze-traces.ts';
 import type { RequestDraft } from './draft.ts';
@@ -22,7 +22,7 @@ export type Encoding = 'protobuf' | 'json';
 export const WORKLOADS = ['a', 'b', 'logs', 'metrics'] as const;
 export type Workload = (typeof WORKLOADS)[number];
 
-export const SIGNAL_OF_WORKLOAD: Readonly<Record<Workload, Signal>> = {
+export const SIGNAL_OF_WORKLOAD: Readonly<Record<Workload, RowSignal>> = {
   a: 'traces',
   b: 'traces',
   logs: 'logs',

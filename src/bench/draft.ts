@@ -2,7 +2,7 @@
  * What a generator says about one request, before it is encoded: ids are indexes and times are offsets, because
  * both are filled in anew each time the body is sent.
  */
-import type { Signal } from '../model/vocabulary.ts';
+import type { RowSignal } from '../model/vocabulary.ts';
 
 /** Text that differs in every send: sixteen decimal digits made from the ids of this trace. */
 export interface FreshText {
@@ -86,7 +86,7 @@ export type RequestDraft =
       readonly groups: readonly ResourceDraft<MetricDraft>[];
     });
 
-export type { Signal };
+export type { RowSignal };
 
 export const NS_PER_MS = 1_000_000;
 export const NS_PER_US = 1000;

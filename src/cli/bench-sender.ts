@@ -2,7 +2,7 @@
 import { Agent, request as requestHttp } from 'node:http';
 import { type ClientHttp2Session, connect } from 'node:http2';
 import { type Encoding, readRejectedCount } from '../bench/bench.ts';
-import type { Signal } from '../model/vocabulary.ts';
+import type { RowSignal } from '../model/vocabulary.ts';
 
 export type Transport = 'http' | 'grpc';
 
@@ -23,7 +23,7 @@ export interface Sender {
 
 export interface SenderOptions {
   readonly url: URL;
-  readonly signal: Signal;
+  readonly signal: RowSignal;
   readonly encoding: Encoding;
   /** The bodies are compressed. */
   readonly isGzip: boolean;
@@ -83,7 +83,7 @@ function createHttpSender(options: SenderOptions): Sender {
   return { send, close: () => agent.destroy() };
 }
 
-const GRPC_PATH: Readonly<Record<Signal, string>> = {
+const GRPC_PATH: Readonly<Record<RowSignal, string>> = {
   traces: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
   logs: '/opentelemetry.proto.collector.logs.v1.LogsService/Export',
   metrics: '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',

@@ -45,7 +45,8 @@ function describeDays(days: readonly DayCheck[]): readonly Finding[] {
     state: 'ok',
     message:
       `${sum(({ rows }) => rows.traces)} spans, ${sum(({ rows }) => rows.logs)} logs, ` +
-      `${sum(({ rows }) => rows.metrics)} points in ${days.length} days, ` +
+      `${sum(({ rows }) => rows.metrics)} points, ` +
+      `${sum(({ rows }) => rows.profiles)} profiles in ${days.length} days, ` +
       `${megabytes(sum(({ sizeBytes }) => sizeBytes))}, log ${megabytes(sum(({ walBytes }) => walBytes))}`,
   };
   return [total, ...days.map(describeDay)];
@@ -55,7 +56,7 @@ function describeDay(day: DayCheck): Finding {
   const { rows, state, damagedRows, faults } = day;
   const size =
     `${rows.traces} spans, ${rows.logs} logs, ${rows.metrics} points, ` +
-    `${megabytes(day.sizeBytes)}, log ${megabytes(day.walBytes)}`;
+    `${rows.profiles} profiles, ${megabytes(day.sizeBytes)}, log ${megabytes(day.walBytes)}`;
   const check = `day ${day.day}`;
   switch (state) {
     case 'ok':
@@ -105,7 +106,7 @@ export function describeExport({ letters, damaged }: DeadLetterExport, outDir: s
 
 export function describeRepair({ soundDays, skippedDays, repairedDays }: StoreRepair): string {
   const lines = repairedDays.flatMap(({ day, keptRows, lostRows, notes, asideDir }) => [
-    `day ${day} is repaired: ${keptRows.traces} spans, ${keptRows.logs} logs, ${keptRows.metrics} points kept`,
+    `day ${day} is repaired: ${keptRows.traces} spans, ${keptRows.logs} logs, ${keptRows.metrics} points, ${keptRows.profiles} profiles kept`,
     ...lostRows.map((rows) => `  lost: ${describeRows(rows)}`),
     ...notes.map((note) => `  ${note}`),
     `  the file as it was: ${asideDir}`,

@@ -1,5 +1,16 @@
-/** `taproot export`: telemetry of a data folder as OTLP JSON lines, which `taproot import` reads again. */
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+/**
+ * `taproot export`: telemetry of a data folder as OTLP JSON lines, and profiles that came in protobuf as one file a
+ * request; `taproot import` reads both again.
+ */
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type Command, Option } from 'commander';
@@ -7,9 +18,11 @@ import { AppError, messageOf } from '../base/errors.ts';
 import { findPackage } from '../base/package.ts';
 import { parseTime, systemClock, type TimeRange } from '../base/time.ts';
 import type { Config } from '../config/config.ts';
-import { SIGNALS, type Signal } from '../model/vocabulary.ts';
+import { ROW_SIGNALS, SIGNALS, type Signal } from '../model/vocabulary.ts';
 import { exportTelemetry } from '../pipeline/export.ts';
 import { EXPORT_NOTE, writeExportNote } from '../pipeline/export-note.ts';
+import { exportProfiles } from '../pipeline/export-profiles.ts';
+import type { TelemetryReader } from '../store/api/telemetry.ts';
 import { openTelemetryReader } from '../store/open.ts';
 import { addConfigFlags, loadSettings } from './settings.ts';
 
@@ -89,21 +102,26 @@ function exportTo(
     );
     assertFree(dir, [...names.values(), EXPORT_NOTE]);
     const writers = new Map(
-      [...names].map(([signal, name]) => [signal, openLines(join(dir, name), isGzipped)]),
+      [...names]
+        .filter(([signal]) => signal !== 'profiles')
+        .map(([signal, name]) => [signal, openLines(join(dir, name), isGzipped)]),
     );
     const done = exportTelemetry(reader, {
       ...options,
+      signals: ROW_SIGNALS.filter((signal) => signals.includes(signal)),
       emit: (signal, line) => writers.get(signal)?.write(line),
       onProgress: process.stderr.isTTY ? drawProgress : () => undefined,
     });
     if (process.stderr.isTTY) process.stderr.write('\n');
-    for (const { message } of reader.listFaults()) process.stderr.write(`left out: ${message}\n`);
-    const files = done.map(({ signal, ...counts }) => ({
+    const rowFiles = done.map(({ signal, ...counts }) => ({
       file: names.get(signal) ?? '',
       signal,
       ...counts,
       bytes: writers.get(signal)?.finish() ?? 0,
     }));
+    const profileFiles = signals.includes('profiles') ? writeProfiles(dir, reader, options) : [];
+    const files = [...rowFiles, ...profileFiles];
+    for (const { message } of reader.listFaults()) process.stderr.write(`left out: ${message}\n`);
     writeExportNote(dir, {
       exportedBy: `taproot ${findPackage().version}`,
       userIds: config.userIds,
@@ -112,6 +130,63 @@ function exportTo(
     return files;
   } finally {
     reader.close();
+  }
+}
+
+/** JSON requests as lines of one file; a protobuf request fills a file, since two of them in a row would be one. */
+function writeProfiles(
+  dir: string,
+  reader: TelemetryReader,
+  options: {
+    readonly range: TimeRange;
+    readonly services?: readonly string[];
+    readonly isGzipped: boolean;
+  },
+): readonly ExportedFile[] {
+  const { isGzipped } = options;
+  const suffix = isGzipped ? '.gz' : '';
+  const lines = openLines(join(dir, `profiles.jsonl${suffix}`), isGzipped);
+  let protobufBytes = 0;
+  let fileCount = 0;
+  const done = exportProfiles(reader, {
+    ...options,
+    emitLine: (line) => lines.write(line),
+    emitProtobuf: (body) => {
+      const number = String(++fileCount).padStart(6, '0');
+      const bytes = isGzipped ? gzipSync(body) : body;
+      writeWhole(join(dir, `profiles-${number}.pb${suffix}`), bytes);
+      protobufBytes += bytes.length;
+    },
+  });
+  const { json, protobuf } = done;
+  const jsonFile: ExportedFile = {
+    file: `profiles.jsonl${suffix}`,
+    signal: 'profiles',
+    rows: json.profiles,
+    requests: json.requests,
+    bytes: lines.finish(),
+  };
+  if (protobuf.requests === 0) return [jsonFile];
+  return [
+    jsonFile,
+    {
+      file: `profiles-*.pb${suffix}`,
+      signal: 'profiles',
+      rows: protobuf.profiles,
+      requests: protobuf.requests,
+      bytes: protobufBytes,
+    },
+  ];
+}
+
+/** A file with its name is whole. */
+function writeWhole(file: string, bytes: Uint8Array): void {
+  const part = `${file}.part`;
+  try {
+    writeFileSync(part, bytes);
+    renameSync(part, file);
+  } catch (cause) {
+    throw new AppError('store.unavailable', `Cannot write ${file}: ${messageOf(cause)}`, { cause });
   }
 }
 
@@ -126,8 +201,10 @@ function assertFree(dir: string, names: readonly string[]): void {
   }
 }
 
+const LINE_END = Buffer.from('\n');
+
 interface LineWriter {
-  write(line: string): void;
+  write(line: string | Uint8Array): void;
   /** Gives the file its name; a file with that name is whole. Returns its bytes. */
   finish(): number;
 }
@@ -137,16 +214,16 @@ function openLines(file: string, isGzipped: boolean): LineWriter {
   const partFile = `${file}.part`;
   const handle = openPart(partFile);
   let sizeBytes = 0;
-  const put = (text: string) => {
-    const bytes = isGzipped ? gzipSync(text) : Buffer.from(text);
+  const put = (line: Uint8Array) => {
+    const bytes = isGzipped ? gzipSync(line) : line;
     for (let at = 0; at < bytes.length; ) at += writeSync(handle, bytes, at);
     sizeBytes += bytes.length;
   };
   return {
-    write: (line) => put(`${line}\n`),
+    write: (line) => put(Buffer.concat([Buffer.from(line), LINE_END])),
     finish() {
       // A gzip file has at least one member.
-      if (isGzipped && sizeBytes === 0) put('');
+      if (isGzipped && sizeBytes === 0) put(Buffer.alloc(0));
       closeSync(handle);
       renameSync(partFile, file);
       return sizeBytes;

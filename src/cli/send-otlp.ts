@@ -2,6 +2,7 @@
 import { gzipSync } from 'node:zlib';
 import { AppError, messageOf } from '../base/errors.ts';
 import { readRejectedCount } from '../bench/reply.ts';
+import type { Signal } from '../model/vocabulary.ts';
 import type { Send } from '../pipeline/import.ts';
 
 const SEND_TIMEOUT_MS = 30_000;
@@ -15,7 +16,7 @@ const RETRYABLE = new Set([429, 502, 503, 504]);
 export function createOtlpSender(base: URL): Send {
   return async (request) => {
     const url = new URL(base);
-    url.pathname = `${base.pathname.replace(/\/+$/, '')}/v1/${request.signal}`;
+    url.pathname = `${base.pathname.replace(/\/+$/, '')}${pathOf(request.signal)}`;
     const type = request.encoding === 'json' ? 'application/json' : 'application/x-protobuf';
     for (let attempt = 1; ; attempt++) {
       const response = await fetch(url, {
@@ -41,6 +42,11 @@ export function createOtlpSender(base: URL): Send {
       await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
   };
+}
+
+/** Profiles are still in development. */
+function pathOf(signal: Signal): string {
+  return signal === 'profiles' ? '/v1development/profiles' : `/v1/${signal}`;
 }
 
 /** Seconds or an HTTP date; a second when the receiver does not say. */

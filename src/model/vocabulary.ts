@@ -18,7 +18,11 @@ export type Stage = (typeof STAGES)[number];
 export const INFRA_KINDS = ['none', 'db', 'cache', 'mq', 'config', 'http', 'rpc', 'dns'] as const;
 export type InfraKind = (typeof INFRA_KINDS)[number];
 
-export const SIGNALS = ['traces', 'logs', 'metrics'] as const;
+/** Signals that are decoded into rows of columns. */
+export const ROW_SIGNALS = ['traces', 'logs', 'metrics'] as const;
+export type RowSignal = (typeof ROW_SIGNALS)[number];
+/** Profiles are kept as they came. */
+export const SIGNALS = [...ROW_SIGNALS, 'profiles'] as const;
 export type Signal = (typeof SIGNALS)[number];
 
 /** SpanKind of OTLP by number. */

@@ -49,6 +49,7 @@ const ITEM_NAMES: Readonly<Record<Signal, readonly [one: string, many: string]>>
   traces: ['span', 'spans'],
   logs: ['log record', 'log records'],
   metrics: ['data point', 'data points'],
+  profiles: ['profile', 'profiles'],
 };
 
 interface Occurrence {

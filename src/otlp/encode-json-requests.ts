@@ -3,7 +3,7 @@
  * wherever they came from. A line is bounded in rows and characters, so memory is, too.
  */
 import { LIMITS } from '../base/limits.ts';
-import type { Signal } from '../model/vocabulary.ts';
+import type { RowSignal } from '../model/vocabulary.ts';
 
 const NAMES = {
   traces: { groups: 'resourceSpans', scopeGroups: 'scopeSpans', items: 'spans' },
@@ -31,14 +31,14 @@ type Scopes = Map<string, Metrics>;
 export class RequestLines {
   rowCount = 0;
   lineCount = 0;
-  readonly #signal: Signal;
+  readonly #signal: RowSignal;
   readonly #emit: (line: string) => void;
   #resources = new Map<string, Scopes>();
   #rowsOfLine = 0;
   #charsOfLine = 0;
 
   /** `emit` takes a line without its end. */
-  constructor(signal: Signal, emit: (line: string) => void) {
+  constructor(signal: RowSignal, emit: (line: string) => void) {
     this.#signal = signal;
     this.#emit = emit;
   }

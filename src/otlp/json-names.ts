@@ -86,6 +86,10 @@ export const FIELD = {
   spans: 87,
   logRecords: 88,
   metrics: 89,
+  resourceProfiles: 90,
+  scopeProfiles: 91,
+  profiles: 92,
+  dictionary: 93,
 } as const;
 
 /** What a key that OTLP does not know is taken for. */

@@ -4,7 +4,7 @@
  */
 import { LogColumns, PointColumns, SpanColumns } from '../model/columns.ts';
 import { StringDictionary } from '../model/dictionary.ts';
-import type { Signal } from '../model/vocabulary.ts';
+import type { RowSignal, Signal } from '../model/vocabulary.ts';
 import { DecodeContext } from './decode-context.ts';
 import type { DecodeOutcome } from './decode-report.ts';
 import { type EntryOwner, entryIndexOf } from './entry-index.ts';
@@ -33,6 +33,7 @@ export { encodeJsonPoints } from './encode-json-metrics.ts';
 export { RequestLines } from './encode-json-requests.ts';
 export { encodeJsonSpans } from './encode-json-traces.ts';
 export { inflateBody } from './inflate.ts';
+export { decodeProfiles } from './profiles.ts';
 export { buildExportResponse, buildStatus, type Encoding, type StatusOptions } from './reply.ts';
 export { attributeJsonOf, formatAnyValue } from './value.ts';
 
@@ -126,7 +127,7 @@ interface Columns extends EntryOwner {
 }
 
 interface Decoding extends DecodeOptions {
-  readonly signal: Signal;
+  readonly signal: RowSignal;
   /** Texts that the dictionary had repaired before this request was tried; absent: as it stands. */
   readonly repairedBefore?: number;
   readonly readProtobuf: (reader: ProtobufReader) => void;

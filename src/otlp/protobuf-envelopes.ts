@@ -11,6 +11,7 @@ const SIGNAL_ITEMS: Readonly<Record<Signal, readonly [group: string, items: stri
   traces: ['Spans', 'spans'],
   logs: ['Logs', 'log_records'],
   metrics: ['Metrics', 'metrics'],
+  profiles: ['Profiles', 'profiles'],
 };
 
 const RESOURCE: MessageFields = {
@@ -28,18 +29,23 @@ interface EnvelopeFields {
 }
 
 /**
- * Walks a request: resources, scopes, and `readItem` for each span, log record or metric (the reader stands
- * at the item's length). The same field numbers serve all three signals. `takeItems` may read items ahead: it is
- * called in front of a tag and leaves the reader in front of another one, or at the end.
+ * Walks a request: resources, scopes, and `readItem` for each span, log record, metric or profile (the reader
+ * stands at the item's length). The same field numbers serve all signals. `takeItems` may read items ahead: it is
+ * called in front of a tag and leaves the reader in front of another one, or at the end. `readDictionary` is for
+ * the field that only profiles have.
  */
 export function readEnvelopes(
   reader: ProtobufReader,
-  options: { readonly signal: Signal } & ItemReaders,
+  options: { readonly signal: Signal; readonly readDictionary?: () => void } & ItemReaders,
 ): void {
-  const [group, items] = SIGNAL_ITEMS[options.signal];
+  const { signal, readDictionary, ...itemReaders } = options;
+  const [group, items] = SIGNAL_ITEMS[signal];
   const lower = group.toLowerCase();
   const fields: EnvelopeFields = {
-    request: { name: 'request', fields: { 1: `resource_${lower}` } },
+    request: {
+      name: 'request',
+      fields: { 1: `resource_${lower}`, ...(readDictionary ? { 2: 'dictionary' } : {}) },
+    },
     group: {
       name: `resource_${lower}`,
       fields: { 1: 'resource', 2: `scope_${lower}`, 3: 'schema_url' },
@@ -48,7 +54,8 @@ export function readEnvelopes(
   };
   while (reader.position < reader.end) {
     const tag = reader.tag(fields.request);
-    if (tag === 0x0a) readResourceGroup(reader, { fields, ...options });
+    if (tag === 0x0a) readResourceGroup(reader, { fields, ...itemReaders });
+    else if (tag === 0x12 && readDictionary) readDictionary();
     else reader.skipUnknown(tag);
   }
 }

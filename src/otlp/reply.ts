@@ -17,6 +17,7 @@ const REJECTED_FIELDS: Readonly<Record<Signal, string>> = {
   traces: 'rejectedSpans',
   logs: 'rejectedLogRecords',
   metrics: 'rejectedDataPoints',
+  profiles: 'rejectedProfiles',
 };
 
 const TYPE_URL = 'type.googleapis.com/google.rpc.';

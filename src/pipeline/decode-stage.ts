@@ -9,10 +9,12 @@ import { LIMITS } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { markStage } from '../base/stages.ts';
 import type { Clock } from '../base/time.ts';
+import type { RawProfiles } from '../model/profiles.ts';
 import {
   type DecodeOutcome,
   decodeLogs,
   decodeMetrics,
+  decodeProfiles,
   decodeTraces,
   inflateBody,
 } from '../otlp/otlp.ts';
@@ -211,7 +213,7 @@ function decodeInto(
 ): Pending {
   const { spans, logs, points } = group.columns;
   const before = [spans.count, logs.count, points.count] as const;
-  const outcome = decode(group.columns, item);
+  const { outcome, profiles } = decode(group.columns, item);
   const { rejectedCount, message } = outcome;
   const pending: Pending = {
     request: item.request,
@@ -221,6 +223,7 @@ function decodeInto(
       spans: [before[0], spans.count],
       logs: [before[1], logs.count],
       points: [before[2], points.count],
+      ...(profiles ? { profiles } : {}),
     },
     outcome,
     replies: [],
@@ -233,16 +236,25 @@ function decodeInto(
 function decode(
   { spans, logs, points }: GroupColumns,
   item: { readonly request: IngestRequest; readonly body: Uint8Array; readonly nowUs: number },
-): DecodeOutcome {
+): { readonly outcome: DecodeOutcome; readonly profiles?: RawProfiles } {
   const options = { encoding: item.request.encoding, nowUs: item.nowUs };
   const { signal } = item.request;
   switch (signal) {
     case 'traces':
-      return decodeTraces(item.body, spans, options);
+      return { outcome: decodeTraces(item.body, spans, options) };
     case 'logs':
-      return decodeLogs(item.body, logs, options);
+      return { outcome: decodeLogs(item.body, logs, options) };
     case 'metrics':
-      return decodeMetrics(item.body, points, options);
+      return { outcome: decodeMetrics(item.body, points, options) };
+    case 'profiles': {
+      const { outcome, services } = decodeProfiles(item.body, options);
+      const count = outcome.acceptedCount;
+      if (count === 0) return { outcome };
+      // A copy: the request's memory may be another's before the group is stored.
+      const body = new Uint8Array(item.body);
+      const { encoding } = options;
+      return { outcome, profiles: { receivedUs: item.nowUs, count, services, encoding, body } };
+    }
     default:
       return unreachable(signal);
   }

@@ -1,25 +1,25 @@
 /**
- * Writes a store's telemetry as OTLP/JSON, one request a line, as `taproot import` and other OTLP tools read it.
+ * Writes a store's spans, logs and points as OTLP/JSON, one request a line, as `taproot import` and other OTLP tools read it.
  * Reads an hour at a time, so that a writer's log is not held up for long, and keeps one line in memory.
  */
 import { unreachable } from '../base/errors.ts';
 import type { TimeRange } from '../base/time.ts';
 import { US_PER_HOUR } from '../base/time.ts';
-import { SIGNALS, type Signal } from '../model/vocabulary.ts';
+import { ROW_SIGNALS, type RowSignal } from '../model/vocabulary.ts';
 import { encodeJsonLogs, encodeJsonPoints, encodeJsonSpans, RequestLines } from '../otlp/otlp.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
 
 export interface ExportOptions {
   readonly range: TimeRange;
   readonly services?: readonly string[];
-  readonly signals?: readonly Signal[];
+  readonly signals?: readonly RowSignal[];
   /** Takes a line without its end. */
-  readonly emit: (signal: Signal, line: string) => void;
-  readonly onProgress?: (progress: { readonly signal: Signal; readonly rows: number }) => void;
+  readonly emit: (signal: RowSignal, line: string) => void;
+  readonly onProgress?: (progress: { readonly signal: RowSignal; readonly rows: number }) => void;
 }
 
 export interface ExportedSignal {
-  readonly signal: Signal;
+  readonly signal: RowSignal;
   readonly rows: number;
   readonly requests: number;
 }
@@ -30,7 +30,7 @@ export function exportTelemetry(
   options: ExportOptions,
 ): readonly ExportedSignal[] {
   const hours = hoursOf(reader, options.range);
-  return (options.signals ?? SIGNALS).map((signal) => {
+  return (options.signals ?? ROW_SIGNALS).map((signal) => {
     const lines = new RequestLines(signal, (line) => options.emit(signal, line));
     for (const range of hours) {
       encodeRange(reader, lines, { ...options, signal, range });
@@ -42,7 +42,7 @@ export function exportTelemetry(
 }
 
 /** Hours of days that hold something, cut to the range. */
-function hoursOf(reader: TelemetryReader, range: TimeRange): readonly TimeRange[] {
+export function hoursOf(reader: TelemetryReader, range: TimeRange): readonly TimeRange[] {
   const hours: TimeRange[] = [];
   for (const { day } of reader.stats().partitions) {
     const dayUs = startOfDayUs(day);
@@ -66,7 +66,7 @@ function encodeRange(
   reader: TelemetryReader,
   lines: RequestLines,
   options: {
-    readonly signal: Signal;
+    readonly signal: RowSignal;
     readonly range: TimeRange;
     readonly services?: readonly string[];
   },

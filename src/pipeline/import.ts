@@ -152,9 +152,11 @@ async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Uint8Arra
   if (open.length > 0) yield new Uint8Array(Buffer.concat(open));
 }
 
-/** The first key of an OTLP/JSON request names its signal; `head` is its beginning. */
+/** The first key of an OTLP/JSON request names its signal; `head` is its beginning. Only profiles have a dictionary. */
 function signalOfJson(head: string): Signal | undefined {
-  const match = /"(resourceSpans|resourceLogs|resourceMetrics)"/.exec(head);
+  const match = /"(resourceSpans|resourceLogs|resourceMetrics|resourceProfiles|dictionary)"/.exec(
+    head,
+  );
   switch (match?.[1]) {
     case 'resourceSpans':
       return 'traces';
@@ -162,6 +164,9 @@ function signalOfJson(head: string): Signal | undefined {
       return 'logs';
     case 'resourceMetrics':
       return 'metrics';
+    case 'resourceProfiles':
+    case 'dictionary':
+      return 'profiles';
     default:
       return undefined;
   }
@@ -169,12 +174,13 @@ function signalOfJson(head: string): Signal | undefined {
 
 function signalOfName(file: string): Signal {
   const name = basename(file).toLowerCase();
+  if (/profile/.test(name)) return 'profiles';
   if (/metric/.test(name)) return 'metrics';
   if (/log/.test(name)) return 'logs';
   if (/trace|span/.test(name)) return 'traces';
   throw new AppError(
     'request.invalid',
-    `Cannot import "${file}": its name must hold traces, logs or metrics, for its content does not say`,
+    `Cannot import "${file}": its name must hold traces, logs, metrics or profiles, for its content does not say`,
   );
 }
 

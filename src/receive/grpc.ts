@@ -1,5 +1,5 @@
 /**
- * OTLP/gRPC on @grpc/grpc-js: the three Export methods with a codec that passes bytes through. The gate
+ * OTLP/gRPC on @grpc/grpc-js: the four Export methods with a codec that passes bytes through. The gate
  * (grpc-gate.ts) admits; this file wires methods to the ingestor.
  *
  * What grpc-js does by itself: it inflates `gzip` and `deflate` (grpc-encoding) on zlib's threads and refuses
@@ -33,6 +33,7 @@ const PATH_OF_SIGNAL: Readonly<Record<Signal, string>> = {
   traces: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
   logs: '/opentelemetry.proto.collector.logs.v1.LogsService/Export',
   metrics: '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',
+  profiles: '/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export',
 };
 
 const KEEPALIVE_MS = 60_000;

@@ -31,6 +31,7 @@ const SIGNAL_OF_PATH: ReadonlyMap<string, Signal> = new Map([
   ['/v1/traces', 'traces'],
   ['/v1/logs', 'logs'],
   ['/v1/metrics', 'metrics'],
+  ['/v1development/profiles', 'profiles'],
   ['/v1/loop/opentelemetry/v1/traces', 'traces'],
 ]);
 
@@ -64,7 +65,7 @@ export function routeRequest(
   if (signal === undefined) {
     return refused(
       'otlp.not_found',
-      `Cannot find "${shown(url)}": OTLP/HTTP takes /v1/traces, /v1/logs and /v1/metrics`,
+      `Cannot find "${shown(url)}": OTLP/HTTP takes /v1/traces, /v1/logs, /v1/metrics and /v1development/profiles`,
     );
   }
   if (method !== 'POST') {

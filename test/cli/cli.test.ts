@@ -67,9 +67,9 @@ describe('usage', () => {
     },
     {
       caption: 'no such signal',
-      args: ['export', '--signal', 'profiles'],
+      args: ['export', '--signal', 'events'],
       code: 2,
-      says: 'traces, logs, metrics',
+      says: 'traces, logs, metrics, profiles',
     },
     {
       caption: 'an export of no time',
@@ -178,6 +178,41 @@ describe('taproot import and diagnose', () => {
     expect(JSON.parse(out)).toMatchObject({ requests: 1, refusedCount: 0, rejectedRows: 0 });
   });
 
+  it('exports profiles as they came, so that an import stores them again', async () => {
+    const source = join(dir, 'source');
+    mkdirSync(source);
+    const line = '{"resourceProfiles":[{"scopeProfiles":[{"profiles":[{},{}]}]}]}\n';
+    writeFileSync(join(source, 'profiles.jsonl'), line);
+    const bodies = [1, 2].map((size) => Buffer.from([0x0a, 6, 0x12, 4, 0x12, 2, 0x48, size]));
+    for (const [index, body] of bodies.entries()) {
+      writeFileSync(join(source, `profiles-${index}.pb`), body);
+    }
+    await expect(runCli(['import', source, '--data', join(dir, 'a')])).resolves.toBe(0);
+    for (const [from, to, flags] of [
+      ['a', 'b', ['--gzip']],
+      ['b', 'c', []],
+    ] as const) {
+      const exported = join(dir, `exported-${from}`);
+      out = '';
+      const args = ['--data', join(dir, from), '--out', exported, '--json', ...flags];
+      await expect(runCli(['export', '--signal', 'profiles', ...args])).resolves.toBe(0);
+      const { files } = z
+        .object({ files: z.array(z.object({ rows: z.number(), requests: z.number() })) })
+        .parse(JSON.parse(out));
+      expect(files.map(({ rows, requests }) => [rows, requests])).toEqual([
+        [2, 1],
+        [2, 2],
+      ]);
+      await expect(runCli(['import', exported, '--data', join(dir, to)])).resolves.toBe(0);
+    }
+    const exported = join(dir, 'exported-b');
+    expect(readFileSync(join(exported, 'profiles.jsonl'), 'utf8')).toBe(line);
+    const written = ['profiles-000001.pb', 'profiles-000002.pb'].map((name) =>
+      readFileSync(join(exported, name)),
+    );
+    expect(written.sort(Buffer.compare)).toEqual(bodies);
+  });
+
   it('says where a broken line stands, and keeps the others', async () => {
     const file = join(dir, 'traces.jsonl');
     writeFileSync(file, '{"resourceSpans":[]}\n{"resourceSpans":7}\n');
@@ -269,6 +304,7 @@ describe('taproot export', () => {
       [name, 3119],
       [name.replace('traces', 'logs'), 0],
       [name.replace('traces', 'metrics'), 0],
+      [name.replace('traces', 'profiles'), 0],
     ]);
     for (const { file, bytes } of files) expect(statSync(join(first!, file)).size).toBe(bytes);
     await run('import', first!, '--data', b!);

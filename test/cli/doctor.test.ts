@@ -76,7 +76,7 @@ describe('taproot doctor', () => {
     await doctor('--json');
     const { findings, days } = document.parse(JSON.parse(out));
     expect(findings.find(({ check }) => check === 'store')?.message).toMatch(
-      /^\d+ spans, \d+ logs, \d+ points in 1 days, 0\.\d MB, log 0\.0 MB$/,
+      /^\d+ spans, \d+ logs, \d+ points, \d+ profiles in 1 days, 0\.\d MB, log 0\.0 MB$/,
     );
     expect(findings.find(({ check }) => check === 'day 20260102')?.state).toBe('ok');
     expect(days).toMatchObject([{ day: '20260102', state: 'ok', walBytes: 0, damagedRows: [] }]);

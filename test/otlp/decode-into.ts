@@ -1,7 +1,7 @@
 /** One call for all signals: decodes into columns that keep what came before, and dumps the new rows. */
 import { LogColumns, PointColumns, SpanColumns } from '../../src/model/columns.ts';
 import { StringDictionary } from '../../src/model/dictionary.ts';
-import type { Signal } from '../../src/model/vocabulary.ts';
+import type { RowSignal } from '../../src/model/vocabulary.ts';
 import {
   type DecodeOutcome,
   decodeLogs,
@@ -18,7 +18,7 @@ export interface Decoded {
 }
 
 /** Each call appends to the same columns. */
-export function decodeInto(signal: Signal) {
+export function decodeInto(signal: RowSignal) {
   const strings = new StringDictionary();
   const spans = new SpanColumns(strings);
   const logs = new LogColumns(strings);

@@ -1,7 +1,7 @@
 /** The decoders against protobufjs and a slow oracle, and protobuf against JSON, on random requests. */
 import { describe, expect, test } from 'vitest';
 import { isAppError } from '../../src/base/errors.ts';
-import { SIGNALS } from '../../src/model/vocabulary.ts';
+import { ROW_SIGNALS } from '../../src/model/vocabulary.ts';
 import { type Decoded, decodeInto } from './decode-into.ts';
 import { expectedRows } from './expected-rows.ts';
 import { decodeMessage, encodeMessage, messageType, REQUEST_TYPES } from './otlp-schema.ts';
@@ -19,7 +19,7 @@ function tryDecode(decode: () => Decoded): Decoded | undefined {
   }
 }
 
-describe.each(SIGNALS)('decoding %s', (signal) => {
+describe.each(ROW_SIGNALS)('decoding %s', (signal) => {
   const typeName = REQUEST_TYPES[signal];
 
   test('gives what protobufjs reads, in any field order and with unknown fields', () => {

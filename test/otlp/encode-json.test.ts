@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../src/base/limits.ts';
 import { LogColumns, PointColumns, SpanColumns } from '../../src/model/columns.ts';
 import { StringDictionary } from '../../src/model/dictionary.ts';
-import { SIGNALS, type Signal } from '../../src/model/vocabulary.ts';
+import { ROW_SIGNALS, type RowSignal } from '../../src/model/vocabulary.ts';
 import {
   decodeLogs,
   decodeMetrics,
@@ -20,7 +20,7 @@ import { NOW_US, Random, randomRequest } from './random-request.ts';
 
 const OPTIONS = { encoding: 'protobuf', nowUs: NOW_US } as const;
 
-function linesOf(signal: Signal, body: Uint8Array): readonly string[] {
+function linesOf(signal: RowSignal, body: Uint8Array): readonly string[] {
   const lines: string[] = [];
   const into = new RequestLines(signal, (line) => lines.push(line));
   const strings = new StringDictionary();
@@ -53,7 +53,7 @@ function textsOf(rows: readonly object[]): readonly string[] {
   return rows.map((row) => JSON.stringify(row, exact)).sort();
 }
 
-describe.each(SIGNALS)('encoded %s', (signal) => {
+describe.each(ROW_SIGNALS)('encoded %s', (signal) => {
   it('decode to equal rows, whatever a sender sent', () => {
     let rowCount = 0;
     for (let seed = 1; seed <= 400; seed++) {

@@ -3,7 +3,7 @@
  * oracle of the differential tests. It shares no decoding with src/otlp.
  */
 import { LIMITS } from '../../src/base/limits.ts';
-import type { Signal } from '../../src/model/vocabulary.ts';
+import type { RowSignal } from '../../src/model/vocabulary.ts';
 import { durationText } from './dump-columns.ts';
 import { NOW_US } from './random-request.ts';
 
@@ -16,7 +16,7 @@ export interface Expected {
   readonly rejectedCount: number;
 }
 
-export function expectedRows(signal: Signal, request: Message): Expected {
+export function expectedRows(signal: RowSignal, request: Message): Expected {
   const [groups, scopeGroups, items] = {
     traces: ['resourceSpans', 'scopeSpans', 'spans'],
     logs: ['resourceLogs', 'scopeLogs', 'logRecords'],

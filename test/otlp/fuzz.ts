@@ -1,7 +1,7 @@
 /** The mutation fuzz of the decoders, for its test and for scripts/fuzz-otlp.mjs. */
 import assert from 'node:assert/strict';
 import { isAppError } from '../../src/base/errors.ts';
-import { SIGNALS } from '../../src/model/vocabulary.ts';
+import { ROW_SIGNALS } from '../../src/model/vocabulary.ts';
 import { decodeInto } from './decode-into.ts';
 import { mutate } from './mutate.ts';
 import { encodeMessage, REQUEST_TYPES } from './otlp-schema.ts';
@@ -29,7 +29,7 @@ export function fuzzDecoders(options: {
   for (let index = 0; acceptedCount + refusedCount < options.count; index++) {
     const seed = options.seed + index;
     const random = new Random(seed);
-    const signal = SIGNALS[index % SIGNALS.length]!;
+    const signal = ROW_SIGNALS[index % ROW_SIGNALS.length]!;
     const encoding = random.chance(0.5) ? 'protobuf' : 'json';
     const typeName = REQUEST_TYPES[signal];
     const protobuf = encodeMessage(typeName, randomRequest(random, signal));

@@ -1,7 +1,7 @@
 /** The JSON reader against JSON.parse and the schema: on strange documents, and on broken ones. */
 import { describe, expect, test } from 'vitest';
 import { isAppError } from '../../src/base/errors.ts';
-import { SIGNALS, type Signal } from '../../src/model/vocabulary.ts';
+import { ROW_SIGNALS, type RowSignal } from '../../src/model/vocabulary.ts';
 import { type Decoded, decodeInto } from './decode-into.ts';
 import { requestOfJson } from './json-oracle.ts';
 import { scrambleJson } from './json-scramble.ts';
@@ -11,7 +11,7 @@ import { Random, randomRequest } from './random-request.ts';
 import { otlpJson } from './wire.ts';
 
 /** What the oracle makes of a body; undefined when it refuses. */
-function expectedOf(signal: Signal, body: Uint8Array): Decoded | undefined {
+function expectedOf(signal: RowSignal, body: Uint8Array): Decoded | undefined {
   const typeName = REQUEST_TYPES[signal];
   try {
     const request = requestOfJson(typeName, body);
@@ -22,7 +22,7 @@ function expectedOf(signal: Signal, body: Uint8Array): Decoded | undefined {
   }
 }
 
-function foundOf(signal: Signal, body: Uint8Array): Decoded | undefined {
+function foundOf(signal: RowSignal, body: Uint8Array): Decoded | undefined {
   try {
     return decodeInto(signal)(body, 'json');
   } catch (thrown) {
@@ -34,7 +34,7 @@ function foundOf(signal: Signal, body: Uint8Array): Decoded | undefined {
 /** JSON.parse rounds such integers, the reader does not. */
 const WIDE_NUMBER = /[:,[\s]-?\d{16,20}[\s,\]}]/;
 
-function expectSame(signal: Signal, body: Uint8Array, where: string): boolean {
+function expectSame(signal: RowSignal, body: Uint8Array, where: string): boolean {
   const expected = expectedOf(signal, body);
   const found = foundOf(signal, body);
   const shown = `${where}: ${new TextDecoder().decode(body)}`;
@@ -44,12 +44,12 @@ function expectSame(signal: Signal, body: Uint8Array, where: string): boolean {
   return found !== undefined;
 }
 
-function randomJson(random: Random, signal: Signal): Uint8Array {
+function randomJson(random: Random, signal: RowSignal): Uint8Array {
   const typeName = REQUEST_TYPES[signal];
   return otlpJson(typeName, encodeMessage(typeName, randomRequest(random, signal)));
 }
 
-describe.each(SIGNALS)('OTLP/JSON %s', (signal) => {
+describe.each(ROW_SIGNALS)('OTLP/JSON %s', (signal) => {
   const DOCUMENT_COUNT = 200;
   const BROKEN_COUNT = 60;
   const MUTANTS_EACH = 25;

@@ -16,11 +16,14 @@ function fieldInBody(key: string): number {
   return fieldAt(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 5);
 }
 
+/** Messages of profiles that are kept as they came: their names are not looked at. */
+const UNREAD = ['Profile', 'ProfilesDictionary'];
+
 /** Names of the fields of each message below a request. */
 function fieldsByMessage(): Map<string, string[]> {
   const found = new Map<string, string[]>();
   const visit = (name: string) => {
-    if (found.has(name)) return;
+    if (found.has(name) || UNREAD.includes(name)) return;
     const { fieldsArray } = messageType(name);
     found.set(
       name,

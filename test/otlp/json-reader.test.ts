@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { LogColumns, PointColumns, SpanColumns } from '../../src/model/columns.ts';
 import { StringDictionary } from '../../src/model/dictionary.ts';
-import { SIGNALS, type Signal } from '../../src/model/vocabulary.ts';
+import { ROW_SIGNALS, type RowSignal } from '../../src/model/vocabulary.ts';
 import { decodeLogs, decodeMetrics, decodeTraces, type Encoding } from '../../src/otlp/otlp.ts';
 import { messageOfFault, START_NS, utf8 } from './builders.ts';
 import { decodeInto } from './decode-into.ts';
@@ -214,14 +214,14 @@ describe('OTLP/JSON', () => {
     ]);
   });
 
-  const decodeOf: Record<Signal, (body: Uint8Array, encoding: Encoding) => unknown> = {
+  const decodeOf: Record<RowSignal, (body: Uint8Array, encoding: Encoding) => unknown> = {
     traces: (body, encoding) => decodeTraces(body, spanColumns(), { encoding, nowUs: NOW_US }),
     logs: (body, encoding) =>
       decodeLogs(body, new LogColumns(new StringDictionary()), { encoding, nowUs: NOW_US }),
     metrics: (body, encoding) =>
       decodeMetrics(body, new PointColumns(new StringDictionary()), { encoding, nowUs: NOW_US }),
   };
-  test.each(SIGNALS)('faults name the signal: %s', (signal) => {
+  test.each(ROW_SIGNALS)('faults name the signal: %s', (signal) => {
     for (const encoding of ENCODINGS) {
       const message = messageOfFault(() => decodeOf[signal](Uint8Array.of(0xff), encoding));
       expect(message).toContain(`Cannot decode ${signal}: `);

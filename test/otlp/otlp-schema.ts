@@ -246,6 +246,57 @@ const MESSAGES: Readonly<Record<string, { fields: Message; oneof?: Record<string
     },
     oneof: { value: ['asDouble', 'asInt'] },
   },
+  ExportProfilesServiceRequest: {
+    fields: {
+      resourceProfiles: ['ResourceProfiles', 1, 'repeated'],
+      dictionary: ['ProfilesDictionary', 2],
+    },
+  },
+  ResourceProfiles: {
+    fields: {
+      resource: ['Resource', 1],
+      scopeProfiles: ['ScopeProfiles', 2, 'repeated'],
+      schemaUrl: ['string', 3],
+    },
+  },
+  ScopeProfiles: {
+    fields: {
+      scope: ['InstrumentationScope', 1],
+      profiles: ['Profile', 2, 'repeated'],
+      schemaUrl: ['string', 3],
+    },
+  },
+  Profile: {
+    fields: {
+      sampleType: ['ValueType', 1],
+      samples: ['Sample', 2, 'repeated'],
+      timeUnixNano: ['fixed64', 3],
+      durationNano: ['uint64', 4],
+      periodType: ['ValueType', 5],
+      period: ['int64', 6],
+      profileId: ['bytes', 7],
+    },
+  },
+  ValueType: { fields: { typeStrindex: ['int32', 1], unitStrindex: ['int32', 2] } },
+  Sample: {
+    fields: {
+      stackIndex: ['int32', 1],
+      values: ['int64', 2, 'repeated'],
+      linkIndex: ['int32', 4],
+    },
+  },
+  ProfilesDictionary: {
+    fields: {
+      locationTable: ['Location', 2, 'repeated'],
+      functionTable: ['Function', 3, 'repeated'],
+      stringTable: ['string', 5, 'repeated'],
+      stackTable: ['Stack', 7, 'repeated'],
+    },
+  },
+  Location: { fields: { address: ['uint64', 2], lines: ['Line', 3, 'repeated'] } },
+  Line: { fields: { functionIndex: ['int32', 1], line: ['int64', 2] } },
+  Function: { fields: { nameStrindex: ['int32', 1], filenameStrindex: ['int32', 3] } },
+  Stack: { fields: { locationIndices: ['int32', 1, 'repeated'] } },
   ExportTraceServiceResponse: { fields: { partialSuccess: ['PartialSuccess', 1] } },
   PartialSuccess: { fields: { rejected: ['int64', 1], errorMessage: ['string', 2] } },
   RpcStatus: {
@@ -264,6 +315,7 @@ export const REQUEST_TYPES = {
   traces: 'ExportTraceServiceRequest',
   logs: 'ExportLogsServiceRequest',
   metrics: 'ExportMetricsServiceRequest',
+  profiles: 'ExportProfilesServiceRequest',
 } as const;
 
 export function messageType(name: string): protobuf.Type {

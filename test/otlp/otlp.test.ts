@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/base/limits.ts';
 import { PointColumns, SpanColumns, VALUE_TYPE } from '../../src/model/columns.ts';
 import { StringDictionary } from '../../src/model/dictionary.ts';
-import { SIGNALS } from '../../src/model/vocabulary.ts';
+import { ROW_SIGNALS } from '../../src/model/vocabulary.ts';
 import { decodeMetrics, decodeTraces } from '../../src/otlp/otlp.ts';
 import {
   bodyOf,
@@ -145,7 +145,7 @@ describe('hand-written requests', () => {
 
 describe.each(ENCODINGS)('values in %s', (encoding) => {
   test('an empty body is an empty request', () => {
-    for (const signal of SIGNALS) {
+    for (const signal of ROW_SIGNALS) {
       const { outcome, rows } = decodeInto(signal)(new Uint8Array(0), encoding);
       expect(outcome).toEqual({ acceptedCount: 0, rejectedCount: 0, message: '' });
       expect(rows).toEqual([]);

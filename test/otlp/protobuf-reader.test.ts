@@ -3,7 +3,7 @@ import { AppError } from '../../src/base/errors.ts';
 import { LIMITS } from '../../src/base/limits.ts';
 import { SpanColumns } from '../../src/model/columns.ts';
 import { StringDictionary } from '../../src/model/dictionary.ts';
-import type { Signal } from '../../src/model/vocabulary.ts';
+import type { RowSignal } from '../../src/model/vocabulary.ts';
 import { decodeTraces, type Encoding } from '../../src/otlp/otlp.ts';
 import {
   bodyOf,
@@ -159,7 +159,7 @@ describe('bodies of tiny parts', () => {
 });
 
 describe('protobuf details', () => {
-  const one = (signal: Signal, item: number[]) => {
+  const one = (signal: RowSignal, item: number[]) => {
     const body = Uint8Array.from(field(1, field(2, field(2, item))));
     return decodeInto(signal)(body, 'protobuf');
   };

@@ -63,6 +63,17 @@ export function randomRequest(random: Random, signal: Signal): object {
           })),
         })),
       };
+    case 'profiles':
+      return {
+        resourceProfiles: random.list(3, () => ({
+          ...envelope(random),
+          scopeProfiles: random.list(2, () => ({
+            ...scopeEnvelope(random),
+            profiles: random.list(3, () => profile(random)),
+          })),
+        })),
+        dictionary: profilesDictionary(random),
+      };
     default:
       return {
         resourceMetrics: random.list(3, () => ({
@@ -97,6 +108,32 @@ function scopeEnvelope(random: Random): object {
     droppedAttributesCount: uint32(random),
   });
   return some(random, { scope, schemaUrl: text(random) });
+}
+
+function profile(random: Random): object {
+  return some(random, {
+    sampleType: { typeStrindex: 1, unitStrindex: 2 },
+    samples: random.list(5, () => ({
+      stackIndex: random.below(4),
+      values: random.list(4, () => String(random.below(1_000_000))),
+    })),
+    timeUnixNano: timeNs(random),
+    durationNano: String(random.below(1_000_000_000)),
+    period: '10000000',
+    profileId: random.bytes(16),
+  });
+}
+
+function profilesDictionary(random: Random): object {
+  return some(random, {
+    stringTable: ['', 'cpu', 'nanoseconds', ...random.list(5, () => text(random))],
+    functionTable: random.list(4, () => ({ nameStrindex: random.below(8) })),
+    locationTable: random.list(4, () => ({
+      address: String(random.below(1_000_000)),
+      lines: random.list(2, () => ({ functionIndex: random.below(4), line: '7' })),
+    })),
+    stackTable: random.list(4, () => ({ locationIndices: random.list(6, () => random.below(4)) })),
+  });
 }
 
 function span(random: Random): object {

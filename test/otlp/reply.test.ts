@@ -12,6 +12,7 @@ const REJECTED_NAMES = {
   traces: 'rejectedSpans',
   logs: 'rejectedLogRecords',
   metrics: 'rejectedDataPoints',
+  profiles: 'rejectedProfiles',
 } as const;
 
 describe('buildExportResponse()', () => {

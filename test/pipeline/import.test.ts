@@ -47,14 +47,19 @@ describe('importPaths()', () => {
     fileOf('a.jsonl', '{"resourceSpans":[]}\n\n{"resourceLogs":[]}\n');
     fileOf('b.jsonl.gz', gzipSync('{"resourceMetrics":[]}'));
     fileOf('c-traces.pb', new Uint8Array([1, 2]));
+    fileOf('d.jsonl', '{"resourceProfiles":[]}\n{"dictionary":{},"resourceProfiles":[]}\n');
+    fileOf('e-profiles.pb.gz', gzipSync(new Uint8Array([1, 2])));
     const result = await importPaths([dir], { send: store });
     expect(sent.map(({ signal, encoding }) => `${signal} ${encoding}`)).toEqual([
       'traces json',
       'logs json',
       'metrics json',
       'traces protobuf',
+      'profiles json',
+      'profiles json',
+      'profiles protobuf',
     ]);
-    expect(result).toMatchObject({ files: 3, requests: 4, refusedCount: 0 });
+    expect(result).toMatchObject({ files: 5, requests: 7, refusedCount: 0 });
   });
 
   it('names file and line of what was refused', async () => {

@@ -8,6 +8,7 @@ import { type Counters, createCounters } from '../../src/base/counters.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createNormaliser, type Normaliser } from '../../src/coze/coze.ts';
+import type { RawProfiles } from '../../src/model/profiles.ts';
 import type { Signal } from '../../src/model/vocabulary.ts';
 import { createDeadLetters } from '../../src/pipeline/dead-letter.ts';
 import { type DeadLetter, visitDeadLetters } from '../../src/pipeline/dead-letter-file.ts';
@@ -394,5 +395,67 @@ describe('createIngestPipeline()', () => {
     await pipeline.submit(traceRequest(['ours'], 'taproot'));
     expect(started).toEqual(['ingest.commit']);
     expect(storedNames()).toEqual(['ours', 'theirs']);
+  });
+});
+
+describe('profiles', () => {
+  const resource = { attributes: [{ key: 'service.name', value: { stringValue: 'bot' } }] };
+  const content = {
+    resourceProfiles: [{ resource, scopeProfiles: [{ profiles: [{}, {}] }] }],
+    dictionary: { stringTable: ['', 'cpu'] },
+  };
+
+  function storedProfiles(): RawProfiles[] {
+    const found: RawProfiles[] = [];
+    reader.scanProfiles({ range: RANGE }, (profiles) => {
+      found.push(profiles);
+      return undefined;
+    });
+    return found;
+  }
+
+  it('are kept as they came, inflated, in the group of the others', async () => {
+    const pipeline = pipelineOver(writer, { isTimed: false });
+    const request = jsonRequest('profiles', content);
+    const replies = [
+      pipeline.submit(traceRequest(['a'])),
+      pipeline.submit({ ...request, compression: 'gzip', body: gzipSync(request.body) }),
+    ];
+    pipeline.flush();
+    for (const reply of await Promise.all(replies)) {
+      expect(reply).toEqual({ kind: 'stored', rejectedCount: 0, message: '' });
+    }
+    const { body } = request;
+    expect(storedProfiles()).toEqual([
+      { receivedUs: NOW_US, count: 2, services: ['bot'], encoding: 'json', body },
+    ]);
+    expect(storedNames()).toEqual(['a']);
+    expect(counterOf('taproot_ingest_commits_total')).toBe(1);
+    expect(counterOf('taproot_ingest_rows_total')).toBe(3);
+  });
+
+  it('are stored once when they are sent twice', async () => {
+    const pipeline = pipelineOver(writer, { isTimed: false });
+    for (let time = 0; time < 2; time++) {
+      const reply = pipeline.submit(jsonRequest('profiles', content));
+      pipeline.flush();
+      await expect(reply).resolves.toMatchObject({ kind: 'stored' });
+    }
+    expect(storedProfiles()).toHaveLength(1);
+    expect(counterOf('taproot_ingest_resent_total')).toBe(1);
+  });
+
+  it('of an empty request leave nothing behind', async () => {
+    const pipeline = pipelineOver(writer, { isTimed: false });
+    const reply = pipeline.submit(jsonRequest('profiles', {}));
+    pipeline.flush();
+    await expect(reply).resolves.toEqual({ kind: 'stored', rejectedCount: 0, message: '' });
+    expect(storedProfiles()).toEqual([]);
+  });
+
+  it('that are malformed are refused', async () => {
+    const pipeline = pipelineOver(writer, { isTimed: false });
+    const reply = pipeline.submit(jsonRequest('profiles', { resourceProfiles: 7 }));
+    await expect(reply).resolves.toMatchObject({ kind: 'refused', code: 'otlp.malformed' });
   });
 });

@@ -56,7 +56,7 @@ function idBytes(number: number, size: number): Uint8Array {
 function tableOf(blocks: readonly (readonly SpanLiteral[])[], spansMax = 1000): SpanTable {
   const total = blocks.flat().length;
   const reader = {
-    countRows: () => ({ spans: total, logs: 0, points: 0 }),
+    countRows: () => ({ spans: total, logs: 0, points: 0, profiles: 0 }),
     scanSpans: (
       _scan: unknown,
       visit: (columns: SpanColumns, rows: Uint32Array) => boolean | undefined,

@@ -43,7 +43,7 @@ const GZIP = { 'grpc.default_compression_algorithm': 2 };
 describe('an export that is stored', () => {
   const body = Uint8Array.from({ length: 100_000 }, (_, index) => index % 251);
 
-  test.each(['traces', 'logs', 'metrics'] as const)('%s', async (signal) => {
+  test.each(['traces', 'logs', 'metrics', 'profiles'] as const)('%s', async (signal) => {
     const started = await start();
     const answer = await exportOver(clientOf(started), { path: GRPC_PATHS[signal], body });
     expect(answer.code).toBe(status.OK);

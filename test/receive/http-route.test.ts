@@ -15,6 +15,7 @@ describe('routeRequest() admits', () => {
     ['/v1/traces', 'traces'],
     ['/v1/logs', 'logs'],
     ['/v1/metrics', 'metrics'],
+    ['/v1development/profiles', 'profiles'],
     ['/v1/traces/', 'traces'],
     ['/v1/traces?x=1', 'traces'],
     ['/v1/loop/opentelemetry/v1/traces', 'traces'],

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { US_PER_DAY, US_PER_MINUTE } from '../../src/base/time.ts';
+import type { RawProfiles } from '../../src/model/profiles.ts';
 import type { Span } from '../../src/model/span.ts';
 import { endpointIdOf, type Tally } from '../../src/model/tally.ts';
 import type {
@@ -93,7 +94,7 @@ export function describeTelemetryStore(name: string, opener: StoreOpener): void 
         expect(reader.readTrace(traceIdOf(1))).toEqual([]);
         expect(reader.searchTraces({ range: DAY_RANGE, limit: 10 }).items).toEqual([]);
         expect(reader.stats().spanCount).toBe(0);
-        expect(reader.countRows(DAY_RANGE)).toEqual({ spans: 0, logs: 0, points: 0 });
+        expect(reader.countRows(DAY_RANGE)).toEqual({ spans: 0, logs: 0, points: 0, profiles: 0 });
       });
 
       it('take an empty group', () => {
@@ -592,17 +593,108 @@ export function describeTelemetryStore(name: string, opener: StoreOpener): void 
       });
     });
 
+    describe('scanProfiles()', () => {
+      const profilesOf = (part: Partial<RawProfiles> = {}): RawProfiles => ({
+        receivedUs: NOON_US,
+        count: 2,
+        services: ['bot'],
+        encoding: 'protobuf',
+        body: new Uint8Array([10, 4, 18, 2, 18, 0]),
+        ...part,
+      });
+      const requestOf = (seed: number, profiles: RawProfiles) => ({
+        hash: hashOf(seed),
+        spans: [0, 0] as const,
+        logs: [0, 0] as const,
+        points: [0, 0] as const,
+        profiles,
+      });
+      const writeProfiles = (...all: readonly RawProfiles[]) => {
+        const requests = all.map((profiles) => requestOf(nextHash++, profiles));
+        writer.write({ ...emptyGroup(), requests });
+      };
+      const scan = (range = DAY_RANGE, services?: readonly string[]) => {
+        const found: RawProfiles[] = [];
+        reader.scanProfiles(services ? { range, services } : { range }, (profiles) => {
+          found.push(profiles);
+          return undefined;
+        });
+        return found;
+      };
+
+      it('gives requests back as they came', () => {
+        const random = new Random(5);
+        const large = Uint8Array.from({ length: 200_000 }, () => random.below(7));
+        const all = [
+          profilesOf({ body: new Uint8Array(0) }),
+          profilesOf({ receivedUs: NOON_US + 1, encoding: 'json', body: Buffer.from('{"a":1}') }),
+          profilesOf({ receivedUs: NOON_US + 2, body: large, services: ['a', 'b'], count: 7 }),
+        ];
+        writeProfiles(...all);
+        expect(scan()).toEqual(all.map((one) => ({ ...one, body: new Uint8Array(one.body) })));
+        expect(reader.countRows(DAY_RANGE).profiles).toBe(11);
+        expect(reader.stats().profileCount).toBe(11);
+        expect(reader.listServices(DAY_RANGE).items).toEqual(['a', 'b', 'bot']);
+      });
+
+      it('keeps the range half-open, filters by service, and stops when told', () => {
+        writeProfiles(
+          profilesOf({ count: 1 }),
+          profilesOf({ count: 2, receivedUs: NOON_US + 5, services: ['plugin'] }),
+          profilesOf({ count: 3, receivedUs: NOON_US + US_PER_DAY }),
+        );
+        const counts = (found: readonly RawProfiles[]) => found.map(({ count }) => count);
+        expect(counts(scan({ fromUs: NOON_US, toUs: NOON_US + 5 }))).toEqual([1]);
+        expect(counts(scan({ fromUs: NOON_US + 1, toUs: NOON_US + 6 }))).toEqual([2]);
+        expect(counts(scan({ fromUs: 0, toUs: NOON_US + 2 * US_PER_DAY }))).toEqual([1, 2, 3]);
+        expect(counts(scan(DAY_RANGE, ['plugin', 'x']))).toEqual([2]);
+        expect(scan(DAY_RANGE, ['x'])).toEqual([]);
+        let visited = 0;
+        reader.scanProfiles({ range: DAY_RANGE }, () => {
+          visited++;
+          return false;
+        });
+        expect(visited).toBe(1);
+      });
+
+      it('does not store a request twice', () => {
+        const request = requestOf(nextHash++, profilesOf());
+        writer.write({ ...emptyGroup(), requests: [request] });
+        writer.write({ ...emptyGroup(), requests: [request, request] });
+        expect(scan()).toHaveLength(1);
+        expect(writer.findAnswer(request.hash)).toBeDefined();
+      });
+
+      it('survives upkeep and goes with its day', () => {
+        for (let index = 0; index < 40; index++) {
+          writeProfiles(profilesOf({ receivedUs: NOON_US + index, count: 1 }));
+        }
+        writer.checkpoint();
+        expect(scan()).toHaveLength(40);
+        const nowUs = DAY_START_US + 400 * US_PER_DAY;
+        writeProfiles(profilesOf({ receivedUs: nowUs }));
+        writer.retain({ nowUs, days: 0, bytesMax: 1 });
+        expect(scan({ fromUs: 0, toUs: nowUs + 1 })).toHaveLength(1);
+      });
+    });
+
     it('counts rows and names services from headers', () => {
       write({
         spans: plainSpans([{ trace: 1, span: 1, startUs: NOON_US, service: 'b' }]),
         logs: plainLogs([{ timeUs: NOON_US, body: 'x', service: 'a' }]),
         points: randomPoints(4, new Random(1)),
       });
-      expect(reader.countRows(DAY_RANGE)).toEqual({ spans: 1, logs: 1, points: 4 });
+      expect(reader.countRows(DAY_RANGE)).toEqual({
+        spans: 1,
+        logs: 1,
+        points: 4,
+        profiles: 0,
+      });
       expect(reader.countRows({ fromUs: 0, toUs: NOON_US })).toEqual({
         spans: 0,
         logs: 0,
         points: 0,
+        profiles: 0,
       });
       expect(reader.listServices(DAY_RANGE).items).toContain('a');
       expect(reader.listServices(DAY_RANGE).items).toContain('b');

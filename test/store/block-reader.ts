@@ -30,6 +30,7 @@ const KIND = {
   bodyTexts: 7,
   bodies: 8,
   buckets: 10,
+  raw: 12,
 };
 const HISTOGRAM = 2;
 
@@ -43,6 +44,11 @@ class Section {
   constructor(main: Buffer, tail: Buffer) {
     this.#main = main;
     this.#tail = tail;
+  }
+
+  /** For the section of a request as it came, whose main bytes are nothing else. */
+  mainBytes(): Buffer {
+    return this.#main;
   }
 
   /** For the section of ids, which is all tail. */
@@ -342,4 +348,13 @@ export function readBuckets(
     const list = hasBounds(row) ? bounds[lists.shift()!]! : [];
     return [...list, ...others.splice(0, count - list.length)];
   });
+}
+
+export function readProfiles(
+  connection: Database.Database,
+  blockId: number,
+): { readonly encoding: string; readonly body: Buffer } {
+  const section = openBlockSection(connection, blockId, 'raw');
+  const encoding = ['protobuf', 'json'][section.tailBytes(1)[0]!] ?? 'unknown';
+  return { encoding, body: section.mainBytes() };
 }

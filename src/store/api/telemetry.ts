@@ -4,6 +4,7 @@
  */
 import type { TimeRange } from '../../base/time.ts';
 import type { LogColumns, PointColumns, SpanColumns } from '../../model/columns.ts';
+import type { RawProfiles } from '../../model/profiles.ts';
 import type { Exemplar, LogRecord, MetricSeries, Span, TraceSummary } from '../../model/span.ts';
 import type { Endpoint, LogTemplate, Tally, TemplateTally } from '../../model/tally.ts';
 import type { Stage } from '../../model/vocabulary.ts';
@@ -22,6 +23,8 @@ export interface GroupRequest {
   readonly spans: readonly [from: number, to: number];
   readonly logs: readonly [from: number, to: number];
   readonly points: readonly [from: number, to: number];
+  /** Of a request of profiles, which has no rows; stored on the day of their receipt. */
+  readonly profiles?: RawProfiles;
   /** Stored with the request, for when it comes again; absent: all accepted, nothing to say. */
   readonly answer?: RequestAnswer;
 }
@@ -207,6 +210,7 @@ export interface StoreStats {
   readonly spanCount: number;
   readonly logCount: number;
   readonly pointCount: number;
+  readonly profileCount: number;
   readonly sizeBytes: number;
   readonly partitions: readonly { readonly day: string; readonly sizeBytes: number }[];
 }
@@ -232,6 +236,11 @@ export interface TelemetryReader {
     scan: { readonly range: TimeRange; readonly services?: readonly string[] },
     visit: (columns: PointColumns, rows: Uint32Array) => boolean | undefined,
   ): void;
+  /** Requests of profiles by time of receipt; with services, those that hold at least one of them, whole. */
+  scanProfiles(
+    scan: { readonly range: TimeRange; readonly services?: readonly string[] },
+    visit: (profiles: RawProfiles) => boolean | undefined,
+  ): void;
   /** All spans of a trace by start time, duplicates removed; empty when unknown. `near` narrows the days looked at. */
   readTrace(traceId: string, near?: TimeRange): readonly Span[];
   searchTraces(query: TraceQuery): Page<TraceSummary>;
@@ -256,6 +265,7 @@ export interface TelemetryReader {
     readonly spans: number;
     readonly logs: number;
     readonly points: number;
+    readonly profiles: number;
   };
   stats(): StoreStats;
   /** What this reader came across and could not read, each place once, the first thousand; all times without a range. */

@@ -3,7 +3,7 @@ import { AppError, isAppError, messageOf } from '../../base/errors.ts';
 import { ByteReader, type ByteWriter, TAIL_SIZE_BYTES, tailStartOf } from './byte-stream.ts';
 
 /** Stored in files: append only. */
-export const SIGNAL = { spans: 0, logs: 1, points: 2 } as const;
+export const SIGNAL = { spans: 0, logs: 1, points: 2, profiles: 3 } as const;
 export type SignalNumber = (typeof SIGNAL)[keyof typeof SIGNAL];
 
 /** Kinds of sections; a section's key is block_id × 16 + kind. Append only. */
@@ -21,9 +21,16 @@ export const SECTION = {
   series: 9,
   buckets: 10,
   exemplars: 11,
+  /** A request's body as it came. */
+  raw: 12,
 } as const;
 export type SectionNumber = (typeof SECTION)[keyof typeof SECTION];
 export const SECTIONS_PER_BLOCK = 16;
+
+/** The section that no block of a signal is without. */
+export function mainSectionOf(signal: SignalNumber): SectionNumber {
+  return signal === SIGNAL.profiles ? SECTION.raw : SECTION.core;
+}
 
 export interface RawSection {
   readonly kind: SectionNumber;

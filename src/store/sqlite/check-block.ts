@@ -17,6 +17,7 @@ import {
 import { readUints } from './column-codec.ts';
 import { decodeLogBlock, encodeLogBlock } from './log-block.ts';
 import { decodePointBlock, encodePointBlock } from './point-block.ts';
+import { decodeProfileBlock, encodeProfileBlock } from './profile-block.ts';
 import { decodeSpanBlock, encodeSpanBlock } from './span-block.ts';
 import { readVariants } from './variants.ts';
 
@@ -51,11 +52,12 @@ const ENCODE_AGAIN: Readonly<
     decodePointBlock(columns, { rowCount, source, sections });
     return encodePointBlock(columns, allRows(rowCount));
   },
+  [SIGNAL.profiles]: (source) => encodeProfileBlock(decodeProfileBlock(source)),
 };
 
 /**
- * The header of a block whose own is lost, from its sections alone; undefined when they do not tell. Spans and
- * logs say how many rows they have; points do so only by the bytes that so many of them need.
+ * The header of a block whose own is lost, from its sections alone; undefined when they do not tell. Spans, logs
+ * and profiles say how many rows they have; points do so only by the bytes that so many of them need.
  */
 export function tryRecoverHeader(
   kinds: ReadonlySet<number>,
@@ -64,9 +66,9 @@ export function tryRecoverHeader(
   try {
     const unpacked = unpackAll(kinds, source);
     const signal = signalOf(kinds);
-    return signal === SIGNAL.points
-      ? tryRecoverPoints(unpacked)
-      : deriveHeader(unpacked, { signal, rowCount: rowsOfRuns(unpacked) });
+    if (signal === SIGNAL.points) return tryRecoverPoints(unpacked);
+    const rowCount = signal === SIGNAL.profiles ? 0 : rowsOfRuns(unpacked);
+    return deriveHeader(unpacked, { signal, rowCount });
   } catch {
     return undefined; // a section is damaged, too
   }
@@ -116,6 +118,7 @@ function assertMayHold(source: SectionSource, rowCount: number): void {
 
 function signalOf(kinds: ReadonlySet<number>): SignalNumber {
   const holds = (kind: SectionNumber) => kinds.has(kind);
+  if (holds(SECTION.raw)) return SIGNAL.profiles;
   if (holds(SECTION.series)) return SIGNAL.points;
   return holds(SECTION.bodies) ? SIGNAL.logs : SIGNAL.spans;
 }

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import zlib from 'node:zlib';
 import { isAppError, messageOf } from '../../base/errors.ts';
 import type { CheckOptions, DamagedRows, DayCheck } from '../api/maintenance.ts';
-import { decodeAt, SECTION, SECTIONS_PER_BLOCK } from './block.ts';
+import { decodeAt, mainSectionOf, SECTION, SECTIONS_PER_BLOCK } from './block.ts';
 import { type DerivedHeader, deriveHeader } from './check-block.ts';
 import { isSoundTally, KEYS_OF, signalName, TALLY_TABLES, type TallyRow } from './check-rows.ts';
 import { type Day, dayName, dayPath, listDays } from './day-file.ts';
@@ -29,7 +29,7 @@ export function checkDay(dataDir: string, day: Day, depth: CheckOptions['depth']
     day: dayName(day),
     sizeBytes: sizeOf(file),
     walBytes: sizeOf(`${file}-wal`),
-    rows: { traces: 0, logs: 0, metrics: 0 },
+    rows: { traces: 0, logs: 0, metrics: 0, profiles: 0 },
     damagedRows: [],
   };
   let reader: DayReader | undefined;
@@ -77,7 +77,7 @@ function sizeOf(file: string): number {
 class DayExamination {
   readonly #reader: DayReader;
   readonly #isFull: boolean;
-  readonly #rows = { traces: 0, logs: 0, metrics: 0 };
+  readonly #rows = { traces: 0, logs: 0, metrics: 0, profiles: 0 };
   readonly #damagedRows: DamagedRows[] = [];
   readonly #faults: string[] = [];
   /** Hashes of the trace index by block; only for a full check. */
@@ -160,8 +160,9 @@ class DayExamination {
         if (!isSound)
           throw new RangeError(`section ${sectionName(id - first)}: the checksum differs`);
       }
-      if (!rows.some(({ id }) => id === first + SECTION.core)) {
-        throw new RangeError('section core is missing');
+      const main = mainSectionOf(header.signal);
+      if (!rows.some(({ id }) => id === first + main)) {
+        throw new RangeError(`section ${sectionName(main)} is missing`);
       }
     });
   }

@@ -8,7 +8,7 @@ import { LIMITS } from '../../base/limits.ts';
 import { markStage } from '../../base/stages.ts';
 import { LogColumns, PointColumns, SpanColumns } from '../../model/columns.ts';
 import { StringDictionary } from '../../model/dictionary.ts';
-import { decodeAt, type EncodedBlock, SIGNAL, type SignalNumber } from './block.ts';
+import { decodeAt, type EncodedBlock, SIGNAL } from './block.ts';
 import { type BlobRow, type BlockHeader, DayReader, type TallyTable } from './day-reader.ts';
 import { type DayWriter, packBlock } from './day-writer.ts';
 import { decodeLogBlock, encodeLogBlock } from './log-block.ts';
@@ -48,13 +48,17 @@ const TALLY_BLOBS_PER_STEP_MAX = 64;
 /** A step: false when there is nothing for it to do. */
 type Step = (writer: DayWriter, reader: DayReader) => boolean;
 
+/** Blocks of profiles stay as they are: each is one request. */
+const MERGED_SIGNALS = [SIGNAL.spans, SIGNAL.logs, SIGNAL.points] as const;
+type MergedSignal = (typeof MERGED_SIGNALS)[number];
+
 const STEPS: readonly Step[] = [
   mergeNewSegments,
   mergeBucket,
   (writer, reader) => mergeTallies(writer, reader, { table: 'tallies', merge: mergeTallyBlobs }),
   (writer, reader) =>
     mergeTallies(writer, reader, { table: 'template_tallies', merge: mergeTemplateTallyBlobs }),
-  ...Object.values(SIGNAL).map(
+  ...MERGED_SIGNALS.map(
     (signal): Step =>
       (writer, reader) =>
         mergeBlocks(writer, reader, signal),
@@ -83,7 +87,7 @@ export function tryCompactDay(writer: DayWriter): boolean {
 }
 
 /** Merges the oldest small blocks of a signal into one. */
-function mergeBlocks(writer: DayWriter, reader: DayReader, signal: SignalNumber): boolean {
+function mergeBlocks(writer: DayWriter, reader: DayReader, signal: MergedSignal): boolean {
   const small = reader.smallBlocks(signal, {
     rowsMax: SMALL_BLOCK_ROWS,
     limit: ROWS_PER_STEP_MAX,
@@ -107,7 +111,7 @@ function mergeBlocks(writer: DayWriter, reader: DayReader, signal: SignalNumber)
 
 type Merger = (reader: DayReader, headers: readonly BlockHeader[]) => EncodedBlock;
 
-const MERGERS: Readonly<Record<SignalNumber, Merger>> = {
+const MERGERS: Readonly<Record<MergedSignal, Merger>> = {
   [SIGNAL.spans]: (reader, headers) => {
     const columns = new SpanColumns(new StringDictionary());
     for (const header of headers) {

@@ -1,5 +1,6 @@
 /** Splits a group by day and leaves out rows that are stored already. Pure: decides, writes nothing. */
 import { hexOf } from '../../base/bytes.ts';
+import type { RawProfiles } from '../../model/profiles.ts';
 import type { LogTemplate, Tally, TemplateTally } from '../../model/tally.ts';
 import type { GroupRequest, IngestGroup } from '../api/telemetry.ts';
 import { type Day, dayOf } from './day-file.ts';
@@ -10,6 +11,7 @@ export interface DayPart {
   readonly spanRows: Uint32Array;
   readonly logRows: Uint32Array;
   readonly pointRows: Uint32Array;
+  readonly profiles: readonly RawProfiles[];
   readonly tallies: readonly Tally[];
   readonly templateTallies: readonly TemplateTally[];
   readonly templates: readonly LogTemplate[];
@@ -38,6 +40,7 @@ export function planGroup(group: IngestGroup, requestLog: RequestLog): GroupPlan
   };
   const freshByDay = new Map<Day, StoredRequest[]>();
   const skippedDays = new Set<Day>();
+  const profiles: RawProfiles[] = [];
   const requests: StoredRequest[] = [];
   const seen = new Set<string>();
   for (const request of group.requests) {
@@ -54,6 +57,7 @@ export function planGroup(group: IngestGroup, requestLog: RequestLog): GroupPlan
     }
     if (isStored) continue;
     requests.push(stored);
+    if (request.profiles) profiles.push(request.profiles);
     for (const signal of SIGNAL_NAMES) skipped[signal].fill(0, ...request[signal]);
   }
   const rows = {
@@ -66,9 +70,16 @@ export function planGroup(group: IngestGroup, requestLog: RequestLog): GroupPlan
   const tallies = groupByDay(group.tallies, (tally) => tally.minuteUs, isTallied);
   const templateTallies = groupByDay(group.templateTallies, (tally) => tally.minuteUs, isTallied);
   const templates = groupByDay(group.newTemplates, (template) => template.firstSeenUs);
-  const allDays = [rows.spans, rows.logs, rows.points, tallies, templateTallies, templates].flatMap(
-    (map) => [...map.keys()],
-  );
+  const profilesByDay = groupByDay(profiles, ({ receivedUs }) => receivedUs);
+  const allDays = [
+    rows.spans,
+    rows.logs,
+    rows.points,
+    profilesByDay,
+    tallies,
+    templateTallies,
+    templates,
+  ].flatMap((map) => [...map.keys()]);
   const none = new Uint32Array(0);
   const parts = [...new Set(allDays)]
     .sort((a, b) => a - b)
@@ -77,6 +88,7 @@ export function planGroup(group: IngestGroup, requestLog: RequestLog): GroupPlan
       spanRows: rows.spans.get(day) ?? none,
       logRows: rows.logs.get(day) ?? none,
       pointRows: rows.points.get(day) ?? none,
+      profiles: profilesByDay.get(day) ?? [],
       tallies: tallies.get(day) ?? [],
       templateTallies: templateTallies.get(day) ?? [],
       templates: templates.get(day) ?? [],
@@ -110,6 +122,7 @@ function daysOf(request: GroupRequest, days: BySignal<Uint32Array>): readonly Da
       previous = day;
     }
   }
+  if (request.profiles) found.add(dayOf(request.profiles.receivedUs));
   return [...found].sort((a, b) => a - b);
 }
 

@@ -7,7 +7,7 @@ import { SIGNAL } from './block.ts';
 import { dayName, dayPath } from './day-file.ts';
 import { DayPool } from './day-pool.ts';
 import { searchLogs } from './log-search.ts';
-import { scanLogs, scanPoints, scanSpans } from './scan.ts';
+import { scanLogs, scanPoints, scanProfiles, scanSpans } from './scan.ts';
 import { listSeries, readSeries } from './series.ts';
 import { groupSpans } from './span-groups.ts';
 import { listEndpoints, listTemplates, readTallies, readTemplateTallies } from './tallies.ts';
@@ -25,6 +25,7 @@ export function openSqliteReader(options: { readonly dataDir: string }): Telemet
     searchTraces: (query) => searchTraces(pool, query),
     groupSpans: (query) => groupSpans(pool, query),
     searchLogs: (query) => searchLogs(pool, query),
+    scanProfiles: (scan, visit) => scanProfiles(pool, scan, visit),
     listSeries: (query) => listSeries(pool, query),
     readSeries: (query) => readSeries(pool, query),
     readTallies: (query) => readTallies(pool, query),
@@ -66,12 +67,13 @@ interface RowCounts {
   readonly spans: number;
   readonly logs: number;
   readonly points: number;
+  readonly profiles: number;
 }
 
 const ALL_TIME: TimeRange = { fromUs: Number.NEGATIVE_INFINITY, toUs: Number.POSITIVE_INFINITY };
 
 function countRows(pool: DayPool, range: TimeRange): RowCounts {
-  const counts = [0, 0, 0];
+  const counts = [0, 0, 0, 0];
   for (const day of pool.days(range)) {
     pool.use(day, (reader) => {
       const rows = reader.connection
@@ -87,6 +89,7 @@ function countRows(pool: DayPool, range: TimeRange): RowCounts {
     spans: counts[SIGNAL.spans]!,
     logs: counts[SIGNAL.logs]!,
     points: counts[SIGNAL.points]!,
+    profiles: counts[SIGNAL.profiles]!,
   };
 }
 
@@ -100,6 +103,7 @@ function readStats(pool: DayPool, dataDir: string): StoreStats {
     spanCount: rows.spans,
     logCount: rows.logs,
     pointCount: rows.points,
+    profileCount: rows.profiles,
     sizeBytes: partitions.reduce((sum, partition) => sum + partition.sizeBytes, 0),
     partitions,
   };

@@ -55,6 +55,7 @@ const OPTIONAL_SECTIONS: Readonly<Record<Signal, string>> = {
   traces: 'events and links',
   logs: 'nothing',
   metrics: 'buckets and exemplars',
+  profiles: 'nothing',
 };
 /** A header as it was found; any part of it may be damaged. */
 type HeaderHint = Pick<BlockHeader, 'rowCount' | 'minUs' | 'maxUs'> & { readonly signal: number };
@@ -64,7 +65,12 @@ class DaySalvage {
   readonly #hints = new Map<number, HeaderHint>();
   readonly #lostRows: DamagedRows[] = [];
   readonly #notes: string[] = [];
-  readonly #keptRows: Record<Signal, number> = { traces: 0, logs: 0, metrics: 0 };
+  readonly #keptRows: Record<Signal, number> = {
+    traces: 0,
+    logs: 0,
+    metrics: 0,
+    profiles: 0,
+  };
   readonly #entries: { readonly hash: number; readonly blockId: number }[] = [];
   #oldSegmentIdMax = 0;
 
@@ -173,8 +179,8 @@ class DaySalvage {
     const first = blockId * SECTIONS_PER_BLOCK;
     const last = first + SECTIONS_PER_BLOCK - 1;
     const isDoubtful = lostSections.some(({ from, to }) => from <= last && to >= first);
-    if (isDoubtful && header.signal !== SIGNAL.logs) {
-      const what = OPTIONAL_SECTIONS[signal];
+    const what = OPTIONAL_SECTIONS[signal];
+    if (isDoubtful && what !== 'nothing') {
       this.#notes.push(`block ${blockId} (${header.rowCount} ${signal} rows): ${what} may be lost`);
     }
   }
@@ -252,7 +258,7 @@ function isSectionRow([, , , checksum, bytes]: readonly SqlValue[]): boolean {
 }
 
 function hasCore(kinds: ReadonlySet<number>): boolean {
-  return kinds.has(SECTION.core);
+  return kinds.has(SECTION.core) || kinds.has(SECTION.raw);
 }
 
 function isSignal(value: number): value is BlockHeader['signal'] {

@@ -2,12 +2,14 @@
 import type { TimeRange } from '../../base/time.ts';
 import { LogColumns, PointColumns, SpanColumns } from '../../model/columns.ts';
 import { StringDictionary } from '../../model/dictionary.ts';
+import type { RawProfiles } from '../../model/profiles.ts';
 import type { SpanScan, SpanSection } from '../api/telemetry.ts';
 import { decodeAt, SIGNAL, type SignalNumber } from './block.ts';
 import type { DayPool } from './day-pool.ts';
 import type { BlockHeader, DayReader } from './day-reader.ts';
 import { decodeLogBlock, type LogSection } from './log-block.ts';
 import { decodePointBlock } from './point-block.ts';
+import { decodeProfileBlock } from './profile-block.ts';
 import { decodeSpanBlock } from './span-block.ts';
 
 const ALL_POINT_SECTIONS = ['points', 'buckets', 'exemplars'] as const;
@@ -57,6 +59,20 @@ export function scanPoints(
     for (let row = 0; row < count; row++) service[row] = seriesEntries[series[row]!]?.service ?? 0;
     const rows = matchingRows({ timeUs, service, strings, count }, scan);
     return rows.length === 0 || visit(columns, rows) !== false;
+  });
+}
+
+/** A block is one request, and its one time is that of the receipt. */
+export function scanProfiles(
+  pool: DayPool,
+  scan: { readonly range: TimeRange; readonly services?: readonly string[] },
+  visit: (profiles: RawProfiles) => boolean | undefined,
+): void {
+  visitBlocks(pool, { ...scan, signal: SIGNAL.profiles }, (reader, header) => {
+    const profiles = pool.tryRead(reader, header, () =>
+      decodeAt(reader.placeOf(header), () => decodeProfileBlock(reader.sectionsOf(header))),
+    );
+    return !profiles || visit(profiles) !== false;
   });
 }
 

@@ -25,6 +25,7 @@ import { type DayPart, planGroup } from './group-plan.ts';
 import { lockDirectory } from './lock.ts';
 import { encodeLogBlock } from './log-block.ts';
 import { encodePointBlock, orderBySeries } from './point-block.ts';
+import { encodeProfileBlock } from './profile-block.ts';
 import { finishRepairs } from './repair.ts';
 import { RETRY_HORIZON_US, RequestLog } from './request-log.ts';
 import { dayBytes, expiredDays, finishRemovals, removeDay } from './retention.ts';
@@ -304,6 +305,7 @@ function encodePart(group: IngestGroup, part: DayPart): readonly PackedBlock[] {
       ...chunksOf(spanRows).map((rows) => packBlock(encodeSpanBlock(spans, rows))),
       ...chunksOf(logRows).map((rows) => packBlock(encodeLogBlock(logs, rows))),
       ...chunksOf(pointRows).map((rows) => packBlock(encodePointBlock(points, rows))),
+      ...part.profiles.map((profiles) => packBlock(encodeProfileBlock(profiles))),
     ];
   } catch (error) {
     if (isAppError(error)) throw error;

@@ -116,7 +116,7 @@ describe('compaction', () => {
       400, 40, 200,
     ]);
     const reader = openTelemetryReader({ dataDir });
-    expect(reader.countRows(DAY_RANGE)).toEqual({ spans: 400, logs: 40, points: 200 });
+    expect(reader.countRows(DAY_RANGE)).toEqual({ spans: 400, logs: 40, points: 200, profiles: 0 });
     for (let trace = 1; trace <= 400; trace += 7) {
       expect(reader.readTrace(traceIdOf(trace))).toHaveLength(1);
     }

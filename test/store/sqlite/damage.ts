@@ -3,6 +3,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { US_PER_MINUTE } from '../../../src/base/time.ts';
+import type { RawProfiles } from '../../../src/model/profiles.ts';
+import type { Signal } from '../../../src/model/vocabulary.ts';
 import { openTelemetryReader, openTelemetryWriter } from '../../../src/store/open.ts';
 import {
   DAY_START_US,
@@ -24,7 +26,7 @@ export function dayFile(dataDir: string): string {
   return path.join(dataDir, 'telemetry', `${DAY}.db`);
 }
 
-/** Each group is a block of spans, one of logs and one of points; with tallies and a template. */
+/** Each group is a block of spans, one of logs, one of points and one of profiles; with tallies and a template. */
 export function fillStore(
   dataDir: string,
   options: {
@@ -61,7 +63,14 @@ export function fillStore(
       },
       options.seed * 1000 + index,
     );
-    writer.write(group);
+    const profiles: RawProfiles = {
+      receivedUs: minuteUs,
+      count: 1 + random.below(3),
+      services: ['bot', `profiled-${index}`],
+      encoding: random.below(2) === 0 ? 'json' : 'protobuf',
+      body: Uint8Array.from({ length: 20 + random.below(400) }, () => random.below(5)),
+    };
+    writer.write({ ...group, requests: group.requests.map((sent) => ({ ...sent, profiles })) });
   }
   for (let left = options.checkpoints ?? 0; left > 0; left--) writer.checkpoint();
   const telemetry = path.join(dataDir, 'telemetry');
@@ -74,7 +83,7 @@ export function fillStore(
   fs.renameSync(copy, telemetry);
 }
 
-export type Rows = Readonly<Record<'traces' | 'logs' | 'metrics', readonly string[]>>;
+export type Rows = Readonly<Record<Signal, readonly string[]>>;
 
 /** Every row as text, sorted. */
 export function readRows(dataDir: string): Rows {
@@ -82,6 +91,7 @@ export function readRows(dataDir: string): Rows {
   const traces: string[] = [];
   const logs: string[] = [];
   const metrics: string[] = [];
+  const profiles: string[] = [];
   const sections = ['attributes', 'events', 'links'] as const;
   reader.scanSpans({ range: ALL, sections }, (columns, rows) => {
     for (const row of rows) traces.push(JSON.stringify(describeSpan(columns, row)));
@@ -95,12 +105,24 @@ export function readRows(dataDir: string): Rows {
     for (const row of rows) metrics.push(JSON.stringify(describePoint(columns, row)));
     return undefined;
   });
+  reader.scanProfiles({ range: ALL }, ({ body, ...rest }) => {
+    const hex = Buffer.from(body).toString('hex');
+    for (let index = 0; index < rest.count; index++) {
+      profiles.push(JSON.stringify({ ...rest, body: hex, index }));
+    }
+    return undefined;
+  });
   reader.close();
-  return { traces: traces.sort(), logs: logs.sort(), metrics: metrics.sort() };
+  return {
+    traces: traces.sort(),
+    logs: logs.sort(),
+    metrics: metrics.sort(),
+    profiles: profiles.sort(),
+  };
 }
 
 export function countOf(rows: Rows): number {
-  return rows.traces.length + rows.logs.length + rows.metrics.length;
+  return rows.traces.length + rows.logs.length + rows.metrics.length + rows.profiles.length;
 }
 
 /** What is in `whole` and not in `part`, copies counted. */

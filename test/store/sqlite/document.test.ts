@@ -8,9 +8,10 @@ import { METRIC_KINDS, VALUE_TYPE } from '../../../src/model/columns.ts';
 import type { IngestGroup } from '../../../src/store/api/telemetry.ts';
 import { openTelemetryWriter } from '../../../src/store/open.ts';
 import { orderBySeries } from '../../../src/store/sqlite/point-block.ts';
-import { readBodies, readBuckets, readSpans, type Value } from '../block-reader.ts';
+import { readBodies, readBuckets, readProfiles, readSpans, type Value } from '../block-reader.ts';
 import {
   emptyGroup,
+  hashOf,
   mixKeys,
   NOON_US,
   Random,
@@ -37,7 +38,7 @@ function withBlock<T>(
   read: (connection: Database.Database, blockId: number) => T,
 ): T {
   const writer = openTelemetryWriter({ dataDir, durability: 'process' });
-  writer.write(withRequest(group, 1));
+  writer.write(group.requests.length > 0 ? group : withRequest(group, 1));
   writer.close();
   const [name = ''] = fs
     .readdirSync(path.join(dataDir, 'telemetry'))
@@ -97,6 +98,17 @@ describe('docs/storage.md', () => {
     const asText = (span: unknown) =>
       JSON.stringify(span, (___, value) => (Object.is(value, -0) ? '−0' : value));
     expect(shown.map(asText).sort()).toEqual(expected.map(asText).sort());
+  });
+
+  it.each(['protobuf', 'json'] as const)('tells how to read profiles in %s', (encoding) => {
+    const random = new Random(9);
+    const body = Uint8Array.from({ length: 5000 }, () => random.below(4));
+    const profiles = { receivedUs: NOON_US, count: 3, services: ['bot'], encoding, body };
+    const none = [0, 0] as const;
+    const request = { hash: hashOf(1), spans: none, logs: none, points: none, profiles };
+    const found = withBlock({ ...emptyGroup(), requests: [request] }, readProfiles);
+    expect(found.encoding).toBe(encoding);
+    expect(Buffer.from(found.body).equals(body)).toBe(true);
   });
 
   it('tells how to read bodies of logs', () => {

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SIGNALS } from '../../../src/model/vocabulary.ts';
 import type { DayRepair } from '../../../src/store/api/maintenance.ts';
 import {
   checkTelemetry,
@@ -58,7 +59,7 @@ function expectSound(): void {
 function expectNothingInvented(before: Rows, after: Rows, repair?: DayRepair): void {
   const isWhole = !repair?.notes.some((note) => note.endsWith('may be lost'));
   const compared = (rows: readonly string[]) => (isWhole ? rows : rows.map(withoutParts));
-  for (const signal of ['traces', 'logs', 'metrics'] as const) {
+  for (const signal of SIGNALS) {
     const invented = missingIn(compared(before[signal]), compared(after[signal]));
     expect(invented.length, signal).toBe(0);
   }
@@ -158,6 +159,7 @@ describe('damage beside the rows', () => {
     ['a lost header of spans', 'DELETE FROM blocks WHERE block_id = 1'],
     ['a lost header of logs', 'DELETE FROM blocks WHERE block_id = 2'],
     ['a lost header of points', 'DELETE FROM blocks WHERE block_id = 3'],
+    ['a lost header of profiles', 'DELETE FROM blocks WHERE block_id = 4'],
     ['a signal', 'UPDATE blocks SET signal = 7 WHERE block_id = 2'],
     ['a segment', 'UPDATE trace_segments SET checksum = 1 WHERE segment_id = 2'],
     ['a missing segment', 'DELETE FROM trace_segments WHERE segment_id = 1'],
@@ -252,7 +254,7 @@ describe('a broken page', () => {
       { state: 'unreadable' },
     ]);
     const repair = repairOnly();
-    expect(repair.keptRows).toEqual({ traces: 0, logs: 0, metrics: 0 });
+    expect(repair.keptRows).toEqual({ traces: 0, logs: 0, metrics: 0, profiles: 0 });
     expect(repair.notes.join()).toContain('no row');
     expect(countOf(readRows(dataDir))).toBe(0);
     fillStore(dataDir, { groups: 3, seed: 2 });
