@@ -24,6 +24,12 @@ export const systemClock: Clock = {
   nowUs: () => Date.now() * US_PER_MS,
 };
 
+/** Starts with the other clock and then never jumps: for how long ago something was, as long as the process lives. */
+export function createSteadyClock(start: Clock): Clock {
+  const startUs = start.nowUs() - performance.now() * US_PER_MS;
+  return { nowUs: () => Math.round(startUs + performance.now() * US_PER_MS) };
+}
+
 export function minuteOf(timeUs: number): number {
   return Math.floor(timeUs / US_PER_MINUTE) * US_PER_MINUTE;
 }

@@ -3,7 +3,7 @@
  * minutes with them, groups what deviates into incidents. Costs by endpoints, not by traffic.
  */
 import { LIMITS } from '../base/limits.ts';
-import { minuteOf, type TimeRange, US_PER_HOUR, US_PER_MINUTE } from '../base/time.ts';
+import { minuteOf, type TimeRange, US_PER_HOUR, US_PER_MINUTE, US_PER_MS } from '../base/time.ts';
 import { learnBaselines } from '../baseline/baseline.ts';
 import { detectAnomalies, groupIncidents } from '../detect/detect.ts';
 import type { Anomaly, Incident } from '../model/anomaly.ts';
@@ -31,6 +31,17 @@ const JUDGED_US = 2 * US_PER_MINUTE;
 const LEARNING_US = 3 * US_PER_HOUR;
 /** An endpoint needs this much history before a tick may judge it. */
 const LEARNING_MINUTES_MIN = 5;
+
+/** Late spans of a minute may still come this long after its end. */
+const GRACE_MS = 10_000;
+
+/**
+ * How long to wait for the next tick, shortly after the end of a minute. Between 10 s and 70 s whatever the clock says: a
+ * clock that jumps neither stops ticks nor makes them come one upon the other.
+ */
+export function msToNextTick(nowUs: number): number {
+  return (minuteOf(nowUs) + US_PER_MINUTE - nowUs) / US_PER_MS + GRACE_MS;
+}
 
 export function runTick(input: {
   readonly nowUs: number;

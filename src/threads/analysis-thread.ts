@@ -6,9 +6,10 @@ import { startApi } from '../api/api.ts';
 import type { ApiBackend } from '../api/contract.ts';
 import { type CounterSample, createCounters } from '../base/counters.ts';
 import { createLog } from '../base/log.ts';
-import { systemClock, US_PER_MINUTE, US_PER_MS } from '../base/time.ts';
+import { systemClock } from '../base/time.ts';
 import { createAnalysis } from '../pipeline/analysis.ts';
 import { renderReport } from '../pipeline/render.ts';
+import { msToNextTick } from '../pipeline/tick.ts';
 import { createProbeRunner } from '../plugin/probes/probes.ts';
 import { listenFailed } from '../receive/listen.ts';
 import { createRulebookHolder } from '../rulebook/rulebook.ts';
@@ -17,9 +18,6 @@ import { localUrl } from './local-url.ts';
 import type { AnalysisSettings } from './messages.ts';
 import { createRpc } from './rpc.ts';
 import { startSelfTracing } from './self-tracing.ts';
-
-/** Late spans of a minute may still come this long after its end. */
-const TICK_GRACE_MS = 10_000;
 
 /**
  * SQLite's log is moved into the database this often, here and not in the store thread: while pages are copied and
@@ -138,15 +136,10 @@ function reloadRules(): { readonly ok: boolean; readonly message: string } {
 
 /** A tick shortly after each whole minute. */
 function scheduleTick(): void {
-  const nowUs = systemClock.nowUs();
-  const nextMinuteUs = (Math.floor(nowUs / US_PER_MINUTE) + 1) * US_PER_MINUTE;
-  ticks = setTimeout(
-    () => {
-      tick();
-      scheduleTick();
-    },
-    (nextMinuteUs - nowUs) / US_PER_MS + TICK_GRACE_MS,
-  );
+  ticks = setTimeout(() => {
+    tick();
+    scheduleTick();
+  }, msToNextTick(systemClock.nowUs()));
 }
 
 function tick(): void {

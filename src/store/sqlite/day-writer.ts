@@ -8,7 +8,7 @@ import { type EncodedBlock, SECTIONS_PER_BLOCK } from './block.ts';
 import { type PackedSection, packSection } from './codec.ts';
 import { type Day, dayFormat, dayPath } from './day-file.ts';
 import type { DayPart } from './group-plan.ts';
-import { decodeRequests, encodeRequests, type StoredRequest } from './request-log.ts';
+import { encodeRequests } from './request-log.ts';
 import {
   attempt,
   type Connection,
@@ -259,16 +259,13 @@ export class DayWriter {
     });
   }
 
-  /** Requests of commits since then. */
-  loadRequests(sinceUs: number): readonly StoredRequest[] {
+  /** Commits whose requests are not forgotten, in order. */
+  loadCommits(): readonly { readonly writtenUs: number; readonly requests: Uint8Array }[] {
     return attempt(`read requests of ${this.#title}`, () =>
       this.connection
-        .prepare('SELECT requests FROM commits WHERE written_us >= ? ORDER BY commit_id')
-        .pluck()
-        .all(sinceUs)
-        // the column is a BLOB NOT NULL
-        .flatMap((bytes) => decodeRequests(bytes as Uint8Array)),
-    );
+        .prepare('SELECT written_us AS writtenUs, requests FROM commits ORDER BY commit_id')
+        .all(),
+    ) as readonly { readonly writtenUs: number; readonly requests: Buffer }[]; // INTEGER and BLOB, NOT NULL
   }
 
   /** Forgets requests of commits before then: nobody re-sends them any more. */

@@ -6,7 +6,14 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import { AppError, isAppError, messageOf } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
-import { type Clock, systemClock, US_PER_MS, US_PER_SECOND } from '../../base/time.ts';
+import {
+  type Clock,
+  createSteadyClock,
+  systemClock,
+  US_PER_DAY,
+  US_PER_MS,
+  US_PER_SECOND,
+} from '../../base/time.ts';
 import type { LogTemplate } from '../../model/tally.ts';
 import type {
   IngestGroup,
@@ -27,7 +34,7 @@ import { encodeLogBlock } from './log-block.ts';
 import { encodePointBlock, orderBySeries } from './point-block.ts';
 import { encodeProfileBlock } from './profile-block.ts';
 import { finishRepairs } from './repair.ts';
-import { RETRY_HORIZON_US, RequestLog } from './request-log.ts';
+import { decodeRequests, RETRY_HORIZON_US, RequestLog } from './request-log.ts';
 import { dayBytes, expiredDays, finishRemovals, removeDay } from './retention.ts';
 import { encodeSpanBlock } from './span-block.ts';
 import { orderByTrace } from './trace-order.ts';
@@ -35,10 +42,13 @@ import { orderByTrace } from './trace-order.ts';
 /** Late data and senders in the future: today, yesterday and a few more. */
 const OPEN_DAYS_MAX = 8;
 const FORGET_EVERY_US = 10 * US_PER_SECOND;
+/** Files older than the newest by more hold no request of the last minutes; clocks jump by hours, so not by minutes. */
+const REQUEST_FILES_US = US_PER_DAY;
 
 export interface SqliteWriterOptions {
   readonly dataDir: string;
   readonly durability: 'disk' | 'process';
+  /** Tells the age of requests. Absent: one that does not jump while this process runs. */
   readonly clock?: Clock;
   /** Pages of 8 KiB that a day's file may have; absent: no bound but the disk. */
   readonly pagesMax?: number;
@@ -74,7 +84,7 @@ class SqliteWriter implements TelemetryWriter {
 
   constructor(options: SqliteWriterOptions, release: () => void) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = options.clock ?? createSteadyClock(systemClock);
     this.#release = release;
     this.#requestLog = new RequestLog(this.#clock.nowUs());
     finishRemovals(options.dataDir);
@@ -269,16 +279,23 @@ class SqliteWriter implements TelemetryWriter {
     }
   }
 
-  /** Requests of the last minutes, from the files that changed since then. */
+  /**
+   * Requests of the last minutes before the last commit: the clock may have jumped since then. When it went back, more
+   * than those, which costs nothing.
+   */
   #loadRequests(): void {
+    const { dataDir } = this.#options;
     const nowUs = this.#clock.nowUs();
-    const sinceUs = nowUs - RETRY_HORIZON_US;
-    for (const day of listDays(this.#options.dataDir)) {
-      const file = dayPath(this.#options.dataDir, day);
-      if (modifiedUs(file) < sinceUs && modifiedUs(`${file}-wal`) < sinceUs) continue;
-      for (const request of this.#readIfSound(day, (writer) => writer.loadRequests(sinceUs))) {
-        this.#requestLog.remember(request, nowUs);
-      }
+    const files = listDays(dataDir).map((day) => ({ day, modifiedUs: modifiedUs(dataDir, day) }));
+    const newestFileUs = Math.max(...files.map((file) => file.modifiedUs));
+    const commits = files
+      .filter((file) => file.modifiedUs >= Math.min(nowUs, newestFileUs) - REQUEST_FILES_US)
+      .flatMap(({ day }) => this.#readIfSound(day, (writer) => writer.loadCommits()));
+    const newestUs = commits.reduce((newest, { writtenUs }) => Math.max(newest, writtenUs), 0);
+    const sinceUs = Math.min(nowUs, newestUs) - RETRY_HORIZON_US;
+    for (const { writtenUs, requests } of commits) {
+      if (writtenUs < sinceUs) continue;
+      for (const request of decodeRequests(requests)) this.#requestLog.remember(request, nowUs);
     }
   }
 }
@@ -323,6 +340,10 @@ function chunksOf(rows: Uint32Array): readonly Uint32Array[] {
   return chunks;
 }
 
-function modifiedUs(file: string): number {
-  return (fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) * US_PER_MS;
+function modifiedUs(dataDir: string, day: Day): number {
+  const file = dayPath(dataDir, day);
+  const times = [file, `${file}-wal`].map(
+    (name) => fs.statSync(name, { throwIfNoEntry: false })?.mtimeMs ?? 0,
+  );
+  return Math.max(...times) * US_PER_MS;
 }
