@@ -36,10 +36,17 @@ export interface FaultScene {
   remove(): Promise<void>;
 }
 
-/** Undefined without gcc. `env`: beside what the faults need. */
-export async function openFaultScene(
-  env: Readonly<Record<string, string>> = {},
-): Promise<FaultScene | undefined> {
+export interface FaultSceneOptions {
+  /** Beside what the faults need. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+/** Undefined without gcc. */
+export async function openFaultScene({
+  env = {},
+  config = {},
+}: FaultSceneOptions = {}): Promise<FaultScene | undefined> {
   const folder = temporaryFolder('faults');
   const faults = openFaults(folder.path);
   if (!faults) {
@@ -59,7 +66,7 @@ export async function openFaultScene(
   };
   const start = async () => {
     service = await startService({
-      config: { dataDir, detection: false, selfTracing: false, logLevel: 'warn' },
+      config: { dataDir, detection: false, selfTracing: false, logLevel: 'warn', ...config },
       env: {
         NODE_OPTIONS: `--import=${join(ROOT, 'dist/test/e2e/kill-here.js')}`,
         KILL_UPKEEP_MS: String(UPKEEP_MS),
@@ -154,11 +161,11 @@ export function residentBytes(pid: number): number {
   return Number(kib) * 1024;
 }
 
-export function postTrace(service: Service): Promise<Response> {
+export function postTrace(service: Service, body = probeBody()): Promise<Response> {
   return fetch(`${service.otlpHttpUrl}/v1/traces`, {
     method: 'POST',
     headers: { 'content-type': 'application/x-protobuf' },
-    body: new Uint8Array(probeBody()),
+    body: new Uint8Array(body),
     signal: timeout(),
   });
 }
@@ -180,7 +187,7 @@ async function callExport(service: Service) {
 let probeCount = 0;
 
 /** One span of a trace that no sender of the traffic uses. */
-function probeBody(): Uint8Array {
+export function probeBody(): Uint8Array {
   const traceId = new Uint8Array(16).fill(0xee);
   new DataView(traceId.buffer).setUint32(8, ++probeCount);
   const startTimeUnixNano = String(BigInt(Date.now()) * 1_000_000n);

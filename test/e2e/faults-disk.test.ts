@@ -114,9 +114,14 @@ test('compaction that finds no room leaves what it would have merged, and ingest
   skip,
 }) => {
   const failedMax = 3;
+  const preloads = ['kill-here.js', 'fault-here.js'].map((name) =>
+    join(ROOT, 'dist/test/e2e', name),
+  );
   scene = await openFaultScene({
-    NODE_OPTIONS: `--import=${join(ROOT, 'dist/test/e2e/kill-here.js')} --import=${join(ROOT, 'dist/test/e2e/fault-here.js')}`,
-    FAULT_COMPACTIONS: String(failedMax),
+    env: {
+      NODE_OPTIONS: preloads.map((file) => `--import=${file}`).join(' '),
+      FAULT_COMPACTIONS: String(failedMax),
+    },
   });
   if (!scene) return skip(NO_GCC);
   const { progress, service, finish } = scene;

@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
-import { AppError } from '../../base/errors.ts';
+import { AppError, messageOf } from '../../base/errors.ts';
 import { attempt } from './sqlite.ts';
 
 export interface DirectoryLock {
@@ -16,7 +16,7 @@ export interface DirectoryLock {
 export function lockDirectory(dataDir: string): DirectoryLock {
   const pidFile = path.join(dataDir, 'writer.pid');
   return attempt(`lock data directory ${dataDir}`, () => {
-    fs.mkdirSync(dataDir, { recursive: true });
+    makeWritable(dataDir, pidFile);
     const connection = new Database(path.join(dataDir, 'writer.lock'), { timeout: 0 });
     try {
       connection.exec('BEGIN EXCLUSIVE');
@@ -40,6 +40,31 @@ export function lockDirectory(dataDir: string): DirectoryLock {
       },
     };
   });
+}
+
+/** Says why a folder cannot be written: SQLite would only say that it cannot open a file. */
+function makeWritable(dataDir: string, pidFile: string): void {
+  try {
+    makeDirectory(dataDir);
+    fs.closeSync(fs.openSync(pidFile, 'a'));
+  } catch (error) {
+    throw new AppError(
+      'store.unavailable',
+      `Cannot write to data directory ${dataDir}: ${messageOf(error)}; ` +
+        'set "dataDir" to a folder that this user may write to',
+      { cause: error },
+    );
+  }
+}
+
+function makeDirectory(dataDir: string): void {
+  try {
+    fs.mkdirSync(dataDir, { recursive: true });
+  } catch (error) {
+    // Node says ENOENT of a folder on a read-only disk; without `recursive` it says EROFS.
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') fs.mkdirSync(dataDir);
+    throw error;
+  }
 }
 
 function readPid(pidFile: string): string {
