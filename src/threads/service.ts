@@ -19,6 +19,7 @@ import { BodyPool } from './body-pool.ts';
 import { localUrl } from './local-url.ts';
 import type { AnalysisSettings, PathSettings, WorkerSettings } from './messages.ts';
 import { createRpc, type Rpc, type RpcHandlers } from './rpc.ts';
+import { createYoungCollector } from './young-garbage.ts';
 
 export interface Service {
   readonly otlpHttpPort: number;
@@ -91,6 +92,7 @@ async function startParts(
   const { store, log } = parts;
   const counters = createCounters();
   const bodies = new BodyPool();
+  const collectYoung = createYoungCollector();
   const timeoutMs = START_TIMEOUT_MS;
   await store.rpc.call('ready', undefined, { timeoutMs });
   // After the store, which makes the folder and its keys.
@@ -104,7 +106,12 @@ async function startParts(
     bodyBytesMax: config.bodyBytesMax,
     inflightBytesMax: config.inflightBytesMax,
     corsOrigins: config.corsOrigins,
-    ingestor: { submit: (request) => submitTo(decode.rpc, bodies, request) },
+    ingestor: {
+      submit: (request) => {
+        collectYoung(request.sizeBytes);
+        return submitTo(decode.rpc, bodies, request);
+      },
+    },
     counters,
     log,
   });

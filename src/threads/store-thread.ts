@@ -7,12 +7,18 @@ import { systemClock } from '../base/time.ts';
 import { createNormaliser } from '../coze/coze.ts';
 import { loadDataKey } from '../pipeline/data-key.ts';
 import { createDeadLetters } from '../pipeline/dead-letter.ts';
-import { buffersOfMemory, columnsOf, takeGroupMemory } from '../pipeline/group.ts';
+import {
+  buffersOfMemory,
+  columnsOf,
+  type GroupColumns,
+  takeGroupMemory,
+} from '../pipeline/group.ts';
 import { createStoreStage } from '../pipeline/store-stage.ts';
 import { openTelemetryWriter } from '../store/open.ts';
 import type { GroupAnswer, GroupMessage, PathSettings } from './messages.ts';
 import { createRpc, Moved } from './rpc.ts';
 import { type SelfTracing, startSelfTracing } from './self-tracing.ts';
+import { createYoungCollector } from './young-garbage.ts';
 
 /** Small blocks, index segments and tallies are merged this often, some milliseconds each time. */
 const UPKEEP_EVERY_MS = 1000;
@@ -77,9 +83,15 @@ function retain(): void {
 retain();
 const retention = setInterval(retain, RETENTION_EVERY_MS);
 
+/** Columns of a block before they are packed, their packed form, and scratch. */
+const ENCODING_BYTES_PER_ROW = 1024;
+
+const collectYoung = createYoungCollector();
+
 createRpc(groups, {
   store: (message: GroupMessage) => {
     const columns = columnsOf(message.columns);
+    collectYoung(ENCODING_BYTES_PER_ROW * rowsOf(columns));
     const replies = storeGroup({ columns, requests: message.requests });
     const memory = takeGroupMemory(columns);
     return new Moved(
@@ -104,3 +116,7 @@ createRpc(parentPort, {
     writer.close();
   },
 });
+
+function rowsOf({ spans, logs, points }: GroupColumns): number {
+  return spans.count + logs.count + points.count;
+}

@@ -1,0 +1,34 @@
+/**
+ * V8 counts buffers that a thread allocates against its heap and answers with full collections: 10 ms each, and as
+ * much again on helper threads. Nearly all of the buffers are dead by then, but they are freed only when the young
+ * generation is collected, and that fills slowly in a thread that handles buffers. So such a thread tells what it
+ * has let go of, and the young generation is collected, 1 to 2 ms, before V8 loses patience. Measured at 160 000 to
+ * 190 000 spans a second: 4.5 instead of 5.7 µs of CPU a span, in all threads together.
+ */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+/** Heaps of 12 MB are collected after about 30 MB of buffers. */
+const COLLECT_EVERY_BYTES = 16 * 1024 * 1024;
+
+type Collect = (options: { readonly type: 'minor' }) => void;
+
+/** To be called with the bytes of buffers that have become garbage since. */
+export function createYoungCollector(): (bytes: number) => void {
+  const collect = exposeCollector();
+  let passedBytes = 0;
+  return (bytes) => {
+    passedBytes += bytes;
+    if (passedBytes < COLLECT_EVERY_BYTES) return;
+    passedBytes = 0;
+    collect({ type: 'minor' });
+  };
+}
+
+/** V8 shows its collector to contexts that are made while the flag is set: to this one only. */
+function exposeCollector(): Collect {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as Collect; // by V8's description of the flag
+  setFlagsFromString('--no-expose-gc');
+  return collect;
+}
