@@ -90,13 +90,11 @@ async function load(
   const open = transport === 'http' ? openHttp : openGrpc;
   const connections = Array.from({ length: CONNECTIONS }, () => open(url));
   try {
+    const closed = { connections: connections.slice(0, WARM_CONNECTIONS), ring };
+    const cold = new Tally();
+    await runClosed({ ...closed, tally: cold, durationMs: warmUpMs / 2 });
     const warm = new Tally();
-    const warmMs = await runClosed({
-      connections: connections.slice(0, WARM_CONNECTIONS),
-      ring,
-      tally: warm,
-      durationMs: warmUpMs,
-    });
+    const warmMs = await runClosed({ ...closed, tally: warm, durationMs: warmUpMs / 2 });
     const sustainableRate = (1000 * warm.acceptedSpans) / warmMs;
     const warmMemoryBytes = residentBytes(service.child.pid);
     let memoryBytesMax = 0;
@@ -109,7 +107,7 @@ async function load(
       () => clearInterval(memory),
     );
     const perSecond = (requests: number) => (1000 * SPANS_PER_REQUEST * requests) / durationMs;
-    const acceptedSpans = warm.acceptedSpans + tally.acceptedSpans;
+    const tallies = [cold, warm, tally];
     return {
       sustainableRate,
       offeredRate,
@@ -118,14 +116,14 @@ async function load(
       acceptedRequests: tally.accepted,
       refusedRequests: tally.refused,
       unsentRequests: tally.unsent,
-      failures: [...warm.failures, ...tally.failures],
-      oddRefusals: [...warm.oddRefusals, ...tally.oddRefusals],
+      failures: tallies.flatMap(({ failures }) => failures),
+      oddRefusals: tallies.flatMap(({ oddRefusals }) => oddRefusals),
       acceptedMsP50: tally.acceptedMs.quantileMs(0.5),
       acceptedMsP99: tally.acceptedMs.quantileMs(0.99),
       refusedMsP50: tally.refusedMs.quantileMs(0.5),
       warmMemoryBytes,
       memoryBytesMax,
-      acceptedSpans,
+      acceptedSpans: tallies.reduce((sum, { acceptedSpans }) => sum + acceptedSpans, 0),
       storedSpans: countStored(service),
     };
   } finally {

@@ -1,0 +1,32 @@
+/**
+ * Twice the load that can be stored, on a schedule that does not wait for replies: what is too much is refused at once and told to
+ * come again, what is taken waits little and is stored, memory stays. The short form; scripts/overload.mjs is the long one.
+ */
+import { expect, test } from 'vitest';
+import { measureOverload } from './overload-load.ts';
+
+const MIB = 1024 * 1024;
+/** Bodies that wait for the store and for being read, and what the load's connections hold. */
+const MEMORY_GROWTH_BYTES_MAX = 256 * MIB;
+/** How long accepted requests wait (p99) where 300 k spans a second are stored; a busy machine takes its time for the same queue. */
+const ACCEPTED_MS_P99 = 500;
+const FULL_RATE = 300_000;
+
+test.each(['http', 'grpc'] as const)(
+  'twice the load over %s is refused in part, and nothing accepted is lost',
+  async (transport) => {
+    const result = await measureOverload({ transport, warmUpMs: 10_000, durationMs: 15_000 });
+    const story = JSON.stringify(result, null, 1);
+    expect(result.failures, story).toEqual([]);
+    expect(result.oddRefusals, story).toEqual([]);
+    expect(result.refusedRequests, story).toBeGreaterThan(0);
+    expect(result.acceptedRequests, story).toBeGreaterThan(0);
+    expect(result.storedSpans, story).toBe(result.acceptedSpans);
+    expect(result.memoryBytesMax - result.warmMemoryBytes, story).toBeLessThan(
+      MEMORY_GROWTH_BYTES_MAX,
+    );
+    const slowness = Math.max(1, FULL_RATE / result.acceptedRate);
+    expect(result.acceptedMsP99, story).toBeLessThan(ACCEPTED_MS_P99 * slowness);
+  },
+  90_000,
+);
