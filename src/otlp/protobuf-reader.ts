@@ -229,7 +229,7 @@ export class ProtobufReader {
           this.#scalar = first;
           return VALUE_TYPE.int;
         }
-        if (start + 3 === end && bytes[start + 2]! < 0x80) {
+        if (start + 3 === end && first >= 0x80 && bytes[start + 2]! < 0x80) {
           this.#scalar = (first & 0x7f) | (bytes[start + 2]! << 7);
           return VALUE_TYPE.int;
         }

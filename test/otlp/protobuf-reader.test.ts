@@ -203,6 +203,12 @@ describe('protobuf details', () => {
     expect(rows).toMatchObject([{ attributes: ['k={"boolValue":true}'] }]);
   });
 
+  test('a short int with a byte behind it is not read as a longer one', () => {
+    const value = [0x18, 0x5f, 0x01];
+    const attribute = field(9, [...field(1, 'key'), ...field(2, value)]);
+    expect(() => one('traces', [...goodSpan, ...attribute])).toThrow(/has field number 0/);
+  });
+
   test('bytes that are not UTF-8 become U+FFFD, with a warning', () => {
     const { outcome, rows } = one('traces', [...goodSpan, ...field(5, [0x61, 0xff, 0x62])]);
     expect(rows).toMatchObject([{ name: 'a\u{FFFD}b' }]);
