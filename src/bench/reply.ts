@@ -16,7 +16,8 @@ export function readRejectedCount(reply: Uint8Array, encoding: Encoding): number
 function readJson(reply: Uint8Array): number {
   const parsed: unknown = JSON.parse(Buffer.from(reply).toString());
   const partial = memberOf(parsed, 'partialSuccess');
-  for (const name of ['rejectedSpans', 'rejectedLogRecords', 'rejectedDataPoints']) {
+  const names = ['rejectedSpans', 'rejectedLogRecords', 'rejectedDataPoints', 'rejectedProfiles'];
+  for (const name of names) {
     const count = memberOf(partial, name);
     if (count !== undefined) return Number(count);
   }

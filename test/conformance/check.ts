@@ -7,6 +7,8 @@ import type { Probe } from './probe.ts';
 
 export type Signal = 'traces' | 'logs' | 'metrics' | 'profiles';
 export const SIGNALS = ['traces', 'logs', 'metrics'] as const;
+/** With the one in development: what no message of a signal is needed for is asked of all. */
+export const ALL_SIGNALS = [...SIGNALS, 'profiles'] as const;
 
 export type Wire = 'http/protobuf' | 'http/json' | 'grpc';
 export const WIRES = ['http/protobuf', 'http/json', 'grpc'] as const;

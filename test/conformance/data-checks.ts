@@ -3,7 +3,7 @@
 import { messageType, REQUEST_TYPES } from '../otlp/otlp-schema.ts';
 import { Random } from '../otlp/random-request.ts';
 import { scramble } from '../otlp/wire.ts';
-import { type Check, type Level, SIGNALS, Skip, WIRES } from './check.ts';
+import { ALL_SIGNALS, type Check, type Level, SIGNALS, type Signal, Skip, WIRES } from './check.ts';
 import { CLAUSES } from './clauses.ts';
 import { expectAccepted, expectAnswered, expectBadDataOrTooLarge } from './expect.ts';
 import {
@@ -66,9 +66,11 @@ export const DATA_CHECKS: readonly Check[] = [
     level: 'should',
     clause: CLAUSES.envelopes,
     sends: 'empty resource groups, empty scope groups, metrics without data, beside a good item',
-    ...everywhere,
+    wires: WIRES,
+    signals: ALL_SIGNALS,
     run: async (probe) => {
-      for (const request of emptyEnvelopes(probe.signal)) expectAccepted(await probe.send(request));
+      for (const request of emptyEnvelopes(probe.anySignal))
+        expectAccepted(await probe.send(request));
     },
   },
   {
@@ -77,9 +79,10 @@ export const DATA_CHECKS: readonly Check[] = [
     level: 'must',
     clause: CLAUSES.duplicates,
     sends: 'the same good request three times',
-    ...everywhere,
+    wires: WIRES,
+    signals: ALL_SIGNALS,
     run: async (probe) => {
-      const bytes = probe.encode(goodRequest(probe.signal));
+      const bytes = probe.encode(goodRequest(probe.anySignal));
       for (let index = 0; index < 3; index++) expectAccepted(await probe.sendBytes(bytes));
     },
   },
@@ -90,11 +93,11 @@ export const DATA_CHECKS: readonly Check[] = [
     clause: CLAUSES.unknownFields,
     sends: 'forty good requests with their fields shuffled and unknown fields and groups between',
     wires: ['http/protobuf', 'grpc'],
-    signals: SIGNALS,
+    signals: ALL_SIGNALS,
     run: async (probe) => {
-      const type = messageType(REQUEST_TYPES[probe.signal]);
+      const type = messageType(REQUEST_TYPES[probe.anySignal]);
       for (let seed = 1; seed <= 40; seed++) {
-        const bytes = probe.encode(goodRequest(probe.signal));
+        const bytes = probe.encode(goodRequest(probe.anySignal));
         expectAccepted(await probe.sendBytes(scramble(new Random(seed), type, bytes)));
       }
     },
@@ -347,11 +350,12 @@ function oddHistograms(): readonly Message[] {
   ];
 }
 
-function emptyEnvelopes(signal: StableSignal): readonly Message[] {
+function emptyEnvelopes(signal: Signal): readonly Message[] {
   const [group, scopeGroup, items] = {
     traces: ['resourceSpans', 'scopeSpans', 'spans'],
     logs: ['resourceLogs', 'scopeLogs', 'logRecords'],
     metrics: ['resourceMetrics', 'scopeMetrics', 'metrics'],
+    profiles: ['resourceProfiles', 'scopeProfiles', 'profiles'],
   }[signal] as [string, string, string]; // Three names each, as written above.
   const good = { [scopeGroup]: [{ [items]: [itemOf(signal)] }] };
   const requests: Message[] = [

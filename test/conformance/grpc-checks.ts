@@ -1,13 +1,13 @@
 /** gRPC itself: frames that are bent, compression flags that lie, methods that do not exist. */
 import { gzipSync } from 'node:zlib';
-import { type Check, Fault, SIGNALS } from './check.ts';
+import { ALL_SIGNALS, type Check, Fault } from './check.ts';
 import { CLAUSES } from './clauses.ts';
 import { assertNotRetryable, expectAccepted, expectFailure, expectTooLarge } from './expect.ts';
 import { frameOf } from './grpc-wire.ts';
 import { goodRequest } from './payload.ts';
 import type { Probe } from './probe.ts';
 
-const overGrpc = { wires: ['grpc'], signals: SIGNALS } as const;
+const overGrpc = { wires: ['grpc'], signals: ALL_SIGNALS } as const;
 const UNIMPLEMENTED = 12;
 
 export const GRPC_CHECKS: readonly Check[] = [
@@ -141,11 +141,11 @@ export const GRPC_CHECKS: readonly Check[] = [
 ];
 
 function good(probe: Probe) {
-  return probe.send(goodRequest(probe.signal));
+  return probe.send(goodRequest(probe.anySignal));
 }
 
 function message(probe: Probe): Uint8Array {
-  return probe.encode(goodRequest(probe.signal));
+  return probe.encode(goodRequest(probe.anySignal));
 }
 
 /** Any failure will do that senders do not try again; and the next call is served. */

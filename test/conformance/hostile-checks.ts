@@ -1,7 +1,16 @@
 /** Senders that mean harm: bombs, recursion, polluted keys, smuggled requests, slow drips. */
 import { gzipSync } from 'node:zlib';
 import { field, varint } from '../otlp/wire.ts';
-import { type Check, Fault, HTTP_WIRES, NoAnswer, SIGNALS, Skip, WIRES } from './check.ts';
+import {
+  ALL_SIGNALS,
+  type Check,
+  Fault,
+  HTTP_WIRES,
+  NoAnswer,
+  SIGNALS,
+  Skip,
+  WIRES,
+} from './check.ts';
 import { CLAUSES } from './clauses.ts';
 import {
   expectAccepted,
@@ -47,9 +56,9 @@ export const HOSTILE_CHECKS: readonly Check[] = [
     clause: CLAUSES.gzip,
     sends: 'a good request as three gzip members',
     wires: WIRES,
-    signals: SIGNALS,
+    signals: ALL_SIGNALS,
     run: async (probe) => {
-      const body = probe.encode(goodRequest(probe.signal));
+      const body = probe.encode(goodRequest(probe.anySignal));
       expectAccepted(await sendGzip(probe, membersOf(body, Math.ceil(body.length / 3))));
     },
   },
@@ -74,9 +83,9 @@ export const HOSTILE_CHECKS: readonly Check[] = [
     clause: CLAUSES.badData,
     sends: 'half of a gzip body, one with its checksum bent, plain bytes announced as gzip',
     wires: HTTP_WIRES,
-    signals: SIGNALS,
+    signals: ALL_SIGNALS,
     run: async (probe) => {
-      const plain = probe.encode(goodRequest(probe.signal));
+      const plain = probe.encode(goodRequest(probe.anySignal));
       const whole = gzipSync(plain);
       const bent = Buffer.from(whole);
       bent[bent.length - 6]! ^= 0xff;
@@ -92,7 +101,7 @@ export const HOSTILE_CHECKS: readonly Check[] = [
     clause: CLAUSES.recursion,
     sends: `attributes that are lists in lists and maps in maps, ${DEEP} deep`,
     wires: WIRES,
-    signals: SIGNALS,
+    signals: ALL_SIGNALS,
     run: async (probe) => {
       for (const body of deepValues(probe)) {
         const outcome = await probe.sendBytes(body);
@@ -109,7 +118,7 @@ export const HOSTILE_CHECKS: readonly Check[] = [
     clause: CLAUSES.recursion,
     sends: `${DEEP} group starts, then as many ends; then only the starts`,
     wires: ['http/protobuf', 'grpc'],
-    signals: SIGNALS,
+    signals: ALL_SIGNALS,
     run: async (probe) => {
       const starts = new Uint8Array(DEEP).fill(0x7b); // field 15, start of a group
       const ends = new Uint8Array(DEEP).fill(0x7c);
@@ -126,7 +135,7 @@ export const HOSTILE_CHECKS: readonly Check[] = [
     clause: CLAUSES.recursion,
     sends: `an unknown field that is ${10 * DEEP} lists deep, one of objects, and one that never closes`,
     wires: ['http/json'],
-    signals: SIGNALS,
+    signals: ALL_SIGNALS,
     run: async (probe) => {
       const depth = 10 * DEEP;
       const lists = `{"x":${'['.repeat(depth)}${']'.repeat(depth)}}`;
@@ -164,9 +173,11 @@ export const HOSTILE_CHECKS: readonly Check[] = [
     sends:
       'a good request with "__proto__" and "constructor" members, full of faults, in each object',
     wires: ['http/json'],
-    signals: SIGNALS,
+    signals: ALL_SIGNALS,
     run: async (probe) => {
-      const good = Buffer.from(encodeFor('http/json', probe.signal, goodRequest(probe.signal)));
+      const good = Buffer.from(
+        encodeFor('http/json', probe.anySignal, goodRequest(probe.anySignal)),
+      );
       const polluted =
         '"__proto__":{"attributes":7,"kind":"x"},"constructor":{"prototype":{"name":7}},';
       const text = good.toString('utf8').replaceAll(/\{(?=")/g, `{${polluted}`);
@@ -222,7 +233,12 @@ function deepValues(probe: Probe): readonly Uint8Array[] {
   if (probe.wire === 'http/json') {
     const lists = `${'{"arrayValue":{"values":['.repeat(DEEP)}${']}}'.repeat(DEEP)}`;
     const maps = `${'{"kvlistValue":{"values":[{"key":"k","value":'.repeat(DEEP)}{}${'}]}}'.repeat(DEEP)}`;
-    const marked = requestOf(probe.signal, itemOf(probe.signal, { attributes: [{ key: 'MARK' }] }));
+    const attributes = [{ key: 'MARK' }];
+    // The attributes of profiles stand in the dictionary; those of their resource do not.
+    const marked =
+      probe.anySignal === 'profiles'
+        ? { resourceProfiles: [{ resource: { attributes } }] }
+        : requestOf(probe.signal, itemOf(probe.signal, { attributes }));
     const text = Buffer.from(probe.encode(marked)).toString('utf8');
     return [lists, maps].map((deep) =>
       Buffer.from(text.replace('"key":"MARK"', `"key":"k","value":${deep}`)),

@@ -1,5 +1,5 @@
 /** HTTP itself: content types, methods, connections, chunks, Expect, CORS, profiles. */
-import { type Check, Fault, HTTP_WIRES, SIGNALS, Skip, WIRES } from './check.ts';
+import { ALL_SIGNALS, type Check, Fault, HTTP_WIRES, Skip, WIRES } from './check.ts';
 import { CLAUSES } from './clauses.ts';
 import { expectAccepted, expectFailure, expectSuccess } from './expect.ts';
 import { keepAliveAgent, openSocket, statusesIn } from './http-wire.ts';
@@ -7,7 +7,7 @@ import { mediaTypeOf, type Outcome, outcomeOfHttp } from './outcome.ts';
 import { encodeFor, goodRequest } from './payload.ts';
 import type { Probe } from './probe.ts';
 
-const overHttp = { wires: HTTP_WIRES, signals: SIGNALS } as const;
+const overHttp = { wires: HTTP_WIRES, signals: ALL_SIGNALS } as const;
 
 export const HTTP_CHECKS: readonly Check[] = [
   ...contentTypeChecks(),
@@ -18,15 +18,15 @@ export const HTTP_CHECKS: readonly Check[] = [
     clause: CLAUSES.connection,
     sends: 'protobuf, JSON, protobuf, JSON on one connection that is kept alive',
     wires: ['http/protobuf'],
-    signals: SIGNALS,
+    signals: ALL_SIGNALS,
     run: async (probe) => {
       const agent = keepAliveAgent(probe.target.http);
       try {
         for (const wire of [...HTTP_WIRES, ...HTTP_WIRES]) {
-          const body = encodeFor(wire, probe.signal, goodRequest(probe.signal));
+          const body = encodeFor(wire, probe.anySignal, goodRequest(probe.anySignal));
           const headers = { 'content-type': mediaTypeOf(wire) };
           const answer = await probe.post(body, { headers, agent });
-          expectAccepted(outcomeOfHttp(answer, { wire, signal: probe.signal }));
+          expectAccepted(outcomeOfHttp(answer, { wire, signal: probe.anySignal }));
         }
       } finally {
         agent.destroy();
@@ -41,7 +41,7 @@ export const HTTP_CHECKS: readonly Check[] = [
     sends: 'five good requests on one connection, one behind the other without waiting',
     ...overHttp,
     run: async (probe) => {
-      const body = Buffer.from(probe.encode(goodRequest(probe.signal)));
+      const body = Buffer.from(probe.encode(goodRequest(probe.anySignal)));
       const request = Buffer.concat([Buffer.from(headOf(probe, body.length)), body]);
       const five = Buffer.concat(Array.from({ length: 5 }, () => request));
       const isDone = (text: string) => statusesIn(text).length === 5;
@@ -61,7 +61,7 @@ export const HTTP_CHECKS: readonly Check[] = [
     sends: 'twenty good requests at once',
     ...overHttp,
     run: async (probe) => {
-      const requests = Array.from({ length: 20 }, () => probe.send(goodRequest(probe.signal)));
+      const requests = Array.from({ length: 20 }, () => probe.send(goodRequest(probe.anySignal)));
       for (const outcome of await Promise.all(requests)) expectAccepted(outcome);
     },
   },
@@ -73,7 +73,7 @@ export const HTTP_CHECKS: readonly Check[] = [
     sends: 'a good request in chunks of one byte, then in one chunk',
     ...overHttp,
     run: async (probe) => {
-      const body = probe.encode(goodRequest(probe.signal));
+      const body = probe.encode(goodRequest(probe.anySignal));
       const single = Array.from(body, (_, index) => body.subarray(index, index + 1));
       for (const chunks of [single, [body]]) {
         expectAccepted(probe.outcomeOf(await probe.post(chunks)));
@@ -88,7 +88,7 @@ export const HTTP_CHECKS: readonly Check[] = [
     sends: 'a good request in chunks with an extension and a trailer field',
     ...overHttp,
     run: async (probe) => {
-      const body = Buffer.from(probe.encode(goodRequest(probe.signal)));
+      const body = Buffer.from(probe.encode(goodRequest(probe.anySignal)));
       const head = probe.rawHead({
         'content-type': mediaTypeOf(probe.httpWire),
         'transfer-encoding': 'chunked',
@@ -135,7 +135,7 @@ export const HTTP_CHECKS: readonly Check[] = [
     sends: 'a good request as HTTP/1.0',
     ...overHttp,
     run: async (probe) => {
-      const body = Buffer.from(probe.encode(goodRequest(probe.signal)));
+      const body = Buffer.from(probe.encode(goodRequest(probe.anySignal)));
       const head = headOf(probe, body.length).replace('HTTP/1.1', 'HTTP/1.0');
       const { text, isClosed } = await probe.talk(Buffer.concat([Buffer.from(head), body]));
       if (statusesIn(text)[0] !== 200 || !isClosed)
@@ -153,7 +153,7 @@ export const HTTP_CHECKS: readonly Check[] = [
       const origin = 'https://conformance.invalid';
       const ask = { 'access-control-request-method': 'POST', origin };
       const preflight = await probe.post(new Uint8Array(0), { method: 'OPTIONS', headers: ask });
-      const request = probe.encode(goodRequest(probe.signal));
+      const request = probe.encode(goodRequest(probe.anySignal));
       const simple = await probe.post(request, { headers: { origin } });
       for (const { status, headers } of [preflight, simple]) {
         const granted = headers['access-control-allow-origin'];
@@ -184,7 +184,7 @@ function contentTypeChecks(): readonly Check[] {
       sends: 'a good request; a good request cut in half',
       ...overHttp,
       run: async (probe) => {
-        const body = probe.encode(goodRequest(probe.signal));
+        const body = probe.encode(goodRequest(probe.anySignal));
         for (const sent of [body, body.subarray(0, body.length / 2)]) {
           const { headers, status } = await probe.post(sent);
           const type = (headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
@@ -209,7 +209,7 @@ function contentTypeChecks(): readonly Check[] {
           type.toUpperCase(),
         ]) {
           const headers = { 'content-type': sent };
-          expectAccepted(await probe.send(goodRequest(probe.signal), { headers }));
+          expectAccepted(await probe.send(goodRequest(probe.anySignal), { headers }));
         }
       },
     },
@@ -221,7 +221,7 @@ function contentTypeChecks(): readonly Check[] {
       sends: 'a good request as text/plain; one without a content type',
       ...overHttp,
       run: async (probe) => {
-        const body = probe.encode(goodRequest(probe.signal));
+        const body = probe.encode(goodRequest(probe.anySignal));
         for (const type of ['text/plain', '']) {
           const { status } = await probe.post(body, { headers: { 'content-type': type } });
           if (status < 400 || status >= 500) throw new Fault(`"${type}" got HTTP ${status}`);
@@ -237,7 +237,7 @@ function contentTypeChecks(): readonly Check[] {
       ...overHttp,
       run: async (probe) => {
         const other = probe.httpWire === 'http/json' ? 'http/protobuf' : 'http/json';
-        const body = encodeFor(other, probe.signal, goodRequest(probe.signal));
+        const body = encodeFor(other, probe.anySignal, goodRequest(probe.anySignal));
         const failure = expectFailure(await probe.sendBytes(body));
         if (failure.status !== 400) throw new Fault(`${failure.said}: bad data is answered 400`);
       },
@@ -254,7 +254,7 @@ function headOf(probe: Probe, length: number): string {
 }
 
 async function expectContinue(probe: Probe): Promise<void> {
-  const body = Buffer.from(probe.encode(goodRequest(probe.signal)));
+  const body = Buffer.from(probe.encode(goodRequest(probe.anySignal)));
   const socket = await openSocket(probe.target.http);
   try {
     const received = new Promise<string>((resolve, reject) => {

@@ -3,7 +3,7 @@
  * to standard error; ends with 0 when no must failed, 1 when one did, 2 on wrong usage.
  */
 import { parseArgs } from 'node:util';
-import { SIGNALS, WIRES } from './check.ts';
+import { ALL_SIGNALS, WIRES } from './check.ts';
 import type { Target } from './probe.ts';
 import { CHECKS, hasFailure, runSuite } from './suite.ts';
 import { renderChecks, renderCounts, renderResults, renderTerminal } from './tables.ts';
@@ -118,7 +118,7 @@ try {
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
   console.error(
-    `${error.message}\n\n${USAGE}\n\nwires: ${WIRES.join(', ')} · signals: ${SIGNALS.join(', ')}, profiles`,
+    `${error.message}\n\n${USAGE}\n\nwires: ${WIRES.join(', ')} · signals: ${ALL_SIGNALS.join(', ')}`,
   );
   process.exitCode = 2;
 }

@@ -7,7 +7,7 @@ import type { Signal, Wire } from './check.ts';
 /** A message as protobufjs takes it: bytes as Uint8Array, 64-bit numbers as decimal strings. */
 export type Message = Readonly<Record<string, unknown>>;
 
-/** The signals whose messages the schema knows. */
+/** The signals whose messages are settled: their fields are looked at one by one. */
 export type StableSignal = Exclude<Signal, 'profiles'>;
 
 export const SERVICE_NAME = 'otlp-conformance';
@@ -25,8 +25,8 @@ export function spanId(): Uint8Array {
   return new Uint8Array(randomBytes(8));
 }
 
-/** A good span, log record or metric of one point, with fields replaced. */
-export function itemOf(signal: StableSignal, change: Message = {}): Message {
+/** A good span, log record, metric of one point or profile, with fields replaced. */
+export function itemOf(signal: Signal, change: Message = {}): Message {
   switch (signal) {
     case 'traces':
       return {
@@ -51,6 +51,8 @@ export function itemOf(signal: StableSignal, change: Message = {}): Message {
       };
     case 'metrics':
       return { name: 'conformance.gauge', unit: '1', gauge: { dataPoints: [pointOf(change)] } };
+    case 'profiles':
+      return { timeUnixNano: nowNs(-10), durationNano: '1000000', profileId: traceId(), ...change };
   }
 }
 
@@ -81,7 +83,7 @@ export function badItem(signal: StableSignal, name = 'bad'): Message {
 }
 
 /** One resource, one scope, and these items. */
-export function requestOf(signal: StableSignal, ...items: readonly Message[]): Message {
+export function requestOf(signal: Signal, ...items: readonly Message[]): Message {
   const resource = {
     attributes: [{ key: 'service.name', value: { stringValue: SERVICE_NAME } }],
   };
@@ -93,15 +95,20 @@ export function requestOf(signal: StableSignal, ...items: readonly Message[]): M
       return { resourceLogs: [{ resource, scopeLogs: [{ scope, logRecords: items }] }] };
     case 'metrics':
       return { resourceMetrics: [{ resource, scopeMetrics: [{ scope, metrics: items }] }] };
+    case 'profiles':
+      return {
+        resourceProfiles: [{ resource, scopeProfiles: [{ scope, profiles: items }] }],
+        dictionary: { stringTable: [''] },
+      };
   }
 }
 
-export function goodRequest(signal: StableSignal): Message {
+export function goodRequest(signal: Signal): Message {
   return requestOf(signal, itemOf(signal));
 }
 
 /** Bytes for the wire; JSON has its ids in upper-case hex and its 64-bit numbers as strings. */
-export function encodeFor(wire: Wire, signal: StableSignal, message: Message): Uint8Array {
+export function encodeFor(wire: Wire, signal: Signal, message: Message): Uint8Array {
   const type = REQUEST_TYPES[signal];
   const bytes = encodeMessage(type, message);
   return wire === 'http/json' ? otlpJson(type, bytes) : bytes;

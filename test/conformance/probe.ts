@@ -61,9 +61,13 @@ export class Probe {
     this.#signal = on.signal;
   }
 
-  /** The signal, where the check's messages are built from the schema. */
+  get anySignal(): Signal {
+    return this.#signal;
+  }
+
+  /** The signal, where the check looks at fields of its items. */
   get signal(): StableSignal {
-    if (this.#signal === 'profiles') throw new Error('profiles have no schema here');
+    if (this.#signal === 'profiles') throw new Error('profiles are not looked at so closely');
     return this.#signal;
   }
 
@@ -88,7 +92,7 @@ export class Probe {
 
   /** Bytes of a message in the encoding of this wire. */
   encode(message: Message): Uint8Array {
-    return encodeFor(this.wire, this.signal, message);
+    return encodeFor(this.wire, this.#signal, message);
   }
 
   send(message: Message, options: SendOptions = {}): Promise<Outcome> {
@@ -186,7 +190,7 @@ export class Probe {
   /** After something hostile: a good sender is served as before. */
   async assertAlive(): Promise<void> {
     const said = this.#said;
-    const outcome = await this.send(goodRequest(this.signal));
+    const outcome = await this.send(goodRequest(this.#signal));
     if (outcome.kind === 'failure') {
       throw new Fault(`${said}; a good request afterwards got ${outcome.said}`);
     }

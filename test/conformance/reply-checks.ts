@@ -1,6 +1,15 @@
 /** Compression, and the forms of success, success in part, and failure. */
 import { gzipSync } from 'node:zlib';
-import { type Check, Fault, HTTP_WIRES, type Level, SIGNALS, Skip, WIRES } from './check.ts';
+import {
+  ALL_SIGNALS,
+  type Check,
+  Fault,
+  HTTP_WIRES,
+  type Level,
+  SIGNALS,
+  Skip,
+  WIRES,
+} from './check.ts';
 import { CLAUSES } from './clauses.ts';
 import {
   expectAccepted,
@@ -24,8 +33,9 @@ import {
 } from './payload.ts';
 import type { Probe } from './probe.ts';
 
-const everywhere = { wires: WIRES, signals: SIGNALS } as const;
-const overHttp = { wires: HTTP_WIRES, signals: SIGNALS } as const;
+const everywhere = { wires: WIRES, signals: ALL_SIGNALS } as const;
+const overHttp = { wires: HTTP_WIRES, signals: ALL_SIGNALS } as const;
+const withRejection = { wires: WIRES, signals: SIGNALS } as const;
 const MUST: { readonly level: Level } = { level: 'must' };
 const SHOULD: { readonly level: Level } = { level: 'should' };
 
@@ -37,7 +47,7 @@ export const REPLY_CHECKS: readonly Check[] = [
     sends: 'one good item',
     ...MUST,
     ...everywhere,
-    run: async (probe) => void expectAccepted(await probe.send(goodRequest(probe.signal))),
+    run: async (probe) => void expectAccepted(await probe.send(goodRequest(probe.anySignal))),
   },
   {
     id: 'compression.gzip',
@@ -47,7 +57,7 @@ export const REPLY_CHECKS: readonly Check[] = [
     ...MUST,
     ...everywhere,
     run: async (probe) => {
-      expectAccepted(await probe.send(goodRequest(probe.signal), { isGzip: true }));
+      expectAccepted(await probe.send(goodRequest(probe.anySignal), { isGzip: true }));
     },
   },
   {
@@ -60,7 +70,7 @@ export const REPLY_CHECKS: readonly Check[] = [
     run: async (probe) => {
       const name = probe.wire === 'grpc' ? 'grpc-encoding' : 'content-encoding';
       const headers = { [name]: 'identity' };
-      expectAccepted(await probe.send(goodRequest(probe.signal), { headers }));
+      expectAccepted(await probe.send(goodRequest(probe.anySignal), { headers }));
     },
   },
   {
@@ -80,8 +90,8 @@ export const REPLY_CHECKS: readonly Check[] = [
     ...MUST,
     ...everywhere,
     run: async (probe) => {
-      const items = [1, 2, 3].map(() => itemOf(probe.signal));
-      expectUnsetPartial(await probe.send(requestOf(probe.signal, ...items)));
+      const items = [1, 2, 3].map(() => itemOf(probe.anySignal));
+      expectUnsetPartial(await probe.send(requestOf(probe.anySignal, ...items)));
     },
   },
   {
@@ -91,7 +101,7 @@ export const REPLY_CHECKS: readonly Check[] = [
     sends:
       'two good items and three that OTLP calls invalid: spans of a zero trace id, records beyond the year 2500, histograms whose buckets do not fit their bounds',
     ...MUST,
-    ...everywhere,
+    ...withRejection,
     run: async (probe) => {
       const partial = partialOf(await probe.send(partlyBad(probe.signal)));
       if (partial === undefined) throw new Skip('the receiver takes such items');
@@ -106,7 +116,7 @@ export const REPLY_CHECKS: readonly Check[] = [
     clause: CLAUSES.partialSuccess,
     sends: 'the request of partial.count',
     ...SHOULD,
-    ...everywhere,
+    ...withRejection,
     run: async (probe) => {
       const partial = partialOf(await probe.send(partlyBad(probe.signal)));
       if (partial === undefined) throw new Skip('the receiver takes such items');
@@ -119,7 +129,7 @@ export const REPLY_CHECKS: readonly Check[] = [
     clause: CLAUSES.partialSuccess,
     sends: 'one item that can be taken but is odd: an enum number that OTLP does not define',
     ...MUST,
-    ...everywhere,
+    ...withRejection,
     run: async (probe) => {
       // A set partial_success with neither count nor text is a fault wherever it is read.
       const { partial } = expectAccepted(await probe.send(oddRequest(probe.signal)));
@@ -193,14 +203,14 @@ function statusBodyChecks(): readonly Check[] {
       sends: 'a good request to a path that does not exist',
       send: async (probe) =>
         probe.outcomeOf(
-          await probe.post(probe.encode(goodRequest(probe.signal)), { path: '/v1/nowhere' }),
+          await probe.post(probe.encode(goodRequest(probe.anySignal)), { path: '/v1/nowhere' }),
         ),
     }),
     check('405', {
       sends: 'a good request by PUT',
       send: async (probe) =>
         probe.outcomeOf(
-          await probe.post(probe.encode(goodRequest(probe.signal)), { method: 'PUT' }),
+          await probe.post(probe.encode(goodRequest(probe.anySignal)), { method: 'PUT' }),
         ),
     }),
     check('413', {
@@ -216,13 +226,15 @@ function statusBodyChecks(): readonly Check[] {
     check('415', {
       sends: 'a good request with a content-encoding that does not exist',
       send: (probe) =>
-        probe.send(goodRequest(probe.signal), { headers: { 'content-encoding': 'x-none-such' } }),
+        probe.send(goodRequest(probe.anySignal), {
+          headers: { 'content-encoding': 'x-none-such' },
+        }),
     }),
   ];
 }
 
 function halfRequest(probe: Probe): Uint8Array {
-  const whole = probe.encode(goodRequest(probe.signal));
+  const whole = probe.encode(goodRequest(probe.anySignal));
   return whole.subarray(0, Math.floor(whole.length / 2));
 }
 

@@ -49,8 +49,9 @@ export async function runSuite(options: RunOptions): Promise<readonly Result[]> 
     check.signals.flatMap((signal) => check.wires.map((wire) => ({ check, signal, wire }))),
   );
   const results = new Map<object, Result>();
+  const profiles = new ProfilesOffer(target);
   const perform = async (run: (typeof runs)[number]) => {
-    const result = await runCheck(target, run);
+    const result = await runCheck(target, { ...run, profiles });
     results.set(run, result);
     onResult(result);
   };
@@ -60,16 +61,52 @@ export async function runSuite(options: RunOptions): Promise<readonly Result[]> 
   return runs.map((run) => results.get(run)!); // Each run has set its own.
 }
 
+/** Whether the receiver takes profiles over a wire: it may leave them out, and then nothing more is asked. */
+class ProfilesOffer {
+  readonly #target: Target;
+  readonly #byWire = new Map<Wire, Promise<boolean>>();
+
+  constructor(target: Target) {
+    this.#target = target;
+  }
+
+  isMissing(wire: Wire): Promise<boolean> {
+    const known = this.#byWire.get(wire);
+    if (known) return known;
+    const asked = this.#ask(wire);
+    this.#byWire.set(wire, asked);
+    return asked;
+  }
+
+  async #ask(wire: Wire): Promise<boolean> {
+    const probe = new Probe(this.#target, { wire, signal: 'profiles' });
+    try {
+      const outcome = await probe.send({});
+      return outcome.kind === 'failure' && NOT_OFFERED.includes(outcome.status);
+    } catch (thrown) {
+      if (thrown instanceof Fault || thrown instanceof NoAnswer) return false; // the checks will tell
+      throw thrown;
+    } finally {
+      probe.close();
+    }
+  }
+}
+
+/** HTTP 404, UNIMPLEMENTED. */
+const NOT_OFFERED: readonly number[] = [404, 12];
+
 interface CheckRun {
   readonly check: Check;
   readonly wire: Wire;
   readonly signal: Signal;
+  readonly profiles: ProfilesOffer;
 }
 
-async function runCheck(target: Target, { check, wire, signal }: CheckRun): Promise<Result> {
+async function runCheck(target: Target, run: CheckRun): Promise<Result> {
+  const { check, wire, signal, profiles } = run;
   const probe = new Probe(target, { wire, signal });
   const startMs = performance.now();
-  const { verdict, got } = await judge(target, { check, probe });
+  const { verdict, got } = await judge(target, { check, probe, profiles });
   probe.close();
   const { id, title, level, clause, sends: sent } = check;
   const durationMs = Math.round(performance.now() - startMs);
@@ -81,10 +118,14 @@ async function runCheck(target: Target, { check, wire, signal }: CheckRun): Prom
 
 async function judge(
   target: Target,
-  { check, probe }: { readonly check: Check; readonly probe: Probe },
+  run: { readonly check: Check; readonly probe: Probe; readonly profiles: ProfilesOffer },
 ): Promise<{ readonly verdict: Verdict; readonly got: string }> {
+  const { check, probe, profiles } = run;
   if (probe.wire === 'grpc' && target.grpc === undefined) {
     return { verdict: 'skipped', got: 'no gRPC address was given (--grpc HOST:PORT)' };
+  }
+  if (probe.anySignal === 'profiles' && (await profiles.isMissing(probe.wire))) {
+    return { verdict: 'skipped', got: 'profiles are not offered' };
   }
   try {
     await withinTime(check.run(probe), target.timeoutMs * 3 + (check.isSlow ? target.slowMs : 0));
