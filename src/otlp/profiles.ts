@@ -23,8 +23,8 @@ const JSON_FIELDS = {
 const PROFILE: MessageFields = { name: 'profile', fields: {} };
 const DICTIONARY: MessageFields = { name: 'dictionary', fields: {} };
 const TABLE_ENTRY: MessageFields = { name: 'dictionary entry', fields: {} };
-/** The only table of the dictionary that holds no messages. */
-const STRING_TABLE = 5;
+/** Tables of the dictionary that hold messages: not that of strings, 5, nor any of the future. */
+const MESSAGE_TABLES: readonly number[] = [1, 2, 3, 4, 6, 7];
 
 export interface DecodedProfiles {
   readonly outcome: DecodeOutcome;
@@ -68,7 +68,7 @@ function lookOverDictionary(reader: ProtobufReader): void {
   const outerEnd = reader.enter();
   while (reader.position < reader.end) {
     const tag = reader.tag(DICTIONARY);
-    const isMessage = (tag & 7) === WIRE.bytes && tag >>> 3 !== STRING_TABLE;
+    const isMessage = (tag & 7) === WIRE.bytes && MESSAGE_TABLES.includes(tag >>> 3);
     if (isMessage) lookOverFields(reader, TABLE_ENTRY);
     else reader.skipField(tag);
   }

@@ -105,6 +105,24 @@ describe('runSuite() finds', () => {
     expect(verdictsOf(results)['partial.count http/json']).toBe('fail');
   });
 
+  test('no fault in a receiver that does not offer profiles', async () => {
+    const target = await receiverThat((request, response) => {
+      const isOffered = request.url === '/v1/traces';
+      const type = request.headers['content-type'] ?? '';
+      const body = type === 'application/json' ? '{}' : '';
+      response.writeHead(isOffered ? 200 : 404, { 'content-type': type }).end(body);
+    });
+    const results = await runSuite({ target, checks: checksOf('compression.none') });
+    const ofProfiles = results.filter(
+      ({ signal, wire }) => signal === 'profiles' && wire !== 'grpc',
+    );
+    expect(ofProfiles.map(({ verdict, got }) => `${verdict}: ${got}`)).toEqual(
+      ofProfiles.map(() => 'skipped: profiles are not offered'),
+    );
+    expect(ofProfiles).toHaveLength(2);
+    expect(verdictsOf(results)['compression.none http/json']).toBe('pass');
+  });
+
   test('failures that are no google.rpc.Status, or are retried for ever', async () => {
     const target = await receiverThat(answerWith(503, 'text/html', '<h1>no</h1>'));
     const checks = checksOf('failure.status-body-404', 'failure.bad-data', 'odd.no-times');

@@ -58,6 +58,7 @@ describe('decodeProfiles()', () => {
     ['no bytes', []],
     ['an unknown field', varintField(99, 1)],
     ['an empty envelope', field(1, [])],
+    ['an unknown field of the dictionary', field(2, field(1000, 'text'))],
   ])('takes %s as an empty request', (_, bytes) => {
     expect(fromBytes(bytes).outcome).toEqual({ acceptedCount: 0, rejectedCount: 0, message: '' });
   });
