@@ -29,6 +29,8 @@ export interface Collected {
   /** By template id. */
   readonly templates: ReadonlyMap<string, LogTemplate>;
   readonly overflow: Overflow;
+  /** Blocks and days of the window that could not be read. */
+  readonly unreadablePlaces: number;
   /** Caller → callee pairs known from elsewhere (a topology file), by service name. */
   readonly topology: readonly (readonly [string, string])[];
 }

@@ -67,6 +67,8 @@ export function collect(
     changes: state?.listChanges({ range: changeRange, limit: LIMITS.queryRowsMax }) ?? [],
     templates,
     overflow: readOverflow(telemetry, periods.window),
+    // after everything was read: what nobody looked at has no faults
+    unreadablePlaces: telemetry.listFaults(periods.window).length,
     topology: dependencies.topology,
   };
 }

@@ -142,7 +142,31 @@ function hasLinkedLog(window: WindowData): boolean {
 }
 
 export function buildTelemetryQuality(clustered: Clustered): Gap[] {
-  return [...spanFaults(clustered.window.spans), ...overflowGaps(clustered)];
+  return [
+    ...damageGaps(clustered.unreadablePlaces),
+    ...spanFaults(clustered.window.spans),
+    ...overflowGaps(clustered),
+  ];
+}
+
+function damageGaps(places: number): Gap[] {
+  if (places === 0) return [];
+  return [
+    {
+      what: {
+        zh: `窗口内有 ${count(places)} 处数据读不出来`,
+        en: `${count(places)} places of the store in this window cannot be read`,
+      },
+      why: {
+        zh: '校验和不符或文件损坏：运行 taproot doctor 查看',
+        en: 'Checksums differ or files are damaged: taproot doctor tells which',
+      },
+      effect: {
+        zh: '那里的 span、日志和指标没有参与分析',
+        en: 'Spans, logs and metrics stored there took no part in the analysis',
+      },
+    },
+  ];
 }
 
 function spanFaults(spans: SpanTable): Gap[] {

@@ -191,7 +191,16 @@ export const WINDOW_RANGE = { fromUs: 1_700_000_600_000_000, toUs: 1_700_001_200
 export function buildCollected(
   periods: { readonly window: PeriodLiteral; readonly reference?: PeriodLiteral | undefined },
   more: Partial<
-    Pick<Collected, 'changes' | 'topology' | 'baselines' | 'anomalies' | 'templates' | 'overflow'>
+    Pick<
+      Collected,
+      | 'changes'
+      | 'topology'
+      | 'baselines'
+      | 'anomalies'
+      | 'templates'
+      | 'overflow'
+      | 'unreadablePlaces'
+    >
   > & { readonly service?: string } = {},
 ): Collected {
   const strings = new StringDictionary();
@@ -217,6 +226,7 @@ export function buildCollected(
     changes: more.changes ?? [],
     templates: more.templates ?? new Map(),
     overflow: more.overflow ?? { spans: 0, lines: 0, ofServices: 0 },
+    unreadablePlaces: more.unreadablePlaces ?? 0,
     topology: more.topology ?? [],
   };
 }

@@ -7,8 +7,12 @@ import { buildCollected } from '../build/span-table.ts';
 
 const NONE: Overflow = { spans: 0, lines: 0, ofServices: 0 };
 
-function qualityOf(overflow: Overflow, isSeriesCut = false): readonly string[] {
-  const collected = buildCollected({ window: {} }, { overflow });
+function qualityOf(
+  overflow: Overflow,
+  isSeriesCut = false,
+  unreadablePlaces = 0,
+): readonly string[] {
+  const collected = buildCollected({ window: {} }, { overflow, unreadablePlaces });
   const clustered: Clustered = {
     ...collected,
     window: { ...collected.window, isSeriesCut },
@@ -44,5 +48,11 @@ describe('buildTelemetryQuality()', () => {
     const lines = qualityOf(overflow, isSeriesCut);
     expect(lines).toHaveLength(expected.length);
     for (const [index, pattern] of expected.entries()) expect(lines[index]).toMatch(pattern);
+  });
+
+  test('tells of what cannot be read, first of all', () => {
+    const [zh, en] = qualityOf({ ...NONE, lines: 7 }, false, 3);
+    expect(zh).toMatch(/3 处数据读不出来/);
+    expect(en).toMatch(/^3 places .* cannot be read/);
   });
 });

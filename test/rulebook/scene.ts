@@ -86,6 +86,7 @@ export function sceneOf(scene: {
     changes: scene.changes ?? [],
     templates: new Map(templates),
     overflow: { spans: 0, lines: 0, ofServices: 0 },
+    unreadablePlaces: 0,
     topology: [],
     clustering: {
       clusters: [],
