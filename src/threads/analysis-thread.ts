@@ -1,23 +1,25 @@
 /** Worker: analysis, detection tick, API and pages. Reads telemetry, writes only the state store. */
 import { randomBytes } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
-import { ProxyTracerProvider } from '@opentelemetry/api';
+import { ProxyTracerProvider, type Tracer } from '@opentelemetry/api';
 import { startApi } from '../api/api.ts';
 import type { ApiBackend } from '../api/contract.ts';
 import { type CounterSample, createCounters } from '../base/counters.ts';
 import { createLog } from '../base/log.ts';
 import { systemClock } from '../base/time.ts';
-import { createAnalysis } from '../pipeline/analysis.ts';
+import { type Analysis, createAnalysis } from '../pipeline/analysis.ts';
 import { renderReport } from '../pipeline/render.ts';
 import { msToNextTick } from '../pipeline/tick.ts';
 import { createProbeRunner } from '../plugin/probes/probes.ts';
 import { listenFailed } from '../receive/listen.ts';
 import { createRulebookHolder } from '../rulebook/rulebook.ts';
+import type { StateStore } from '../store/api/state.ts';
+import type { Checkpointer, TelemetryReader } from '../store/api/telemetry.ts';
 import { openCheckpointer, openStateStore, openTelemetryReader } from '../store/open.ts';
 import { localUrl } from './local-url.ts';
-import type { AnalysisSettings } from './messages.ts';
+import type { AnalysisStart, WorkerSettings } from './messages.ts';
 import { createRpc } from './rpc.ts';
-import { startSelfTracing } from './self-tracing.ts';
+import type { SelfTracing } from './self-tracing.ts';
 
 /**
  * SQLite's log is moved into the database this often, here and not in the store thread: while pages are copied and
@@ -25,56 +27,43 @@ import { startSelfTracing } from './self-tracing.ts';
  */
 const CHECKPOINT_EVERY_MS = 1000;
 
-const settings = workerData as AnalysisSettings; // made by service.ts
+const settings = workerData as WorkerSettings; // made by service.ts
 const { config } = settings;
 const log = createLog({ level: config.logLevel, isPretty: settings.isPretty }).child({
   thread: 'analysis',
 });
 const counters = createCounters();
-const telemetry = openTelemetryReader({ dataDir: config.dataDir });
-const checkpointer = openCheckpointer({ dataDir: config.dataDir });
-const state = openStateStore({ dataDir: config.dataDir });
 const rules = createRulebookHolder(settings.rulesDir);
 const runner = createProbeRunner({ config: config.probes, clock: systemClock });
-const tracing = config.selfTracing
-  ? startSelfTracing({
-      endpoint: localUrl(config.listenHost, settings.otlpHttpPort),
-      version: settings.version,
-      thread: 'analysis',
-    })
-  : undefined;
-const tracer = tracing?.tracer ?? new ProxyTracerProvider().getTracer('taproot');
-
-const analysis = createAnalysis({
-  telemetry,
-  state,
-  investigation: () => ({
-    rulebook: rules.current(),
-    probes: config.probes,
-    runner,
-    clock: systemClock,
-    tracer,
-    version: settings.version,
-  }),
-  counters,
-  log,
-  newSuffix: () => randomBytes(3).toString('hex'),
-  settleMs: config.settleMs,
-  windowMinutes: config.windowMinutes,
-});
+// 140 ms of CPU: loaded only when it is wanted, and while the other threads start.
+const selfTracing = config.selfTracing ? await import('./self-tracing.ts') : undefined;
 
 if (!parentPort) throw new Error('analysis-thread runs as a worker only');
+/** What runs from start() to stop(). */
+interface Parts {
+  readonly telemetry: TelemetryReader;
+  readonly checkpointer: Checkpointer;
+  readonly state: StateStore;
+  readonly tracer: Tracer;
+  readonly tracing: SelfTracing | undefined;
+  readonly analysis: Analysis;
+}
+
+let parts: Parts | undefined;
 let api: Awaited<ReturnType<typeof startApi>> | undefined;
 let ticks: NodeJS.Timeout | undefined;
 let checkpoints: NodeJS.Timeout | undefined;
 let isStopping = false;
 
 const rpc = createRpc(parentPort, {
-  async start() {
+  /** To be called once the store and the receiver are open: the data folder is not touched before. */
+  async start({ otlpHttpPort }: AnalysisStart) {
+    const started = openParts(otlpHttpPort);
+    parts = started;
     api = await startApi({
       host: config.listenHost,
       port: config.apiPort,
-      backend,
+      backend: backendOf(started),
       counters,
       log,
       config: {
@@ -87,42 +76,75 @@ const rpc = createRpc(parentPort, {
       const { listenHost: host, apiPort: port } = config;
       throw listenFailed({ what: 'the API', host, port, error });
     });
-    if (config.detection) scheduleTick();
-    checkpoints = setInterval(checkpoint, CHECKPOINT_EVERY_MS);
+    if (config.detection) scheduleTick(started);
+    checkpoints = setInterval(() => checkpoint(started.checkpointer), CHECKPOINT_EVERY_MS);
     return { apiPort: api.port };
   },
   async stop({ timeoutMs }: { readonly timeoutMs: number }) {
     isStopping = true;
     clearTimeout(ticks);
     clearInterval(checkpoints);
-    await analysis.stop(timeoutMs);
+    await parts?.analysis.stop(timeoutMs);
     await api?.stop();
-    await tracing?.stop();
-    telemetry.close();
-    state.close();
+    await parts?.tracing?.stop();
+    parts?.telemetry.close();
+    parts?.state.close();
   },
 });
 
-const backend: ApiBackend = {
-  telemetry,
-  state,
-  clock: systemClock,
-  startInvestigation: analysis.startInvestigation,
-  isRunning: analysis.isRunning,
-  waitForReport: analysis.waitForReport,
-  subscribe: analysis.subscribe,
-  verifyAgain: analysis.verifyAgain,
-  baselines: analysis.baselines,
-  rules: rules.current,
-  reloadRules,
-  counterSamples: async () => {
-    counters.set('taproot_store_unreadable_places', telemetry.listFaults().length);
-    const ofStore = await rpc.call<readonly CounterSample[]>('counters', undefined);
-    return [...counters.snapshot(), ...ofStore];
-  },
-  isReady: () => api !== undefined && !isStopping,
-  renderReport,
-};
+function openParts(otlpHttpPort: number): Parts {
+  const { dataDir } = config;
+  const telemetry = openTelemetryReader({ dataDir });
+  const state = openStateStore({ dataDir });
+  const tracing = selfTracing?.startSelfTracing({
+    endpoint: localUrl(config.listenHost, otlpHttpPort),
+    version: settings.version,
+    thread: 'analysis',
+  });
+  const tracer = tracing?.tracer ?? new ProxyTracerProvider().getTracer('taproot');
+  const analysis = createAnalysis({
+    telemetry,
+    state,
+    investigation: () => ({
+      rulebook: rules.current(),
+      probes: config.probes,
+      runner,
+      clock: systemClock,
+      tracer,
+      version: settings.version,
+    }),
+    counters,
+    log,
+    newSuffix: () => randomBytes(3).toString('hex'),
+    settleMs: config.settleMs,
+    windowMinutes: config.windowMinutes,
+  });
+  const checkpointer = openCheckpointer({ dataDir });
+  return { telemetry, checkpointer, state, tracer, tracing, analysis };
+}
+
+function backendOf({ telemetry, state, analysis }: Parts): ApiBackend {
+  return {
+    telemetry,
+    state,
+    clock: systemClock,
+    startInvestigation: analysis.startInvestigation,
+    isRunning: analysis.isRunning,
+    waitForReport: analysis.waitForReport,
+    subscribe: analysis.subscribe,
+    verifyAgain: analysis.verifyAgain,
+    baselines: analysis.baselines,
+    rules: rules.current,
+    reloadRules,
+    counterSamples: async () => {
+      counters.set('taproot_store_unreadable_places', telemetry.listFaults().length);
+      const ofStore = await rpc.call<readonly CounterSample[]>('counters', undefined);
+      return [...counters.snapshot(), ...ofStore];
+    },
+    isReady: () => api !== undefined && !isStopping,
+    renderReport,
+  };
+}
 
 function reloadRules(): { readonly ok: boolean; readonly message: string } {
   const { isReloaded, ruleCount, problem } = rules.reload();
@@ -135,14 +157,14 @@ function reloadRules(): { readonly ok: boolean; readonly message: string } {
 }
 
 /** A tick shortly after each whole minute. */
-function scheduleTick(): void {
+function scheduleTick(started: Parts): void {
   ticks = setTimeout(() => {
-    tick();
-    scheduleTick();
+    tick(started);
+    scheduleTick(started);
   }, msToNextTick(systemClock.nowUs()));
 }
 
-function tick(): void {
+function tick({ analysis, tracer }: Parts): void {
   const span = tracer.startSpan('detection.tick');
   try {
     analysis.tick();
@@ -156,7 +178,7 @@ function tick(): void {
 }
 
 /** A log that cannot be moved grows, up to the writer's own bound; the next try may do. */
-function checkpoint(): void {
+function checkpoint(checkpointer: Checkpointer): void {
   try {
     const { pages, ms } = checkpointer.run();
     if (pages === 0) return;

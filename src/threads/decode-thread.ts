@@ -4,7 +4,7 @@ import { createCounters } from '../base/counters.ts';
 import { createLog } from '../base/log.ts';
 import { systemClock } from '../base/time.ts';
 import { loadDataKey } from '../pipeline/data-key.ts';
-import { createDecodeStage, type StoredGroup } from '../pipeline/decode-stage.ts';
+import { createDecodeStage, type DecodeStage, type StoredGroup } from '../pipeline/decode-stage.ts';
 import { createFingerprint } from '../pipeline/fingerprint.ts';
 import { buffersOfParts, type DecodedGroup, takeParts } from '../pipeline/group.ts';
 import type { IngestRequest } from '../receive/receive.ts';
@@ -16,15 +16,19 @@ const log = createLog({ level: config.logLevel, isPretty }).child({ thread: 'dec
 const counters = createCounters();
 const store = createRpc(groups, {});
 
-const stage = createDecodeStage({
-  fingerprint: createFingerprint(loadDataKey(config.dataDir, 'request')),
-  clock: systemClock,
-  counters,
-  log,
-  bodyBytesMax: config.bodyBytesMax,
-  isTimed: true,
-  store: storeGroup,
-});
+let stage: DecodeStage | undefined;
+
+function openStage(): DecodeStage {
+  return createDecodeStage({
+    fingerprint: createFingerprint(loadDataKey(config.dataDir, 'request')),
+    clock: systemClock,
+    counters,
+    log,
+    bodyBytesMax: config.bodyBytesMax,
+    isTimed: true,
+    store: storeGroup,
+  });
+}
 
 /** Columns are moved there and their memory back: nothing is copied but the texts. */
 function storeGroup({ columns, requests }: DecodedGroup): Promise<StoredGroup> {
@@ -35,9 +39,15 @@ function storeGroup({ columns, requests }: DecodedGroup): Promise<StoredGroup> {
 
 if (!parentPort) throw new Error('decode-thread runs as a worker only');
 createRpc(parentPort, {
-  ready: () => true,
-  ingest: (request: IngestRequest) => stage.submit(request),
+  /** To be called once the store is open, which makes the folder and its keys; nothing is taken before. */
+  open: () => {
+    stage = openStage();
+  },
+  ingest: (request: IngestRequest) => {
+    if (!stage) throw new Error('ingest before open');
+    return stage.submit(request);
+  },
   counters: () => counters.snapshot(),
   /** Every request that came before has its reply. */
-  stop: () => stage.drain(),
+  stop: () => stage?.drain(),
 });

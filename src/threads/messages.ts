@@ -30,7 +30,8 @@ export interface GroupAnswer {
   readonly memory: GroupMemory | undefined;
 }
 
-export interface AnalysisSettings extends WorkerSettings {
+/** What the analysis thread is told once the receiver listens. */
+export interface AnalysisStart {
   /** As bound: the configured port may be 0. */
   readonly otlpHttpPort: number;
 }

@@ -2,7 +2,7 @@
  * The whole service: receiver on this thread (it never decodes), decoding, store and analysis on theirs. Stops in
  * the order of the path: refuse, drain, flush, close.
  */
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import type { CounterSample, Counters } from '../base/counters.ts';
 import { createCounters } from '../base/counters.ts';
 import { AppError, messageOf } from '../base/errors.ts';
@@ -12,12 +12,11 @@ import {
   type IngestRequest,
   joinPieces,
   type ReceivedRequest,
-  type Receiver,
-  startReceiver,
-} from '../receive/receive.ts';
+} from '../receive/ingestor.ts';
+import type { Receiver } from '../receive/receive.ts';
 import { BodyPool } from './body-pool.ts';
 import { localUrl } from './local-url.ts';
-import type { AnalysisSettings, PathSettings, WorkerSettings } from './messages.ts';
+import type { AnalysisStart, PathSettings, WorkerSettings } from './messages.ts';
 import { createRpc, type Rpc, type RpcHandlers } from './rpc.ts';
 import { createYoungCollector } from './young-garbage.ts';
 
@@ -48,10 +47,11 @@ interface Thread {
 /** What runs so far: a start that fails half way stops as much as there is. */
 interface Parts {
   readonly log: Log;
+  readonly counters: Counters;
   readonly store: Thread;
-  decode?: Thread;
+  readonly decode: Thread;
+  readonly analysis: Thread;
   receiver?: Receiver;
-  analysis?: Thread;
 }
 
 export async function startService(
@@ -63,13 +63,9 @@ export async function startService(
     die = reject;
   });
   failed.catch(() => undefined);
-  const { port1, port2 } = new MessageChannel();
-  const parts: Parts = {
-    log: options.log,
-    store: startThread('./store-thread.js', { ...settings, groups: port2 }, { die }),
-  };
+  const parts = startThreads(settings, { log: options.log, die });
   try {
-    const ports = await startParts(parts, { settings, groups: port1, die });
+    const ports = await startParts(parts, settings);
     return { ...ports, stop: () => stopParts(parts), failed };
   } catch (thrown) {
     await stopParts(parts);
@@ -77,28 +73,33 @@ export async function startService(
   }
 }
 
+/** All at once, since most of a start is loading code; none opens anything of the store but the store thread. */
+function startThreads(
+  settings: WorkerSettings,
+  { log, die }: { readonly log: Log; readonly die: (error: Error) => void },
+): Parts {
+  const counters = createCounters();
+  const { port1, port2 } = new MessageChannel();
+  const store = startThread('./store-thread.js', { ...settings, groups: port2 }, { die });
+  const decode = startThread('./decode-thread.js', { ...settings, groups: port1 }, { die });
+  const handlers = { counters: () => countersOfAll(counters, [decode.rpc, store.rpc]) };
+  const analysis = startThread('./analysis-thread.js', settings, { die, handlers });
+  return { log, counters, store, decode, analysis };
+}
+
 /** Store, decoding, then receiver, then analysis: a port is open only when what stands behind it is ready. */
 async function startParts(
   parts: Parts,
-  options: {
-    readonly settings: WorkerSettings;
-    /** The decoding thread's end of its channel to the store thread. */
-    readonly groups: MessagePort;
-    readonly die: (error: Error) => void;
-  },
+  { config }: WorkerSettings,
 ): Promise<Pick<Service, 'otlpHttpPort' | 'otlpGrpcPort' | 'apiPort'>> {
-  const { settings, groups, die } = options;
-  const { config } = settings;
-  const { store, log } = parts;
-  const counters = createCounters();
+  const { store, decode, analysis, counters, log } = parts;
   const bodies = new BodyPool();
   const collectYoung = createYoungCollector();
   const timeoutMs = START_TIMEOUT_MS;
+  // Loaded while the threads start.
+  const { startReceiver } = await import('../receive/receive.ts');
   await store.rpc.call('ready', undefined, { timeoutMs });
-  // After the store, which makes the folder and its keys.
-  const decode = startThread('./decode-thread.js', { ...settings, groups }, { die });
-  parts.decode = decode;
-  await decode.rpc.call('ready', undefined, { timeoutMs });
+  await decode.rpc.call('open', undefined, { timeoutMs });
   const receiver = await startReceiver({
     host: config.listenHost,
     httpPort: config.otlpHttpPort,
@@ -116,26 +117,19 @@ async function startParts(
     log,
   });
   parts.receiver = receiver;
-  if (config.selfTracing) {
-    const endpoint = localUrl(config.listenHost, receiver.httpPort);
-    await store.rpc.call('startTracing', { endpoint }, { timeoutMs });
-  }
-  const analysis = startThread(
-    './analysis-thread.js',
-    { ...settings, otlpHttpPort: receiver.httpPort } satisfies AnalysisSettings,
-    { die, handlers: { counters: () => countersOfAll(counters, [decode.rpc, store.rpc]) } },
-  );
-  parts.analysis = analysis;
-  const { apiPort } = await analysis.rpc.call<{ readonly apiPort: number }>('start', undefined, {
-    timeoutMs,
-  });
+  const start: AnalysisStart = { otlpHttpPort: receiver.httpPort };
+  const endpoint = localUrl(config.listenHost, receiver.httpPort);
+  const [{ apiPort }] = await Promise.all([
+    analysis.rpc.call<{ readonly apiPort: number }>('start', start, { timeoutMs }),
+    config.selfTracing ? store.rpc.call('startTracing', { endpoint }, { timeoutMs }) : undefined,
+  ]);
   return { otlpHttpPort: receiver.httpPort, otlpGrpcPort: receiver.grpcPort, apiPort };
 }
 
 /** Drains in the order of the path. A part that is gone or stuck is passed over: the rest still drains. */
 async function stopParts({ log, receiver, decode, store, analysis }: Parts): Promise<void> {
-  const call = (thread: Thread | undefined, method: string, payload?: unknown) =>
-    thread?.rpc
+  const call = (thread: Thread, method: string, payload?: unknown) =>
+    thread.rpc
       .call(method, payload, { timeoutMs: DRAIN_TIMEOUT_MS + CLOSE_TIMEOUT_MS })
       .catch((thrown: unknown) =>
         log.warn({ error: messageOf(thrown), method }, 'a part did not stop by itself'),
@@ -146,13 +140,12 @@ async function stopParts({ log, receiver, decode, store, analysis }: Parts): Pro
   await receiver?.stop({ timeoutMs: DRAIN_TIMEOUT_MS });
   await call(decode, 'stop');
   await call(store, 'stop');
-  const workers = [analysis?.worker, decode?.worker, store.worker];
-  await Promise.all(workers.map((worker) => worker?.terminate()));
+  await Promise.all([analysis, decode, store].map(({ worker }) => worker.terminate()));
 }
 
 function startThread(
   file: string,
-  settings: PathSettings | AnalysisSettings,
+  settings: WorkerSettings | PathSettings,
   options: { readonly die: (error: Error) => void; readonly handlers?: RpcHandlers },
 ): Thread {
   const { die, handlers = {} } = options;
