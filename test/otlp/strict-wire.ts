@@ -15,6 +15,8 @@ const WIRE_TYPES: Readonly<Record<string, number>> = {
   fixed32: 5,
 };
 
+/** Values inside these are written as text, and of what stands twice only the last is. */
+const NESTING: readonly string[] = ['ArrayValue', 'KeyValueList'];
 /** Fields of an envelope or a metric of which the last one counts; those before are stepped over. */
 const SLOTS: Readonly<Record<string, string>> = {
   resource: 'resource',
@@ -34,16 +36,20 @@ export interface StrictVerdict {
 
 export function judgeMessage(type: protobuf.Type, bytes: Uint8Array): StrictVerdict {
   const notes = { hasReplaced: false };
-  return { isStrict: isStrictMessage(type, { bytes, depth: 0, notes }), ...notes };
+  return { isStrict: isStrictMessage(type, { bytes, depth: 0, isNested: false, notes }), ...notes };
 }
 
 interface Content {
   readonly bytes: Uint8Array;
   readonly depth: number;
+  /** Below an array or a list of keys and values. */
+  readonly isNested: boolean;
   readonly notes: { hasReplaced: boolean };
 }
 
-function isStrictMessage(type: protobuf.Type, { bytes, depth, notes }: Content): boolean {
+function isStrictMessage(type: protobuf.Type, content: Content): boolean {
+  const { bytes, notes } = content;
+  const isNested = content.isNested || NESTING.includes(type.name);
   const cursor = new Cursor(bytes);
   const slots = new Map<string, () => boolean>();
   try {
@@ -52,11 +58,10 @@ function isStrictMessage(type: protobuf.Type, { bytes, depth, notes }: Content):
       if (tag >= 2 ** 32 || tag < 8) return false;
       const field = type.fieldsById[Math.floor(tag / 8)];
       const wireType = tag % 8;
-      const content = cursor.value(tag);
+      const inner = { ...content, bytes: cursor.value(tag), isNested };
       if (!field) continue;
-      const isStrict = () => isStrictField(field, { wireType, bytes: content, depth, notes });
-      const isMessage = wireType === 2 && field.resolve().resolvedType !== null;
-      const slot = isMessage ? SLOTS[field.name] : undefined;
+      const isStrict = () => isStrictField(field, { ...inner, wireType });
+      const slot = slotOf(type, field, { wireType, isNested });
       if (slot !== undefined) {
         if (slots.has(slot)) notes.hasReplaced = true;
         slots.set(slot, isStrict);
@@ -69,18 +74,31 @@ function isStrictMessage(type: protobuf.Type, { bytes, depth, notes }: Content):
   }
 }
 
+/** Undefined for a field that is looked at wherever it stands. */
+function slotOf(
+  type: protobuf.Type,
+  field: protobuf.Field,
+  { wireType, isNested }: { readonly wireType: number; readonly isNested: boolean },
+): string | undefined {
+  const isMessage = field.resolve().resolvedType !== null;
+  // One with another wire type than its own is a fault wherever it stands.
+  if (isMessage ? wireType !== 2 : WIRE_TYPES[field.type] !== wireType) return undefined;
+  if (isNested && type.name === 'AnyValue') return 'any';
+  if (isNested && type.name === 'KeyValue') return field.name;
+  return isMessage ? SLOTS[field.name] : undefined;
+}
+
 function isStrictField(
   field: protobuf.Field,
   found: Content & { readonly wireType: number },
 ): boolean {
-  const { wireType, bytes, depth, notes } = found;
+  const { wireType, bytes, depth } = found;
   const { resolvedType } = field.resolve();
   if (resolvedType) {
     // Deeper values are refused, however well they are formed.
     if (wireType !== 2 || depth > 4 * LIMITS.valueDepthMax) return false;
     return (
-      'fieldsById' in resolvedType &&
-      isStrictMessage(resolvedType, { bytes, depth: depth + 1, notes })
+      'fieldsById' in resolvedType && isStrictMessage(resolvedType, { ...found, depth: depth + 1 })
     );
   }
   const own = WIRE_TYPES[field.type];
