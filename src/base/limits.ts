@@ -16,8 +16,8 @@ export const LIMITS = {
   inflightBytesMax: 192 * MIB,
   /** While less than this is under way, nobody is refused because others have waited long: a slow disk is no overload. */
   queueBytesFree: 16 * MIB,
-  /** Beyond that, new requests are refused while the oldest has waited this long: usual waits at full speed are 60–100 ms. At twice the load, 250 had accepted ones wait 640 ms (p99), 150 has them wait 340. */
-  queueAgeMsMax: 150,
+  /** Beyond that, new requests are refused while the oldest has waited this long: usual waits at full speed are 60–100 ms. */
+  queueAgeMsMax: 250,
   /** Unused memory for bodies that is kept for the next ones: what 64 usual requests on their way hold. */
   bodyPoolBytesMax: 16 * MIB,
   /** Requests between the threads; tiny bodies must not queue without end. */

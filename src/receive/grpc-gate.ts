@@ -73,7 +73,7 @@ export class ReadTurns {
 
   /**
    * True when a new call would wait long for its turn: the budget does not see it, since a call that was not read holds no
-   * bytes. At twice the load that can be stored, accepted calls took 730 ms (p50) without this.
+   * bytes, and every call would be let in to wait here.
    */
   isLineOld(): boolean {
     if (this.#waiting.size <= LIMITS.grpcWaitingFree) return false;
