@@ -61,6 +61,8 @@ export const LIMITS = {
   groupRowsMax: 8192,
   /** … or at this many bytes of bodies once inflated: many small ones may inflate to much … */
   groupBytesMax: 32 * MIB,
+  /** … or when its rows lie on this many days: each is a file, and a new one takes about 40 ms … */
+  groupDaysMax: 32,
   /** … or after this long, so that a lone request waits little. */
   groupWaitMs: 5,
   /** All dead letters together; beyond it the oldest file goes. Room for a few of the largest requests. */
@@ -73,7 +75,7 @@ export const LIMITS = {
   groupsUnderWayMax: 2,
   /** Memory of a group's columns that the next group uses again: full groups of usual rows need half of it. */
   groupReuseBytesMax: 16 * MIB,
-  /** Days one request may touch: each day is a file. */
+  /** Days one request may touch: a request of all days since timeUsMin would hold up all others for minutes. */
   requestDaysMax: 32,
   /** SQLite's log of a day begins anew, once all of it is in the file, from this many bytes on … */
   logRestartBytes: 64 * MIB,

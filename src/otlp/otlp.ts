@@ -2,6 +2,8 @@
  * OTLP 1.11 on the wire: request bytes into columns, and what is said back. The step between receive and
  * normalise; it looks at no attribute's meaning and does no I/O.
  */
+import { LIMITS } from '../base/limits.ts';
+import { addDaysOf } from '../base/time.ts';
 import { LogColumns, PointColumns, SpanColumns } from '../model/columns.ts';
 import { StringDictionary } from '../model/dictionary.ts';
 import type { RowSignal, Signal } from '../model/vocabulary.ts';
@@ -80,6 +82,7 @@ function decodeTracesWith(
     ...options,
     repairedBefore,
     signal: 'traces',
+    timesUs: () => into.startUs,
     readProtobuf: (reader) => readProtobufTraces(reader, into, kernel),
     readJson: (reader) => readJsonTraces(reader, into),
   });
@@ -93,6 +96,7 @@ export function decodeLogs(
   return decode(body, into, {
     ...options,
     signal: 'logs',
+    timesUs: () => into.timeUs,
     readProtobuf: (reader) => readProtobufLogs(reader, into),
     readJson: (reader) => readJsonLogs(reader, into),
   });
@@ -107,6 +111,7 @@ export function decodeMetrics(
   return decode(body, into, {
     ...options,
     signal: 'metrics',
+    timesUs: () => into.timeUs,
     readProtobuf: (reader) => readProtobufMetrics(reader, into),
     readJson: (reader) => readJsonMetrics(reader, into),
   });
@@ -130,6 +135,8 @@ interface Decoding extends DecodeOptions {
   readonly signal: RowSignal;
   /** Texts that the dictionary had repaired before this request was tried; absent: as it stands. */
   readonly repairedBefore?: number;
+  /** Of the rows; asked for after reading, since columns that grow have new arrays. */
+  readonly timesUs: () => Float64Array;
   readonly readProtobuf: (reader: ProtobufReader) => void;
   readonly readJson: (reader: JsonReader) => void;
 }
@@ -148,6 +155,11 @@ function decode(body: Uint8Array, into: Columns, decoding: Decoding): DecodeOutc
   const entriesBefore = entries.mark();
   try {
     if (body.length > 0) readRequest(body, context, decoding);
+    const days = new Set<number>();
+    addDaysOf(decoding.timesUs(), { from: rowsBefore, to: into.count }, days);
+    if (days.size > LIMITS.requestDaysMax) {
+      throw context.tooLarge(`rows of ${LIMITS.requestDaysMax} days`);
+    }
   } catch (thrown) {
     into.truncate(rowsBefore);
     entries.truncate(entriesBefore);

@@ -39,6 +39,11 @@ export interface DeadLettersOptions {
   readonly fileBytesMax?: number;
 }
 
+interface Letter {
+  readonly fileNumber: number;
+  readonly offset: number;
+}
+
 /** The file that takes the next letter. */
 interface OpenFile {
   readonly fileNumber: number;
@@ -49,8 +54,8 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
   const { dataDir, clock, counters, log } = options;
   const bytesMax = options.bytesMax ?? LIMITS.deadLettersBytesMax;
   const fileBytesMax = options.fileBytesMax ?? LIMITS.deadLetterFileBytesMax;
-  /** Letter of a request's hash: a sender that repeats itself must not push out other letters. */
-  const known = new Map<string, string>();
+  /** Letters by their request's hash: a sender that repeats itself must not push out other letters. */
+  const known = new Map<string, Letter>();
   let openFile: OpenFile | undefined;
   counters.set('taproot_dead_letters_bytes', bytesOf(listDeadLetterFiles(dataDir)));
 
@@ -64,8 +69,9 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
     const { signal } = request;
     try {
       const hash = hashOf(request);
-      const letterId = known.get(hash) ?? keep(request, reason);
-      remember(hash, letterId);
+      const letter = known.get(hash) ?? keep(request, reason);
+      remember(hash, letter);
+      const letterId = letterIdOf(letter.fileNumber, letter.offset);
       counters.add('taproot_dead_letters_total', 1, { signal });
       log.error({ letterId, signal, code: reason.code, reason: reason.message }, 'dead letter');
       return {
@@ -84,7 +90,7 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
     }
   }
 
-  function keep(request: IngestRequest, reason: AppError): string {
+  function keep(request: IngestRequest, reason: AppError): Letter {
     const { signal, encoding, compression, body } = request;
     const timeUs = clock.nowUs();
     const { code, message } = reason;
@@ -99,7 +105,7 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
     const offset = openFile.sizeBytes;
     append(openFile, record);
     counters.set('taproot_dead_letters_bytes', keptBytes + record.length);
-    return letterIdOf(openFile.fileNumber, offset);
+    return { fileNumber: openFile.fileNumber, offset };
   }
 
   /** Removes the oldest files until so many bytes fit; returns the bytes that stay. */
@@ -111,6 +117,7 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
       if (!oldest) throw new Error(`${wantedBytes} bytes are more than ${bytesMax}`);
       fs.rmSync(deadLetterPath(dataDir, oldest.fileNumber), { force: true });
       if (oldest.fileNumber === openFile?.fileNumber) openFile = nextFile();
+      forgetLettersOf(oldest.fileNumber);
       totalBytes -= oldest.sizeBytes;
       counters.add('taproot_dead_letters_removed_bytes_total', oldest.sizeBytes);
       log.warn({ file: oldest.fileNumber, bytes: oldest.sizeBytes }, 'oldest dead letters removed');
@@ -149,9 +156,14 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
     }
   }
 
-  function remember(hash: string, letterId: string): void {
+  function remember(hash: string, letter: Letter): void {
     if (known.size >= LIMITS.deadLettersKnownMax) known.clear();
-    known.set(hash, letterId);
+    known.set(hash, letter);
+  }
+
+  /** Nobody is to be told that a letter is kept which is gone. */
+  function forgetLettersOf(fileNumber: number): void {
+    for (const [hash, letter] of known) if (letter.fileNumber === fileNumber) known.delete(hash);
   }
 
   return { add };

@@ -8,7 +8,7 @@ import { unreachable } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { markStage } from '../base/stages.ts';
-import type { Clock } from '../base/time.ts';
+import { addDaysOf, type Clock } from '../base/time.ts';
 import type { RawProfiles } from '../model/profiles.ts';
 import {
   type DecodeOutcome,
@@ -69,6 +69,8 @@ interface OpenGroup {
   readonly byHash: Map<string, Pending>;
   /** Bytes of its bodies, inflated. */
   bodyBytes: number;
+  /** Of its rows, since 1970. */
+  readonly days: Set<number>;
 }
 
 export function createDecodeStage(options: DecodeStageOptions): DecodeStage {
@@ -192,13 +194,20 @@ export function createDecodeStage(options: DecodeStageOptions): DecodeStage {
 }
 
 function openGroup(memory: GroupMemory | undefined): OpenGroup {
-  return { columns: openColumns(memory), pending: [], byHash: new Map(), bodyBytes: 0 };
+  return {
+    columns: openColumns(memory),
+    pending: [],
+    byHash: new Map(),
+    bodyBytes: 0,
+    days: new Set(),
+  };
 }
 
-function isFull({ columns: { spans, logs, points }, bodyBytes }: OpenGroup): boolean {
+function isFull({ columns: { spans, logs, points }, bodyBytes, days }: OpenGroup): boolean {
   return (
     spans.count + logs.count + points.count >= LIMITS.groupRowsMax ||
-    bodyBytes >= LIMITS.groupBytesMax
+    bodyBytes >= LIMITS.groupBytesMax ||
+    days.size >= LIMITS.groupDaysMax
   );
 }
 
@@ -229,6 +238,9 @@ function decodeInto(
     replies: [],
   };
   group.pending.push(pending);
+  addDaysOf(spans.startUs, { from: before[0], to: spans.count }, group.days);
+  addDaysOf(logs.timeUs, { from: before[1], to: logs.count }, group.days);
+  addDaysOf(points.timeUs, { from: before[2], to: points.count }, group.days);
   group.bodyBytes += item.body.length;
   return pending;
 }

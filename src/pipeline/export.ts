@@ -4,7 +4,7 @@
  */
 import { unreachable } from '../base/errors.ts';
 import type { TimeRange } from '../base/time.ts';
-import { US_PER_HOUR } from '../base/time.ts';
+import { US_PER_DAY, US_PER_HOUR } from '../base/time.ts';
 import { ROW_SIGNALS, type RowSignal } from '../model/vocabulary.ts';
 import { encodeJsonLogs, encodeJsonPoints, encodeJsonSpans, RequestLines } from '../otlp/otlp.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
@@ -32,7 +32,13 @@ export function exportTelemetry(
   const hours = hoursOf(reader, options.range);
   return (options.signals ?? ROW_SIGNALS).map((signal) => {
     const lines = new RequestLines(signal, (line) => options.emit(signal, line));
+    let dayUs = 0;
     for (const range of hours) {
+      // A line of many days would be refused: see LIMITS.requestDaysMax.
+      if (range.fromUs - dayUs >= US_PER_DAY) {
+        lines.finish();
+        dayUs = range.fromUs - (range.fromUs % US_PER_DAY);
+      }
       encodeRange(reader, lines, { ...options, signal, range });
       options.onProgress?.({ signal, rows: lines.rowCount });
     }

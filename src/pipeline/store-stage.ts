@@ -48,10 +48,9 @@ export function createStoreStage(options: StoreStageOptions): StoreStage {
 
   function store({ columns, requests }: DecodedGroup): readonly IngestReply[] {
     const replies: IngestReply[] = new Array(requests.length);
-    const fresh = requests
-      .map((request, index): Item => ({ ...request, index }))
-      .filter((item) => !isAnswered(item, replies));
-    const sound = normalise(columns, fresh, replies);
+    const items = requests.map((request, index): Item => ({ ...request, index }));
+    const fresh = items.filter((item) => !isAnswered(item, replies));
+    const sound = tryNormalise(columns) ? fresh : normaliseEach(columns, items, replies);
     if (sound.length > 0) commit(columns, sound, replies);
     return replies;
   }
@@ -64,30 +63,38 @@ export function createStoreStage(options: StoreStageOptions): StoreStage {
     return true;
   }
 
-  /** Gives those that could be normalised. */
-  function normalise(
-    columns: GroupColumns,
-    items: readonly Item[],
-    replies: IngestReply[],
-  ): readonly Item[] {
-    const { spans, logs, points } = columns;
+  function tryNormalise({ spans, logs, points }: GroupColumns): boolean {
     try {
       normaliser.normaliseSpans(spans, 0, spans.count);
       normaliser.normaliseLogs(logs, 0, logs.count);
       normaliser.normalisePoints(points, 0);
-      return items;
+      return true;
     } catch (thrown) {
       log.warn({ error: messageOf(thrown) }, 'group not normalised, trying each request');
-      return items.filter((item) => {
-        try {
-          normaliseAlone(columns, item, normaliser);
-          return true;
-        } catch (reason) {
-          replies[item.index] = bury(item, reason);
-          return false;
-        }
-      });
+      return false;
     }
+  }
+
+  /** Gives those that have no reply yet and could be normalised. */
+  function normaliseEach(
+    columns: GroupColumns,
+    items: readonly Item[],
+    replies: IngestReply[],
+  ): readonly Item[] {
+    return items.filter((item) => {
+      if (replies[item.index]) {
+        leaveUnderived(columns, item);
+        return false;
+      }
+      try {
+        normaliseAlone(columns, item, normaliser);
+        return true;
+      } catch (reason) {
+        leaveUnderived(columns, item);
+        replies[item.index] = bury(item, reason);
+        return false;
+      }
+    });
   }
 
   function commit(columns: GroupColumns, items: readonly Item[], replies: IngestReply[]): void {
@@ -180,21 +187,20 @@ export function createStoreStage(options: StoreStageOptions): StoreStage {
   return store;
 }
 
-/** Leaves its rows without derived attributes when it throws, so that the rows behind it can follow. */
 function normaliseAlone(
   { spans, logs, points }: GroupColumns,
   { rows }: Item,
   normaliser: Normaliser,
 ): void {
-  try {
-    normaliser.normaliseSpans(spans, ...rows.spans);
-    normaliser.normaliseLogs(logs, ...rows.logs);
-    if (rows.points[0] < rows.points[1]) normaliser.normalisePoints(points, 0);
-  } catch (thrown) {
-    endDerived(spans, rows.spans);
-    endDerived(logs, rows.logs);
-    throw thrown;
-  }
+  normaliser.normaliseSpans(spans, ...rows.spans);
+  normaliser.normaliseLogs(logs, ...rows.logs);
+  if (rows.points[0] < rows.points[1]) normaliser.normalisePoints(points, 0);
+}
+
+/** Rows without derived attributes, so that those behind them can follow: their lists begin where these end. */
+function leaveUnderived({ spans, logs }: GroupColumns, { rows }: Item): void {
+  endDerived(spans, rows.spans);
+  endDerived(logs, rows.logs);
 }
 
 function endDerived(

@@ -114,6 +114,22 @@ describe('createDeadLetters()', () => {
     expect(new Set(kept.map(({ letterId }) => letterId)).size).toBe(kept.length);
   });
 
+  it('keeps a request again whose letter had to make room', () => {
+    const letters = open({ bytesMax: 1000, fileBytesMax: 300 });
+    const first = requestOf(`first ${'x'.repeat(100)}`);
+    letters.add({ request: first, reason: REASON });
+    for (let index = 0; index < 9; index++) {
+      letters.add({ request: requestOf(`${index} ${'x'.repeat(100)}`), reason: REASON });
+    }
+    const text = new TextDecoder().decode(first.body);
+    expect(readAll().letters.map(textOf)).not.toContain(text);
+    const reply = letters.add({ request: first, reason: REASON });
+    const kept = readAll().letters.find((letter) => textOf(letter) === text);
+    expect(reply).toMatchObject({
+      message: expect.stringMatching(new RegExp(`kept as dead letter ${kept?.letterId}$`)),
+    });
+  });
+
   it('goes on after a restart and never names two letters alike', () => {
     const ids = [1, 2, 3].map((run) =>
       open().add({ request: requestOf(`run ${run}`), reason: REASON }),

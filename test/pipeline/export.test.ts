@@ -202,6 +202,30 @@ describe('exportTelemetry()', () => {
     expect(rowsOf({ range: days })).toEqual([10, 20]);
   });
 
+  it('ends a line with its day, so that no line touches more days than a request may', async () => {
+    const folder = join(dir, 'plain');
+    mkdirSync(folder);
+    const lines = new RequestLines('traces', (line) =>
+      appendFileSync(join(folder, 'traces.jsonl'), `${line}\n`),
+    );
+    const startsUs = [3, 2, 1, 0].map((daysAgo) => DAY_START_US - daysAgo * US_PER_DAY);
+    const spans = plainSpans(
+      startsUs.map((startUs, index) => ({ trace: 1, span: 1 + index, startUs })),
+    );
+    encodeJsonSpans(spans, Array.from({ length: spans.count }).keys(), lines);
+    lines.finish();
+    const reader = await storeOf('store', folder);
+    const days: string[][] = [];
+    exportTelemetry(reader, {
+      range: ALL,
+      emit: (_, line) => {
+        const starts = [...line.matchAll(/"startTimeUnixNano":"(\d+)\d{3}"/g)];
+        days.push(starts.map(([, startUs]) => startUs ?? ''));
+      },
+    });
+    expect(days).toEqual(startsUs.map((startUs) => [String(startUs)]));
+  });
+
   it('writes nothing for an empty store', () => {
     mkdirSync(join(dir, 'empty'));
     const reader = openTelemetryReader({ dataDir: join(dir, 'empty') });

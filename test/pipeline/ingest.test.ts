@@ -6,7 +6,9 @@ import { ProxyTracerProvider, type Tracer } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Counters, createCounters } from '../../src/base/counters.ts';
 import { AppError } from '../../src/base/errors.ts';
+import { LIMITS } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
+import { US_PER_DAY } from '../../src/base/time.ts';
 import { createNormaliser, type Normaliser } from '../../src/coze/coze.ts';
 import type { RawProfiles } from '../../src/model/profiles.ts';
 import type { Signal } from '../../src/model/vocabulary.ts';
@@ -82,6 +84,31 @@ function traceRequest(names: readonly string[], service = 'bot'): IngestRequest 
       },
     ],
   });
+}
+
+/** A JSON request with one span with one attribute. */
+function requestWith(name: string, attribute: string): IngestRequest {
+  const content = decodeJson(traceRequest([name]));
+  const text = JSON.stringify(content).replace(
+    '"kind":2',
+    `"kind":2,"attributes":[{"key":"${attribute}","value":{"stringValue":"of ${name}"}}]`,
+  );
+  return jsonRequest('traces', JSON.parse(text));
+}
+
+/** A JSON request with a span on each of so many days, the first of them so many days ago. */
+function requestOfDays(count: number, firstDaysAgo: number): IngestRequest {
+  const spans = Array.from({ length: count }, (_, index) => {
+    const timeUs = NOW_US - (firstDaysAgo - index) * US_PER_DAY;
+    return {
+      traceId: '0af7651916cd43dd8448eb211c80319c',
+      spanId: (index + 1).toString(16).padStart(16, '0'),
+      name: 'old',
+      startTimeUnixNano: String(BigInt(timeUs) * 1000n),
+      endTimeUnixNano: String(BigInt(timeUs) * 1000n),
+    };
+  });
+  return jsonRequest('traces', { resourceSpans: [{ scopeSpans: [{ spans }] }] });
 }
 
 function jsonRequest(signal: Signal, content: unknown): IngestRequest {
@@ -258,6 +285,74 @@ describe('createIngestPipeline()', () => {
       ['bot-c', 1],
       ['bot-d', 1],
     ]);
+  });
+
+  it('a request that was stored before leaves nothing in a group whose normalising fails', async () => {
+    const normaliser = createNormaliser({ userIds: 'keep', userIdKey: 'test' });
+    const poisoned: Normaliser = {
+      ...normaliser,
+      normaliseSpans(columns, from, to) {
+        const poison = columns.strings.find('poison') ?? -1;
+        if (columns.name.subarray(from, to).includes(poison)) throw new RangeError('too odd');
+        normaliser.normaliseSpans(columns, from, to);
+      },
+    };
+    const pipeline = pipelineOver(writer, { normaliser: poisoned });
+    const submitAll = (requests: readonly IngestRequest[]) =>
+      Promise.all(requests.map((request) => pipeline.submit(request)));
+    await submitAll(['x', 'y', 'again'].map((name) => traceRequest([name])));
+    await submitAll([
+      requestWith('a', 'bot_id'),
+      traceRequest(['poison']),
+      traceRequest(['again']),
+      requestWith('b', 'conversation_id'),
+    ]);
+    const derived: string[] = [];
+    reader.scanSpans({ range: RANGE, sections: ['attributes'] }, (columns, rows) => {
+      const { strings, name, derivedEnd } = columns;
+      for (const row of rows) {
+        for (let at = derivedEnd[row - 1] ?? 0; at < derivedEnd[row]!; at++) {
+          const { keys, values } = columns.derived;
+          const pair = `${strings.text(keys[at]!)}=${strings.text(values[at]!)}`;
+          derived.push(`${strings.text(name[row]!)}: ${pair}`);
+        }
+      }
+      return undefined;
+    });
+    expect(derived).toContain('a: coze.bot.id=of a');
+    expect(derived).toContain('b: gen_ai.conversation.id=of b');
+  });
+
+  it('refuses a request of more days than it may touch, and stores nothing of it', async () => {
+    const { requestDaysMax } = LIMITS;
+    const groups: IngestGroup[] = [];
+    const pipeline = pipelineOver(failingWriter((group) => groups.push(group)));
+    const replies = await Promise.all([
+      pipeline.submit(requestOfDays(requestDaysMax + 1, 3000)),
+      pipeline.submit(requestOfDays(requestDaysMax, 2000)),
+    ]);
+    expect(replies).toMatchObject([
+      { kind: 'refused', code: 'otlp.too_large' },
+      { kind: 'stored', rejectedCount: 0 },
+    ]);
+    expect(groups.map(({ spans }) => spans.resources.length)).toEqual([1]);
+    expect(groups.map(({ requests }) => requests.map(({ spans }) => spans))).toEqual([
+      [[0, requestDaysMax]],
+    ]);
+  });
+
+  it('commits a group that touches many days, however few rows it holds', async () => {
+    const groups: IngestGroup[] = [];
+    const pipeline = pipelineOver(
+      failingWriter((group) => groups.push(group)),
+      { isTimed: false },
+    );
+    const half = LIMITS.groupDaysMax / 2;
+    const first = pipeline.submit(requestOfDays(half, 2000));
+    expect(groups).toHaveLength(0);
+    const second = pipeline.submit(requestOfDays(half, 1000));
+    expect(groups).toHaveLength(1);
+    await Promise.all([first, second]);
   });
 
   it('finds one poison request among many in few commits', async () => {

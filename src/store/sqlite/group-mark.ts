@@ -24,7 +24,8 @@ export function writeGroupMark(mark: GroupMark, options: MarkOptions): void {
     fs.mkdirSync(path.dirname(file), { recursive: true });
     const handle = fs.openSync(file, 'w');
     try {
-      fs.writeSync(handle, JSON.stringify(mark));
+      // Whole: a single write() of a nearly full disk may end early without an error.
+      fs.writeFileSync(handle, JSON.stringify(mark));
       if (options.durability === 'disk') fs.fsyncSync(handle);
     } finally {
       fs.closeSync(handle);
