@@ -123,13 +123,13 @@ export function attemptRead<T>(action: string, body: () => T): T {
 
 const UNAVAILABLE = /^SQLITE_(FULL|IOERR|BUSY|READONLY|CANTOPEN|LOCKED|PROTOCOL|NOMEM)/;
 const CORRUPT = /^SQLITE_(CORRUPT|NOTADB)/;
-const UNAVAILABLE_FILE = new Set(['ENOSPC', 'EROFS', 'EACCES', 'EPERM', 'EIO', 'EMFILE', 'ENFILE']);
+const UNAVAILABLE_FILE = /^E(NOSPC|DQUOT|ROFS|ACCES|PERM|IO|MFILE|NFILE|NOMEM|STALE|TIMEDOUT)$/;
 
 function storeError(action: string, error: unknown): AppError {
   if (isAppError(error)) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const message = `Cannot ${action}: ${messageOf(error)}${code ? ` (${code})` : ''}`;
-  if (UNAVAILABLE.test(code) || UNAVAILABLE_FILE.has(code)) {
+  if (UNAVAILABLE.test(code) || UNAVAILABLE_FILE.test(code)) {
     return new AppError('store.unavailable', message, { cause: error });
   }
   if (CORRUPT.test(code)) return new AppError('store.corrupt', message, { cause: error });

@@ -111,7 +111,7 @@ class SqliteWriter implements TelemetryWriter {
     }
     for (const request of plan.requests) this.#requestLog.remember(request, nowUs);
     this.#tryEndGroup();
-    for (const { part } of parts) this.#boundLog(this.#days.get(part.day));
+    for (const { part } of parts) this.#tryBoundLog(this.#days.get(part.day));
   }
 
   findAnswer(hash: Uint8Array): RequestAnswer | undefined {
@@ -193,15 +193,18 @@ class SqliteWriter implements TelemetryWriter {
     }
   }
 
-  /** The group is stored: a log that cannot be moved now is after the next one. */
-  #boundLog(day: DayWriter | undefined): void {
+  /** The group is stored: a log that cannot be moved now is by checkpoint(), which tells why when it cannot. */
+  #tryBoundLog(day: DayWriter | undefined): void {
     if (!day) return; // closed since, and with that moved
-    const { logRestartBytes = LIMITS.logRestartBytes } = this.#options;
     try {
-      boundLog(day.connection, day.file, logRestartBytes);
+      this.#boundLog(day);
     } catch (error) {
       if (!isAppError(error)) throw error;
     }
+  }
+
+  #boundLog({ connection, file }: DayWriter): void {
+    boundLog(connection, file, this.#options.logRestartBytes ?? LIMITS.logRestartBytes);
   }
 
   #beginGroup(days: readonly Day[]): void {

@@ -101,3 +101,18 @@ it('a reader in the middle keeps the log, and it begins anew once the reader is 
   reader.close();
   writer.close();
 });
+
+it('checkpoint() tells of a log that cannot be moved', () => {
+  const writer = openSqliteWriter({ dataDir, durability: 'process', logRestartBytes: 64 * KIB });
+  writer.write(groupOf(0));
+  const reader = new Database(dayFile, { readonly: true });
+  // A reader of an older state keeps what comes after it in the log.
+  const rows = reader.prepare('SELECT block_id FROM blocks').iterate();
+  rows.next();
+  for (let group = 1; group < 10; group++) writer.write(groupOf(group));
+  rows.return?.();
+  reader.close();
+  fs.truncateSync(`${dayFile}-wal`);
+  expect(() => writer.checkpoint()).toThrow(/checkpoint .*20260102/);
+  writer.close();
+});
