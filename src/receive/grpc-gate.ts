@@ -16,7 +16,7 @@ import {
 import { ERROR_CATALOGUE } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Signal } from '../model/vocabulary.ts';
-import { buildStatus } from '../otlp/otlp.ts';
+import { buildStatus } from '../otlp/reply.ts';
 import type { Lease } from './budget.ts';
 import { countBytes, countRequest, type Reception } from './ingestor.ts';
 import { detailsOf, OVERLOADED, type Refusal, STOPPING } from './refusal.ts';

@@ -18,7 +18,7 @@ import {
 } from '@grpc/grpc-js';
 import { LIMITS } from '../base/limits.ts';
 import type { Signal } from '../model/vocabulary.ts';
-import { buildExportResponse } from '../otlp/otlp.ts';
+import { buildExportResponse } from '../otlp/reply.ts';
 import { buildGrpcStatus, createGate, type GrpcMessage } from './grpc-gate.ts';
 import { type Reception, submitRequest } from './ingestor.ts';
 import { listenFailed } from './listen.ts';

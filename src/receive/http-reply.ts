@@ -6,7 +6,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import { ERROR_CATALOGUE } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Signal } from '../model/vocabulary.ts';
-import { buildExportResponse, buildStatus } from '../otlp/otlp.ts';
+import { buildExportResponse, buildStatus } from '../otlp/reply.ts';
 import type { Encoding } from './http-route.ts';
 import type { IngestReply } from './ingestor.ts';
 import { detailsOf, type Refusal } from './refusal.ts';

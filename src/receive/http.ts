@@ -14,7 +14,7 @@ import type { Duplex } from 'node:stream';
 import { ERROR_CATALOGUE, messageOf } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Signal } from '../model/vocabulary.ts';
-import { buildStatus } from '../otlp/otlp.ts';
+import { buildStatus } from '../otlp/reply.ts';
 import type { Lease } from './budget.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
 import { readBody } from './http-body.ts';
