@@ -20,6 +20,7 @@ import { localUrl } from './local-url.ts';
 import type { AnalysisStart, WorkerSettings } from './messages.ts';
 import { createRpc } from './rpc.ts';
 import type { SelfTracing } from './self-tracing.ts';
+import { collectAfterStart } from './young-garbage.ts';
 
 /**
  * SQLite's log is moved into the database this often, here and not in the store thread: while pages are copied and
@@ -77,6 +78,7 @@ const rpc = createRpc(parentPort, {
       throw listenFailed({ what: 'the API', host, port, error });
     });
     if (config.detection) scheduleTick(started);
+    collectAfterStart();
     checkpoints = setInterval(() => checkpoint(started.checkpointer), CHECKPOINT_EVERY_MS);
     return { apiPort: api.port };
   },
@@ -157,10 +159,11 @@ function reloadRules(): { readonly ok: boolean; readonly message: string } {
 }
 
 /** A tick shortly after each whole minute. */
-function scheduleTick(started: Parts): void {
+function scheduleTick(started: Parts, isFirst = true): void {
   ticks = setTimeout(() => {
     tick(started);
-    scheduleTick(started);
+    if (isFirst) collectAfterStart(); // it has read all of the history
+    scheduleTick(started, false);
   }, msToNextTick(systemClock.nowUs()));
 }
 

@@ -10,12 +10,14 @@ import { buffersOfParts, type DecodedGroup, takeParts } from '../pipeline/group.
 import type { IngestRequest } from '../receive/receive.ts';
 import type { GroupAnswer, GroupMessage, PathSettings } from './messages.ts';
 import { createRpc } from './rpc.ts';
+import { collectAfterStart } from './young-garbage.ts';
 
 const { config, isPretty, groups } = workerData as PathSettings; // made by service.ts
 const log = createLog({ level: config.logLevel, isPretty }).child({ thread: 'decode' });
 const counters = createCounters();
 const store = createRpc(groups, {});
 
+collectAfterStart();
 let stage: DecodeStage | undefined;
 
 function openStage(): DecodeStage {

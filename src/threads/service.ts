@@ -18,7 +18,7 @@ import { BodyPool } from './body-pool.ts';
 import { localUrl } from './local-url.ts';
 import type { AnalysisStart, PathSettings, WorkerSettings } from './messages.ts';
 import { createRpc, type Rpc, type RpcHandlers } from './rpc.ts';
-import { createYoungCollector } from './young-garbage.ts';
+import { collectAfterStart, createYoungCollector } from './young-garbage.ts';
 
 export interface Service {
   readonly otlpHttpPort: number;
@@ -123,6 +123,7 @@ async function startParts(
     analysis.rpc.call<{ readonly apiPort: number }>('start', start, { timeoutMs }),
     config.selfTracing ? store.rpc.call('startTracing', { endpoint }, { timeoutMs }) : undefined,
   ]);
+  collectAfterStart();
   return { otlpHttpPort: receiver.httpPort, otlpGrpcPort: receiver.grpcPort, apiPort };
 }
 

@@ -18,7 +18,7 @@ import { openTelemetryWriter } from '../store/open.ts';
 import type { GroupAnswer, GroupMessage, PathSettings } from './messages.ts';
 import { createRpc, Moved } from './rpc.ts';
 import type { SelfTracing } from './self-tracing.ts';
-import { createYoungCollector } from './young-garbage.ts';
+import { collectAfterStart, createYoungCollector } from './young-garbage.ts';
 
 /** Small blocks, index segments and tallies are merged this often, some milliseconds each time. */
 const UPKEEP_EVERY_MS = 1000;
@@ -87,6 +87,7 @@ const retention = setInterval(retain, RETENTION_EVERY_MS);
 const ENCODING_BYTES_PER_ROW = 1024;
 
 const collectYoung = createYoungCollector();
+collectAfterStart();
 
 createRpc(groups, {
   store: (message: GroupMessage) => {

@@ -1,4 +1,5 @@
 /**
+ * When garbage is collected sooner than V8 would.
  * V8 counts buffers that a thread allocates against its heap and answers with full collections: 10 ms each, and as
  * much again on helper threads. Nearly all of the buffers are dead by then, but they are freed only when the young
  * generation is collected, and that fills slowly in a thread that handles buffers. So such a thread tells what it
@@ -11,7 +12,10 @@ import { runInNewContext } from 'node:vm';
 /** Heaps of 12 MB are collected after about 30 MB of buffers. */
 const COLLECT_EVERY_BYTES = 16 * 1024 * 1024;
 
-type Collect = (options: { readonly type: 'minor' }) => void;
+/** When a start is over, and its first requests with it. */
+const START_MS = 5000;
+
+type Collect = (options: { readonly type: 'minor' | 'major' }) => void;
 
 /** To be called with the bytes of buffers that have become garbage since. */
 export function createYoungCollector(): (bytes: number) => void {
@@ -23,6 +27,14 @@ export function createYoungCollector(): (bytes: number) => void {
     passedBytes = 0;
     collect({ type: 'minor' });
   };
+}
+
+/**
+ * Loading code leaves garbage that V8 keeps for as long as little happens. Collected once after the start: 10 ms of CPU
+ * in each thread, and 130 instead of 165 MB for all of them at rest.
+ */
+export function collectAfterStart(): void {
+  setTimeout(() => exposeCollector()({ type: 'major' }), START_MS).unref();
 }
 
 /** V8 shows its collector to contexts that are made while the flag is set: to this one only. */

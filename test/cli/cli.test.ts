@@ -107,6 +107,18 @@ describe('usage', () => {
     await expect(runCli(['--help'])).resolves.toBe(0);
     expect(out).toContain('diagnose');
   });
+
+  it('each command of the help has a help of its own', async () => {
+    await runCli(['--help']);
+    const listed = out.slice(out.indexOf('Commands:')).matchAll(/^ {2}([a-z]+)/gm);
+    const names = [...listed].map(([, name]) => name ?? '').filter((name) => name !== 'help');
+    expect(names).toContain('verify');
+    for (const name of names) {
+      out = '';
+      await expect(runCli([name, '--help'])).resolves.toBe(0);
+      expect(out).toContain(`Usage: taproot ${name}`);
+    }
+  });
 });
 
 describe('taproot config', () => {

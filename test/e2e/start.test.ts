@@ -93,7 +93,7 @@ describe('a service that cannot start', () => {
     writeFileSync(file, '');
     const { output, exitCode } = await startAndWaitForEnd(file);
     expect(exitCode).toBe(1);
-    expect(output).toContain(`Cannot lock data directory ${file}`);
+    expect(output).toContain(`Cannot write to data directory ${file}`);
   });
 
   it('names a state file that is damaged', async () => {

@@ -1,31 +1,61 @@
 import { PerformanceObserver } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
-import { createYoungCollector } from '../../src/threads/young-garbage.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { collectAfterStart, createYoungCollector } from '../../src/threads/young-garbage.ts';
+
+/** Node's numbers. */
+const MINOR = 1;
+const MAJOR = 4;
+
+/** Counts collections from now on. */
+function watchCollections() {
+  const kinds: number[] = [];
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      kinds.push((entry.detail as { readonly kind: number }).kind); // of entries of type gc
+    }
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  return {
+    count: async (wanted: number) => {
+      await setImmediate();
+      await setImmediate();
+      return kinds.filter((kind) => kind === wanted).length;
+    },
+    stop: () => observer.disconnect(),
+  };
+}
 
 describe('createYoungCollector()', () => {
   it('collects the young generation once enough has passed, and nothing before', async () => {
-    const kinds: number[] = [];
-    const observer = new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) {
-        kinds.push((entry.detail as { readonly kind: number }).kind); // of entries of type gc
-      }
-    });
-    observer.observe({ entryTypes: ['gc'] });
+    const collections = watchCollections();
     const collect = createYoungCollector();
     const MIB = 1024 * 1024;
-    const MINOR = 1;
-    const minorCount = async () => {
-      await setImmediate();
-      await setImmediate();
-      return kinds.filter((kind) => kind === MINOR).length;
-    };
-    const before = await minorCount();
+    const before = await collections.count(MINOR);
     for (let step = 0; step < 15; step++) collect(MIB);
-    expect((await minorCount()) - before).toBe(0);
+    expect((await collections.count(MINOR)) - before).toBe(0);
     for (let step = 0; step < 33; step++) collect(MIB);
-    expect((await minorCount()) - before).toBeGreaterThanOrEqual(3);
-    observer.disconnect();
+    expect((await collections.count(MINOR)) - before).toBeGreaterThanOrEqual(3);
+    collections.stop();
     expect('gc' in globalThis).toBe(false);
+  });
+});
+
+describe('collectAfterStart()', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('collects everything once, five seconds later', async () => {
+    const collections = watchCollections();
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    collectAfterStart();
+    const before = await collections.count(MAJOR);
+    vi.advanceTimersByTime(4999);
+    expect((await collections.count(MAJOR)) - before).toBe(0);
+    vi.advanceTimersByTime(1);
+    expect((await collections.count(MAJOR)) - before).toBe(1);
+    expect(vi.getTimerCount()).toBe(0);
+    collections.stop();
   });
 });
