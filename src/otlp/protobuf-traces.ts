@@ -55,6 +55,7 @@ export function readProtobufTraces(
     readEnvelopes(reader, { signal: 'traces', readItem: () => readSpan(reader, into, draft) });
     return;
   }
+  kernel.begin(reader, into);
   readEnvelopes(reader, {
     signal: 'traces',
     takeItems: () => kernel.takeSpans(reader, into),

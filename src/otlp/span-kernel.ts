@@ -79,8 +79,6 @@ export class SpanKernel {
   readonly #kernel: Exports;
   readonly #inputStart: number;
   #views: Views;
-  /** The body whose bytes stand in the kernel's memory. */
-  #body: Uint8Array | undefined;
   #maxUs = 0;
   /** The dictionary that #ids are of. */
   #strings: StringDictionary | undefined;
@@ -106,7 +104,6 @@ export class SpanKernel {
     const { context } = reader;
     const { resource, scope } = context;
     const kernel = this.#kernel;
-    if (this.#body !== reader.bytes) this.#begin(reader, into);
     const start = this.#inputStart;
     while (reader.position < reader.end) {
       const count = kernel.readSpans(start + reader.position, start + reader.end, resource, scope);
@@ -142,7 +139,8 @@ export class SpanKernel {
     this.#empty();
   }
 
-  #begin(reader: ProtobufReader, into: SpanColumns): void {
+  /** Call first for each request: what an earlier one, that failed, has left is forgotten. */
+  begin(reader: ProtobufReader, into: SpanColumns): void {
     this.#load(reader.bytes);
     if (this.#strings !== into.strings) {
       this.#strings = into.strings;
@@ -163,7 +161,6 @@ export class SpanKernel {
       this.#views = viewsOf(this.#kernel);
     }
     this.#views.bytes.set(body, this.#inputStart);
-    this.#body = body;
   }
 
   #reset(): void {

@@ -193,6 +193,19 @@ describe('the span kernel', () => {
     expectSame([tracesOf('protobuf', GOOD_SPAN, { ...GOOD_SPAN, attributes })], 'wide span');
   });
 
+  test('leaves nothing of a request that failed to the next one', () => {
+    const good = rawSpan(...IDS, START, END, field(5, 'good'));
+    const broken = Uint8Array.from([...good, 0xff]);
+    const empties = [
+      new Uint8Array(0),
+      Uint8Array.from(field(1, [])),
+      Uint8Array.from(field(9, 'x')),
+    ];
+    expectSame([broken, ...empties, broken, good, ...empties], 'after a failure');
+    const odd = rawSpan(...IDS, START, END, field(5, [0xc3, 0x28]));
+    expectSame([Uint8Array.from([...good, ...odd]), ...empties, odd, ...empties], 'after text');
+  });
+
   test('takes the whole of what the workloads send', () => {
     for (const workload of ['a', 'b'] as const) {
       const ring = new BodyRing({
