@@ -71,6 +71,7 @@ function trafficOf(
     faults: [],
     oldBatch: 0,
     run: () => Promise.reject(new Error('nothing is sent here')),
+    forgetAnswers: () => undefined,
   };
 }
 

@@ -176,7 +176,10 @@ async function openStore(
   async function runCycle(point: KillPoint): Promise<CycleResult> {
     const pass = 1 + random.below(point.passMax);
     if (point.stage === 'retention') ageBatch(dataDir, traffic, removals);
-    if (point.stage === 'migration') makeOld(dataDir);
+    if (point.stage === 'migration') {
+      makeOld(dataDir);
+      traffic.forgetAnswers();
+    }
     const { died, restartMs } = await run(point, pass);
     // Days that are still of the old version are for the next start to bring up, and for its check to read.
     if (point.stage !== 'migration') check();
