@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Counters } from '../base/counters.ts';
+import { makeDirectory, syncDirectory } from '../base/directory.ts';
 import { type AppError, messageOf } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
@@ -98,7 +99,7 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
       { timeUs, signal, encoding, compression, code, reason: message },
       body,
     );
-    fs.mkdirSync(deadLetterDirectory(dataDir), { recursive: true, mode: 0o700 });
+    makeDirectory(deadLetterDirectory(dataDir), { mode: 0o700 });
     const keptBytes = makeRoom(record.length);
     // The first letter of a run starts a file of its own: the last one may end in a torn record.
     if (!openFile || openFile.sizeBytes + record.length > fileBytesMax) openFile = nextFile();
@@ -182,15 +183,6 @@ function bytesOf(files: readonly { readonly sizeBytes: number }[]): number {
 
 function writeWhole(handle: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += fs.writeSync(handle, bytes, at);
-}
-
-function syncDirectory(directory: string): void {
-  const handle = fs.openSync(directory, 'r');
-  try {
-    fs.fsyncSync(handle);
-  } finally {
-    fs.closeSync(handle);
-  }
 }
 
 /** What lies there, for people. */

@@ -5,8 +5,9 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { makeDirectory, syncDirectory } from '../../base/directory.ts';
 import { type Day, telemetryDirectory } from './day-file.ts';
-import { attempt, syncDirectory } from './sqlite.ts';
+import { attempt } from './sqlite.ts';
 
 export interface GroupMark {
   readonly groupId: string;
@@ -21,7 +22,7 @@ export interface MarkOptions {
 export function writeGroupMark(mark: GroupMark, options: MarkOptions): void {
   const file = markPath(options.dataDir);
   attempt(`write ${file}`, () => {
-    fs.mkdirSync(path.dirname(file), { recursive: true });
+    makeDirectory(path.dirname(file));
     const handle = fs.openSync(file, 'w');
     try {
       // Whole: a single write() of a nearly full disk may end early without an error.

@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
+import { makeDirectory } from '../../base/directory.ts';
 import { AppError, messageOf } from '../../base/errors.ts';
 import { attempt } from './sqlite.ts';
 
@@ -45,7 +46,7 @@ export function lockDirectory(dataDir: string): DirectoryLock {
 /** Says why a folder cannot be written: SQLite would only say that it cannot open a file. */
 function makeWritable(dataDir: string, pidFile: string): void {
   try {
-    makeDirectory(dataDir);
+    makeDataDirectory(dataDir);
     fs.closeSync(fs.openSync(pidFile, 'a'));
   } catch (error) {
     throw new AppError(
@@ -57,9 +58,9 @@ function makeWritable(dataDir: string, pidFile: string): void {
   }
 }
 
-function makeDirectory(dataDir: string): void {
+function makeDataDirectory(dataDir: string): void {
   try {
-    fs.mkdirSync(dataDir, { recursive: true });
+    makeDirectory(dataDir);
   } catch (error) {
     // Node says ENOENT of a folder on a read-only disk; without `recursive` it says EROFS.
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') fs.mkdirSync(dataDir);

@@ -6,6 +6,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
+import { syncDirectory } from '../../base/directory.ts';
 import type { DayRepair, StoreRepair } from '../api/maintenance.ts';
 import { checkDay } from './check.ts';
 import { type Day, dayName, dayPath, listDays, telemetryDirectory } from './day-file.ts';
@@ -13,7 +14,7 @@ import { DayWriter } from './day-writer.ts';
 import { lockDirectory } from './lock.ts';
 import { PageSalvage, type TableShape } from './repair-pages.ts';
 import { type SalvagedRows, salvageDay } from './repair-rows.ts';
-import { attempt, type Connection, PAGE_BYTES, syncDirectory } from './sqlite.ts';
+import { attempt, type Connection, PAGE_BYTES } from './sqlite.ts';
 
 /** A repaired file that is whole and has not taken its place yet. */
 const REPAIRED = '.repaired';

@@ -4,11 +4,12 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { syncDirectory } from '../../base/directory.ts';
 import { markStage } from '../../base/stages.ts';
 import { US_PER_DAY, US_PER_MS } from '../../base/time.ts';
 import type { RetentionBounds } from '../api/telemetry.ts';
 import { type Day, dayOf, dayPath, listDays, telemetryDirectory } from './day-file.ts';
-import { attempt, syncDirectory } from './sqlite.ts';
+import { attempt } from './sqlite.ts';
 
 /** What SQLite keeps beside a database. */
 const COMPANIONS = ['-wal', '-shm'] as const;

@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
+import { makeDirectory } from '../../base/directory.ts';
 import { AppError, isAppError, messageOf } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { markStage } from '../../base/stages.ts';
@@ -42,7 +43,7 @@ export function openForWriting(
 ): Connection {
   const { format } = options;
   return attempt(`open ${file}`, () => {
-    fs.mkdirSync(path.dirname(file), { recursive: true });
+    makeDirectory(path.dirname(file));
     const connection = new Database(file, { timeout: BUSY_TIMEOUT_MS });
     try {
       connection.pragma(`page_size = ${PAGE_BYTES}`);
@@ -195,14 +196,4 @@ function assertVersion(version: number, file: string, format: FileFormat): void 
       `knows ${format.version}; ${remedy}`,
     { offendingValue: String(version) },
   );
-}
-
-/** Makes names in a directory durable: SQLite does so for its own files only. */
-export function syncDirectory(directory: string): void {
-  const handle = fs.openSync(directory, 'r');
-  try {
-    fs.fsyncSync(handle);
-  } finally {
-    fs.closeSync(handle);
-  }
 }
