@@ -103,7 +103,7 @@ class SqliteWriter implements TelemetryWriter {
     const groupId = this.#unfinished?.groupId;
     try {
       for (const { part, blocks } of parts) {
-        this.#open(part.day).commit(part, { blocks, nowUs, groupId });
+        this.#openForGroup(part.day).commit(part, { blocks, nowUs, groupId });
       }
     } catch (error) {
       this.#takeBack(error);
@@ -251,6 +251,16 @@ class SqliteWriter implements TelemetryWriter {
         `Cannot take back a part of a group: ${messageOf(error)}; before that: ${messageOf(cause)}`,
         { cause: error },
       );
+    }
+  }
+
+  /** A day of another version is no fault of the group: its senders keep it meanwhile. */
+  #openForGroup(day: Day): DayWriter {
+    try {
+      return this.#open(day);
+    } catch (error) {
+      if (!isAppError(error, 'store.rejected')) throw error;
+      throw new AppError('store.unavailable', error.message, { cause: error });
     }
   }
 

@@ -230,6 +230,14 @@ describe('a file of a version without a way up', () => {
       expect(writer?.unreadableDays()).toEqual([
         { day: '20260102', message: expect.stringMatching(message) },
       ]);
+      // Its senders keep what they have: a dead letter would be a loss once there are many.
+      const more = plainSpans([{ trace: 2, span: 2, startUs: NOON_US }]);
+      expect(() => writer?.write(withRequest({ ...emptyGroup(), spans: more }, 2))).toThrow(
+        expect.objectContaining({
+          code: 'store.unavailable',
+          message: expect.stringMatching(message),
+        }),
+      );
       writer?.close();
       tamper(`UPDATE meta SET value = '${known}' WHERE key = 'format_version'`);
       open();
