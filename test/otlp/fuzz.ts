@@ -127,10 +127,25 @@ function compare(plain: Uint8Array, signal: RowSignal, verdict: Verdict | undefi
   const { isStrict, hasReplaced } = judgeMessage(type, plain);
   assert.equal(verdict !== undefined, isStrict, 'accepted otherwise than the wire format says');
   if (!verdict || hasReplaced) return;
-  const expected = expectedRows(signal, decodeMessage(REQUEST_TYPES[signal], plain));
+  const message = readByProtobufjs(signal, plain);
+  if (!message) return;
+  const expected = expectedRows(signal, message);
   const { acceptedCount, rejectedCount } = verdict;
   const counts = { acceptedCount: expected.rows.length, rejectedCount: expected.rejectedCount };
   assert.deepEqual({ acceptedCount, rejectedCount }, counts);
+}
+
+/**
+ * Undefined where protobufjs (7.6) reads past the end of a strict request: it takes a bool or a uint32 whose varint
+ * has six to nine bytes for one of ten.
+ */
+function readByProtobufjs(signal: RowSignal, plain: Uint8Array) {
+  try {
+    return decodeMessage(REQUEST_TYPES[signal], plain);
+  } catch (thrown) {
+    if (thrown instanceof RangeError) return undefined;
+    throw thrown;
+  }
 }
 
 function decoderOf(signal: Signal, encoding: Encoding): Decode {

@@ -22,6 +22,8 @@ const collectGarbage = runInNewContext('gc') as () => void; // what the flag mak
 
 function memoryBytes(): number {
   collectGarbage();
+  // Buffers are freed beside the program; the next collection waits for that.
+  collectGarbage();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;
 }
