@@ -1,6 +1,11 @@
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { findPackage } from '../../src/base/package.ts';
 import { collectAfterStart, createYoungCollector } from '../../src/threads/young-garbage.ts';
 
 /** Node's numbers. */
@@ -37,7 +42,23 @@ describe('createYoungCollector()', () => {
     for (let step = 0; step < 33; step++) collect(MIB);
     expect((await collections.count(MINOR)) - before).toBeGreaterThanOrEqual(3);
     collections.stop();
-    expect('gc' in globalThis).toBe(false);
+  });
+});
+
+describe('threads that start at once', () => {
+  it('do not take the collector from each other', async () => {
+    const file = join(findPackage().root, 'dist/src/threads/young-garbage.js');
+    const code = `
+      import { createYoungCollector } from ${JSON.stringify(pathToFileURL(file).href)};
+      for (let time = 0; time < 300; time++) createYoungCollector()(64 * 1024 * 1024 * (time % 100 === 0));
+    `;
+    const exits = await Promise.all(
+      Array.from({ length: 4 }, () => {
+        const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`));
+        return Promise.race([once(worker, 'exit'), once(worker, 'error')]);
+      }),
+    );
+    expect(exits).toEqual([[0], [0], [0], [0]]);
   });
 });
 
