@@ -8,9 +8,11 @@ import { measureOverload } from './overload-load.ts';
 const MIB = 1024 * 1024;
 /** Bodies that wait for the store and for being read, and what the load's connections hold. */
 const MEMORY_GROWTH_BYTES_MAX = 256 * MIB;
-/** How long accepted requests wait (p99) where 300 k spans a second are stored; a busy machine takes its time for the same queue. */
-const ACCEPTED_MS_P99 = 500;
-const FULL_RATE = 300_000;
+/**
+ * No measurement, which a shared machine would spoil (docs/reliability.md has that): a queue bounded by memory alone
+ * holds 192 MB, and its last request would wait longer than this on any machine that stores below 150 k spans a second.
+ */
+const ACCEPTED_MS_P99_MAX = 5000;
 
 test.each(['http', 'grpc'] as const)(
   'twice the load over %s is refused in part, and nothing accepted is lost',
@@ -25,8 +27,7 @@ test.each(['http', 'grpc'] as const)(
     expect(result.memoryBytesMax - result.warmMemoryBytes, story).toBeLessThan(
       MEMORY_GROWTH_BYTES_MAX,
     );
-    const slowness = Math.max(1, FULL_RATE / result.acceptedRate);
-    expect(result.acceptedMsP99, story).toBeLessThan(ACCEPTED_MS_P99 * slowness);
+    expect(result.acceptedMsP99, story).toBeLessThan(ACCEPTED_MS_P99_MAX);
   },
   90_000,
 );
