@@ -3,7 +3,7 @@
  * the order of the path: refuse, drain, flush, close.
  */
 import { MessageChannel, Worker } from 'node:worker_threads';
-import type { CounterSample, Counters } from '../base/counters.ts';
+import type { Counters } from '../base/counters.ts';
 import { createCounters } from '../base/counters.ts';
 import { AppError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -18,6 +18,7 @@ import { BodyPool } from './body-pool.ts';
 import { localUrl } from './local-url.ts';
 import type { AnalysisStart, PathSettings, WorkerSettings } from './messages.ts';
 import { createRpc, type Rpc, type RpcHandlers } from './rpc.ts';
+import { createThreadCounters } from './thread-counters.ts';
 import { collectAfterStart, createYoungCollector } from './young-garbage.ts';
 
 export interface Service {
@@ -36,8 +37,6 @@ const DRAIN_TIMEOUT_MS = 10_000;
 const START_TIMEOUT_MS = 60_000;
 /** Time for a thread to close, beyond what it drains. */
 const CLOSE_TIMEOUT_MS = 5000;
-/** Time for a thread to tell its counters; the usual patience of Prometheus. */
-const COUNTERS_TIMEOUT_MS = 10_000;
 
 interface Thread {
   readonly worker: Worker;
@@ -82,7 +81,9 @@ function startThreads(
   const { port1, port2 } = new MessageChannel();
   const store = startThread('./store-thread.js', { ...settings, groups: port2 }, { die });
   const decode = startThread('./decode-thread.js', { ...settings, groups: port1 }, { die });
-  const handlers = { counters: () => countersOfAll(counters, [decode.rpc, store.rpc]) };
+  const handlers = {
+    counters: createThreadCounters(counters, { decode: decode.rpc, store: store.rpc }),
+  };
   const analysis = startThread('./analysis-thread.js', settings, { die, handlers });
   return { log, counters, store, decode, analysis };
 }
@@ -182,15 +183,4 @@ async function submitTo(
   } finally {
     bodies.giveBack(memory);
   }
-}
-
-async function countersOfAll(
-  own: Counters,
-  threads: readonly Rpc[],
-): Promise<readonly CounterSample[]> {
-  const options = { timeoutMs: COUNTERS_TIMEOUT_MS };
-  const samples = await Promise.all(
-    threads.map((rpc) => rpc.call<readonly CounterSample[]>('counters', undefined, options)),
-  );
-  return [...own.snapshot(), ...samples.flat()];
 }
