@@ -86,7 +86,7 @@ export interface HexPlace {
   readonly sizeBytes: number;
 }
 
-/** The UTF-16 unit of `\uXXXX`; NaN-free: anything else that stands there is no surrogate. */
+/** The UTF-16 unit of `\uXXXX`, or 0, which is no surrogate, where something else stands. */
 function unitAt(bytes: Uint8Array, at: number): number {
   if (bytes[at] !== BACKSLASH || bytes[at + 1] !== 0x75) return 0;
   let unit = 0;

@@ -13,6 +13,9 @@ const MEMORY_GROWTH_BYTES_MAX = 256 * MIB;
  * holds 192 MB, and its last request would wait longer than this on any machine that stores below 150 k spans a second.
  */
 const ACCEPTED_MS_P99_MAX = 5000;
+/** Twice to three times what two quiet cores show; a machine that stores less takes longer for the same queue. */
+const ACCEPTED_MS_P99_AT_FULL_RATE = 1500;
+const FULL_RATE = 300_000;
 
 test.each(['http', 'grpc'] as const)(
   'twice the load over %s is refused in part, and nothing accepted is lost',
@@ -27,7 +30,10 @@ test.each(['http', 'grpc'] as const)(
     expect(result.memoryBytesMax - result.warmMemoryBytes, story).toBeLessThan(
       MEMORY_GROWTH_BYTES_MAX,
     );
-    expect(result.acceptedMsP99, story).toBeLessThan(ACCEPTED_MS_P99_MAX);
+    const slowness = Math.max(1, FULL_RATE / result.acceptedRate);
+    expect(result.acceptedMsP99, story).toBeLessThan(
+      Math.min(ACCEPTED_MS_P99_MAX, ACCEPTED_MS_P99_AT_FULL_RATE * slowness),
+    );
   },
   90_000,
 );
