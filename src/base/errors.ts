@@ -31,6 +31,7 @@ export const ERROR_CATALOGUE = {
   'store.rejected': { http: 500, grpc: 13, isRetryable: false },
   'store.corrupt': { http: 500, grpc: 15, isRetryable: false },
   'probe.failed': { http: 502, grpc: 14, isRetryable: true },
+  'baseline.unreadable': { http: 500, grpc: 13, isRetryable: false },
   'analysis.overloaded': { http: 429, grpc: 14, isRetryable: true },
   'analysis.timeout': { http: 504, grpc: 4, isRetryable: true },
   internal: { http: 500, grpc: 13, isRetryable: false },

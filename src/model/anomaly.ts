@@ -1,32 +1,87 @@
 /** Deviations from the baseline, and incidents: anomalies that belong together. */
 import type { TimeRange } from '../base/time.ts';
 import type { Band } from './baseline.ts';
+import type { Slice } from './slice.ts';
 import type { Text } from './text.ts';
 
-export type AnomalyKind = 'latency' | 'error' | 'traffic' | 'log' | 'metric';
+export const ANOMALY_KINDS = [
+  /** Slower or faster than usual: the distribution of an endpoint's durations. */
+  'latency',
+  /** More failures than usual. */
+  'error',
+  /** More or fewer requests than usual. */
+  'traffic',
+  /** A source of telemetry says nothing any more. */
+  'silence',
+  /** A log template that is new, or more frequent than usual. */
+  'log',
+  /** A metric outside its band. */
+  'metric',
+  /** A metric that creeps: a leak. */
+  'drift',
+  /** A metric that will reach its known limit. */
+  'saturation',
+  /** An error budget that burns too fast. */
+  'slo',
+] as const;
 
+export type AnomalyKind = (typeof ANOMALY_KINDS)[number];
+
+/** Something stays outside its band from an onset until it has recovered: one anomaly, however many minutes it lasts. */
 export interface Anomaly {
-  /** Stable for equal input: hash of kind, subject and start. */
+  /** Stable for equal input: hash of kind, subject and onset. */
   readonly anomalyId: string;
   readonly kind: AnomalyKind;
+  /** Left out: open. */
+  readonly status?: 'open' | 'closed';
+  /** How it ended; `accepted`: a lasting change that is the new normal now. */
+  readonly end?: 'recovered' | 'accepted' | 'gone';
   readonly service: string;
   /** For latency, error, traffic. */
   readonly endpointId?: string;
   readonly operation?: string;
+  /** When only a part of the requests is meant. */
+  readonly slice?: Slice;
   /** For log. */
   readonly templateId?: string;
-  /** For metric. */
+  /** For metric, drift, saturation. */
   readonly metric?: string;
+  readonly seriesId?: string;
+  /** For slo. */
+  readonly objective?: string;
+  /** From the onset to the end of the last minute outside. */
   readonly range: TimeRange;
+  /** When the evidence was enough; left out when a window is judged as a whole. */
+  readonly detectedUs?: number;
   readonly direction: 'up' | 'down' | 'new';
-  /** In the unit of the kind: latency µs p95, error ratio 0–1, requests a minute, lines a minute, metric's own. */
+  /**
+   * In the unit of the kind: latency µs, error ratio 0–1, requests a minute, lines a minute, metric's own; of an
+   * episode its worst minute so far.
+   */
   readonly value: number;
+  /** Of the same minute. */
   readonly expected: Band;
   /** Observations behind the value. */
   readonly n: number;
   /** How surprising: log-likelihood ratio, natural log; comparable between kinds. */
   readonly score: number;
   readonly statement: Text;
+  /** What the band stands on and why it is that wide; what the end means. */
+  readonly reason?: Text;
+  /** The minutes around the onset, for the picture. */
+  readonly picture?: Picture;
+}
+
+/** A value and its band over time; parallel arrays, NaN (null in JSON) where there is none. */
+export interface Picture {
+  readonly fromUs: number;
+  readonly stepUs: number;
+  /** Of the values: 'us', '1' (a ratio), 'requests/min', 'lines/min', or the metric's own UCUM unit. */
+  readonly unit: string;
+  readonly values: readonly (number | null)[];
+  readonly expected: readonly (number | null)[];
+  readonly low: readonly (number | null)[];
+  readonly high: readonly (number | null)[];
 }
 
 export interface Incident {
@@ -37,6 +92,8 @@ export interface Incident {
   readonly services: readonly string[];
   readonly anomalyIds: readonly string[];
   readonly reportId?: string;
+  /** Why it is closed, or what was decided about it. */
+  readonly note?: Text;
 }
 
 /** Something that somebody changed: deploy, configuration, key, certificate, scale, prompt version. */

@@ -1,5 +1,6 @@
 /** Per-minute counts and latency of an endpoint, and the mergeable sketch they stand on. */
 import { createHash } from 'node:crypto';
+import type { Slice } from './slice.ts';
 import type { Stage } from './vocabulary.ts';
 
 /** What a tally is counted for. */
@@ -9,7 +10,17 @@ export interface Endpoint {
   readonly service: string;
   readonly operation: string;
   readonly stage: Stage;
+  /** Only these of its requests; left out: all. */
+  readonly slice?: Slice;
+  /** What the sketch holds; left out: durations. */
+  readonly measure?: TallyMeasure;
 }
+
+/**
+ * Of a stage of requests: `self` is the time not covered by children, `gap` the wait between the end of the stage
+ * before (or the parent's start) and its own start.
+ */
+export type TallyMeasure = 'duration' | 'self' | 'gap';
 
 export interface Tally {
   readonly endpoint: Endpoint;

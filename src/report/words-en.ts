@@ -50,6 +50,10 @@ export const EN: Words = {
     onset: 'Onset',
   },
   clusterKinds: {
+    silence: 'silence',
+    drift: 'drift',
+    saturation: 'saturation',
+    slo: 'error budget',
     latency: 'Slow',
     error: 'Errors',
     missing: 'Missing',

@@ -50,6 +50,10 @@ export const ZH: Words = {
     onset: '开始',
   },
   clusterKinds: {
+    silence: '静默',
+    drift: '漂移',
+    saturation: '饱和',
+    slo: '错误预算',
     latency: '变慢',
     error: '报错',
     missing: '缺失',

@@ -1,0 +1,146 @@
+/**
+ * Rows of numbers by name, all of one width: the state of models that are many and small. 50 000 rows of 300 numbers
+ * are 60 MB here, and as many objects with arrays of their own would be three times that. Rows never move, so a caller
+ * may keep one. A chunk of rows is bytes that survive a restart.
+ */
+import { createHash } from 'node:crypto';
+import { AppError } from './errors.ts';
+
+/** Rows of a page: large enough to make the page's own overhead small, small enough to waste little. */
+const PAGE_ROWS = 256;
+const MAGIC = 0x54525331; // "TRS1"
+const HEADER_BYTES = 16;
+
+export interface RowSlabOptions {
+  /** Numbers in a row. */
+  readonly width: number;
+  /** Of what the numbers mean; bytes of another version are refused. */
+  readonly version: number;
+}
+
+export class RowSlab {
+  readonly width: number;
+  readonly version: number;
+  readonly #rows = new Map<string, Float32Array>();
+  readonly #free: Float32Array[] = [];
+
+  constructor({ width, version }: RowSlabOptions) {
+    this.width = width;
+    this.version = version;
+  }
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  /** Of all rows, those without a name too. */
+  get memoryBytes(): number {
+    return (this.#rows.size + this.#free.length) * this.width * Float32Array.BYTES_PER_ELEMENT;
+  }
+
+  find(name: string): Float32Array | undefined {
+    return this.#rows.get(name);
+  }
+
+  /** The named row, made of zeros when there was none. */
+  rowOf(name: string): Float32Array {
+    const known = this.#rows.get(name);
+    if (known) return known;
+    if (this.#free.length === 0) this.#addPage();
+    const row = this.#free.pop()!; // #addPage() made some
+    this.#rows.set(name, row);
+    return row;
+  }
+
+  /** The row is used again for another name: nobody may keep it. */
+  delete(name: string): void {
+    const row = this.#rows.get(name);
+    if (!row) return;
+    this.#rows.delete(name);
+    row.fill(0);
+    this.#free.push(row);
+  }
+
+  entries(): IterableIterator<[string, Float32Array]> {
+    return this.#rows.entries();
+  }
+
+  /** Rows whose names fall into part `chunk` of `chunkCount`. */
+  encode(chunk: number, chunkCount: number): Uint8Array {
+    const chosen = [...this.#rows].filter(([name]) => chunkOf(name, chunkCount) === chunk);
+    const names = Buffer.from(JSON.stringify(chosen.map(([name]) => name)), 'utf8');
+    const rowBytes = this.width * Float32Array.BYTES_PER_ELEMENT;
+    const bytes = Buffer.alloc(HEADER_BYTES + names.length + chosen.length * rowBytes);
+    for (const [index, value] of [MAGIC, this.version, this.width, names.length].entries()) {
+      bytes.writeUInt32LE(value, index * 4);
+    }
+    names.copy(bytes, HEADER_BYTES);
+    let at = HEADER_BYTES + names.length;
+    for (const [, row] of chosen) {
+      for (const value of row) at = bytes.writeFloatLE(value, at);
+    }
+    return bytes;
+  }
+
+  /** Takes in rows that encode() wrote. Throws `baseline.unreadable` when they are of another version or broken. */
+  decode(encoded: Uint8Array): void {
+    const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength);
+    const names = this.#readNames(bytes);
+    let at = HEADER_BYTES + bytes.readUInt32LE(12);
+    for (const name of names) {
+      const row = this.rowOf(name);
+      for (let index = 0; index < this.width; index++, at += 4) row[index] = bytes.readFloatLE(at);
+    }
+  }
+
+  #readNames(bytes: Buffer): readonly string[] {
+    if (bytes.length < HEADER_BYTES || bytes.readUInt32LE(0) !== MAGIC) {
+      throw unreadable(`${bytes.length} bytes that are no rows`);
+    }
+    const [version, width, nameBytes] = [4, 8, 12].map((at) => bytes.readUInt32LE(at)) as [
+      number,
+      number,
+      number,
+    ];
+    if (version !== this.version || width !== this.width) {
+      throw unreadable(
+        `rows of version ${version} and width ${width}, this is version ${this.version} and width ${this.width}`,
+      );
+    }
+    const names: unknown = parseOrUndefined(
+      bytes.toString('utf8', HEADER_BYTES, HEADER_BYTES + nameBytes),
+    );
+    const isNames = Array.isArray(names) && names.every((name) => typeof name === 'string');
+    const expectedBytes = isNames
+      ? HEADER_BYTES + nameBytes + names.length * width * Float32Array.BYTES_PER_ELEMENT
+      : Number.NaN;
+    if (!isNames || bytes.length !== expectedBytes) {
+      throw unreadable(`${bytes.length} bytes, expected ${expectedBytes}`);
+    }
+    return names;
+  }
+
+  #addPage(): void {
+    const page = new Float32Array(PAGE_ROWS * this.width);
+    for (let row = PAGE_ROWS - 1; row >= 0; row--) {
+      this.#free.push(page.subarray(row * this.width, (row + 1) * this.width));
+    }
+  }
+}
+
+/** Stable across restarts, so that a chunk holds the same rows as long as they live. */
+function chunkOf(name: string, chunkCount: number): number {
+  return createHash('sha256').update(name).digest().readUInt32LE(0) % chunkCount;
+}
+
+function parseOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function unreadable(what: string): AppError {
+  return new AppError('baseline.unreadable', `Cannot read learned baselines: ${what}`);
+}
