@@ -60,6 +60,7 @@ export const ENVIRONMENT_ROOM = 'config';
 
 /** Files that start something of their own and so are imported by nobody. */
 export const ENTRIES: readonly string[] = [
+  'src/model/watch.ts',
   'src/main.ts',
   'src/threads/decode-thread.ts',
   'src/threads/store-thread.ts',
