@@ -18,7 +18,8 @@ export interface Endpoint {
 
 /**
  * Of a stage of requests: `self` is the time not covered by children, `gap` the wait between the end of the stage
- * before (or the parent's start) and its own start.
+ * before (or the parent's start) and its own start. Both are of a sample of traces: their counts are no rates, and
+ * errors are not counted.
  */
 export type TallyMeasure = 'duration' | 'self' | 'gap';
 
@@ -59,6 +60,9 @@ export interface LogTemplate {
 
 export const OVERFLOW_OPERATION = '(overflow)';
 
+/** Operation of a stage's slices: they are of a service, over its operations. */
+export const ALL_OPERATIONS = '(all)';
+
 /** How much of a window was counted together under `(overflow)`, because it had too many distinct names. */
 export interface Overflow {
   /** Spans whose operation was one too many. */
@@ -69,6 +73,13 @@ export interface Overflow {
   readonly ofServices: number;
 }
 
-export function endpointIdOf(service: string, operation: string): string {
-  return createHash('sha256').update(`${service}\0${operation}`).digest('hex').slice(0, 16);
+export function endpointIdOf(
+  service: string,
+  operation: string,
+  { slice, measure = 'duration' }: Pick<Endpoint, 'slice' | 'measure'> = {},
+): string {
+  const hash = createHash('sha256').update(`${service}\0${operation}`);
+  if (slice) hash.update(`\0${slice.dimension}\0${slice.value}`);
+  if (measure !== 'duration') hash.update(`\0${measure}`);
+  return hash.digest('hex').slice(0, 16);
 }

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { US_PER_DAY, US_PER_MINUTE } from '../../src/base/time.ts';
 import type { RawProfiles } from '../../src/model/profiles.ts';
 import type { Span } from '../../src/model/span.ts';
-import { endpointIdOf, type Tally } from '../../src/model/tally.ts';
+import { type Endpoint, endpointIdOf, type Tally } from '../../src/model/tally.ts';
 import type {
   IngestGroup,
   Page,
@@ -552,6 +552,39 @@ export function describeTelemetryStore(name: string, opener: StoreOpener): void 
         expect(reader.listEndpoints(inside).map((endpoint) => endpoint.service)).toEqual(['bot']);
       });
 
+      it('of slices are given when they are asked for, and merged as the others', () => {
+        const whole = tallyOf('bot', NOON_US, [[5, 3]]);
+        const slices = [
+          sliceTally(whole, { slice: { dimension: 'bot', value: '7001' } }),
+          sliceTally(whole, { slice: { dimension: 'channel', value: '飞书 "a"' } }),
+          sliceTally(whole, { slice: { dimension: 'stage', value: 'llm' }, measure: 'self' }),
+          sliceTally(whole, { slice: { dimension: 'stage', value: 'llm' }, measure: 'gap' }),
+        ];
+        for (let group = 0; group < 20; group++) write({ tallies: [whole, ...slices] });
+        const expectAll = () => {
+          const all = reader.readTallies({ range: DAY_RANGE, slices: true });
+          const sums = [whole, ...slices]
+            .map((tally) => ({
+              ...tally,
+              count: 60,
+              sketch: { buckets: [5], counts: [60] },
+            }))
+            .sort((a, b) => (a.endpoint.endpointId < b.endpoint.endpointId ? -1 : 1));
+          expect(all).toEqual(sums);
+        };
+        expectAll();
+        writer.checkpoint();
+        expectAll();
+        expect(reader.readTallies({ range: DAY_RANGE }).map(({ endpoint }) => endpoint)).toEqual([
+          whole.endpoint,
+        ]);
+        expect(reader.listEndpoints(DAY_RANGE)).toEqual([whole.endpoint]);
+        const { endpointId } = slices[0]!.endpoint;
+        expect(reader.readTallies({ range: DAY_RANGE, endpointId })).toEqual([]);
+        const ofSlice = reader.readTallies({ range: DAY_RANGE, endpointId, slices: true });
+        expect(ofSlice.map(({ endpoint }) => endpoint)).toEqual([slices[0]!.endpoint]);
+      });
+
       it('of templates are merged and templates are kept', () => {
         const template = {
           templateId: 'a1b2c3d4e5f60718',
@@ -749,6 +782,12 @@ function tallyOf(
     errorCount: 0,
     sketch: { buckets: sketch.map(([bucket]) => bucket), counts: sketch.map(([, n]) => n) },
   };
+}
+
+function sliceTally(tally: Tally, part: Pick<Endpoint, 'slice' | 'measure'>): Tally {
+  const { service, operation } = tally.endpoint;
+  const endpointId = endpointIdOf(service, operation, part);
+  return { ...tally, endpoint: { ...tally.endpoint, ...part, endpointId } };
 }
 
 /** All items, page by page; fails on a page that does not end. */

@@ -204,6 +204,8 @@ export interface TallyQuery {
   readonly range: TimeRange;
   readonly service?: string;
   readonly endpointId?: string;
+  /** True: also of the slices of endpoints, whose requests count in their endpoint too. */
+  readonly slices?: boolean;
 }
 
 export interface StoreStats {
@@ -257,6 +259,7 @@ export interface TelemetryReader {
     readonly service?: string;
   }): readonly TemplateTally[];
   listTemplates(query: { readonly service?: string }): readonly LogTemplate[];
+  /** Without slices. */
   listEndpoints(range: TimeRange): readonly Endpoint[];
   /** By name; at most LIMITS.servicesListedMax. */
   listServices(range: TimeRange): Page<string>;

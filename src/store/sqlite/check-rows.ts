@@ -23,11 +23,12 @@ export function isSoundTally(
   keys: ReadonlySet<number>,
 ): boolean {
   if (!hasChecksum(checksum, bytes)) return false;
-  return isDecodable(() =>
-    table === 'tallies'
-      ? decodeTallies(bytes).every(({ endpointKey }) => keys.has(endpointKey))
-      : decodeTemplateTallies(bytes).every(({ templateKey }) => keys.has(templateKey)),
-  );
+  return isDecodable(() => {
+    if (table === 'template_tallies')
+      return decodeTemplateTallies(bytes).every(({ templateKey }) => keys.has(templateKey));
+    const { whole, slices } = decodeTallies(bytes, { slices: true });
+    return [...whole, ...slices].every(({ endpointKey }) => keys.has(endpointKey));
+  });
 }
 
 export function hasChecksum(checksum: unknown, bytes: unknown): boolean {

@@ -239,8 +239,16 @@ function mergeTallies(
 type MergeBlobs = (blobs: readonly Uint8Array[]) => Uint8Array;
 
 function mergeTallyBlobs(blobs: readonly Uint8Array[]): Uint8Array {
+  const minutes = blobs.map((bytes) => decodeTallies(bytes, { slices: true }));
+  return encodeTallies({
+    whole: mergeByKey(minutes.flatMap(({ whole }) => whole)),
+    slices: mergeByKey(minutes.flatMap(({ slices }) => slices)),
+  });
+}
+
+function mergeByKey(tallies: readonly KeyedTally[]): readonly KeyedTally[] {
   const merged = new Map<number, KeyedTally>();
-  for (const tally of blobs.flatMap((bytes) => decodeTallies(bytes))) {
+  for (const tally of tallies) {
     const known = merged.get(tally.endpointKey);
     merged.set(tally.endpointKey, {
       endpointKey: tally.endpointKey,
@@ -249,7 +257,7 @@ function mergeTallyBlobs(blobs: readonly Uint8Array[]): Uint8Array {
       ...(known ? mergeSketches(known, tally) : { buckets: tally.buckets, counts: tally.counts }),
     });
   }
-  return encodeTallies([...merged.values()]);
+  return [...merged.values()];
 }
 
 function mergeTemplateTallyBlobs(blobs: readonly Uint8Array[]): Uint8Array {

@@ -16,7 +16,8 @@ import {
   openForWriting,
   type Statement,
 } from './sqlite.ts';
-import { encodeTallies, encodeTemplateTallies } from './tally-blob.ts';
+import { encodeTallies, encodeTemplateTallies, type KeyedTally } from './tally-blob.ts';
+import { operationColumnOf } from './tally-endpoint.ts';
 import { ALL_BUCKETS, encodeSegment, type SegmentEntries, SegmentList } from './trace-segment.ts';
 
 /** A block ready for the file: compressed outside the transaction. */
@@ -281,13 +282,14 @@ export class DayWriter {
 
   #writeTallies(tallies: readonly Tally[]): readonly number[] {
     return byMinute(tallies).map(([minuteUs, group]) => {
-      const keyed = group.map(({ endpoint, count, errorCount, sketch }) => ({
-        endpointKey: this.#endpointKey(endpoint),
-        count,
-        errorCount,
-        ...sketch,
-      }));
-      return this.insertTallyBlob('tallies', minuteUs, encodeTallies(keyed));
+      const whole: KeyedTally[] = [];
+      const slices: KeyedTally[] = [];
+      for (const { endpoint, count, errorCount, sketch } of group) {
+        const endpointKey = this.#endpointKey(endpoint);
+        const list = endpoint.slice === undefined ? whole : slices;
+        list.push({ endpointKey, count, errorCount, ...sketch });
+      }
+      return this.insertTallyBlob('tallies', minuteUs, encodeTallies({ whole, slices }));
     });
   }
 
@@ -303,10 +305,11 @@ export class DayWriter {
   }
 
   #endpointKey(endpoint: Endpoint): number {
-    const { endpointId, service, operation, stage } = endpoint;
+    const { endpointId, service, stage } = endpoint;
     let key = this.#endpointKeys.get(endpointId);
     if (key === undefined) {
       if (this.#endpointKeys.size >= LIMITS.storeKeysCachedMax) this.#endpointKeys.clear();
+      const operation = operationColumnOf(endpoint);
       key = Number(this.#insertEndpoint.get(endpointId, service, operation, STAGES.indexOf(stage)));
       this.#endpointKeys.set(endpointId, key);
     }

@@ -1,26 +1,23 @@
 /** Tallies, templates and endpoints as they are asked for: merged over commits and days. */
 import { type TimeRange, US_PER_MINUTE } from '../../base/time.ts';
 import type { Endpoint, LogTemplate, Tally, TemplateTally } from '../../model/tally.ts';
-import { STAGES } from '../../model/vocabulary.ts';
 import type { TallyQuery } from '../api/telemetry.ts';
 import { decodeAt } from './block.ts';
 import type { DayPool } from './day-pool.ts';
 import type { DayReader } from './day-reader.ts';
-import { decodeTallies, decodeTemplateTallies, mergeSketches } from './tally-blob.ts';
+import {
+  decodeTallies,
+  decodeTemplateTallies,
+  type KeyedTally,
+  mergeSketches,
+} from './tally-blob.ts';
+import { type EndpointRow, endpointOf, sliceEndpointOf } from './tally-endpoint.ts';
 
 interface BlobRow {
   readonly id: number;
   readonly minute_us: number;
   readonly checksum: number;
   readonly bytes: Uint8Array;
-}
-
-interface EndpointRow {
-  readonly endpoint_key: number;
-  readonly endpoint_id: string;
-  readonly service: string;
-  readonly operation: string;
-  readonly stage: number;
 }
 
 interface TemplateKeyRow {
@@ -34,23 +31,28 @@ export function readTallies(pool: DayPool, query: TallyQuery): readonly Tally[] 
   const merged = new Map<string, Tally>();
   for (const day of pool.days(query.range)) {
     pool.use(day, (reader) => {
-      const endpoints = endpointsOf(reader);
+      const rows = endpointRowsOf(reader);
+      const endpoints = keyed(rows, endpointOf);
+      const sliceEndpoints = keyed(rows, sliceEndpointOf);
+      const add = (minuteUs: number, endpoint: Endpoint, tally: KeyedTally) => {
+        if (query.service !== undefined && endpoint.service !== query.service) return;
+        if (query.endpointId !== undefined && endpoint.endpointId !== query.endpointId) return;
+        const key = `${minuteUs}/${endpoint.endpointId}`;
+        const known = merged.get(key);
+        const { count, errorCount, buckets, counts } = tally;
+        const sketch = { buckets, counts };
+        merged.set(key, {
+          endpoint,
+          minuteUs,
+          count: count + (known?.count ?? 0),
+          errorCount: errorCount + (known?.errorCount ?? 0),
+          sketch: known ? mergeSketches(known.sketch, sketch) : sketch,
+        });
+      };
       visitBlobs(reader, { table: 'tallies', range: query.range }, (minuteUs, bytes) => {
-        for (const { endpointKey, count, errorCount, ...sketch } of decodeTallies(bytes)) {
-          const endpoint = endpoints.get(endpointKey);
-          if (!endpoint) throw new RangeError(`there is no endpoint ${endpointKey}`);
-          if (query.service !== undefined && endpoint.service !== query.service) continue;
-          if (query.endpointId !== undefined && endpoint.endpointId !== query.endpointId) continue;
-          const key = `${minuteUs}/${endpoint.endpointId}`;
-          const known = merged.get(key);
-          merged.set(key, {
-            endpoint,
-            minuteUs,
-            count: count + (known?.count ?? 0),
-            errorCount: errorCount + (known?.errorCount ?? 0),
-            sketch: known ? mergeSketches(known.sketch, sketch) : sketch,
-          });
-        }
+        const { whole, slices } = decodeTallies(bytes, { slices: query.slices === true });
+        for (const tally of whole) add(minuteUs, endpoints(tally.endpointKey), tally);
+        for (const tally of slices) add(minuteUs, sliceEndpoints(tally.endpointKey), tally);
       });
     });
   }
@@ -142,21 +144,29 @@ function visitBlobs(
   }
 }
 
-function endpointsOf(reader: DayReader): ReadonlyMap<number, Endpoint> {
+function endpointRowsOf(reader: DayReader): ReadonlyMap<number, EndpointRow> {
   const rows = reader.connection
     .prepare('SELECT endpoint_key, endpoint_id, service, operation, stage FROM endpoints')
     .all() as readonly EndpointRow[]; // the columns of the statement
-  return new Map(
-    rows.map((row) => [
-      row.endpoint_key,
-      {
-        endpointId: row.endpoint_id,
-        service: row.service,
-        operation: row.operation,
-        stage: STAGES[row.stage] ?? 'other',
-      },
-    ]),
-  );
+  return new Map(rows.map((row) => [row.endpoint_key, row]));
+}
+
+/** Looks up endpoints by key; each row is read as an endpoint once. */
+function keyed(
+  rows: ReadonlyMap<number, EndpointRow>,
+  read: (row: EndpointRow) => Endpoint,
+): (key: number) => Endpoint {
+  const known = new Map<number, Endpoint>();
+  return (key) => {
+    let endpoint = known.get(key);
+    if (endpoint === undefined) {
+      const row = rows.get(key);
+      if (!row) throw new RangeError(`there is no endpoint ${key}`);
+      endpoint = read(row);
+      known.set(key, endpoint);
+    }
+    return endpoint;
+  };
 }
 
 function templateKeysOf(

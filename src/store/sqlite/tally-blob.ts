@@ -1,4 +1,7 @@
-/** Tallies of one minute as bytes; endpoints and templates stand in tables of the file and go by their keys. */
+/**
+ * Tallies of one minute as bytes: first of endpoints, then of their slices, so that who wants only the former reads no
+ * further. Endpoints, slices and templates stand in tables of the file and go by their keys.
+ */
 import { ByteReader, ByteWriter } from './byte-stream.ts';
 
 export interface KeyedTally {
@@ -9,14 +12,35 @@ export interface KeyedTally {
   readonly counts: readonly number[];
 }
 
+export interface MinuteTallies {
+  readonly whole: readonly KeyedTally[];
+  readonly slices: readonly KeyedTally[];
+}
+
 export interface KeyedTemplateTally {
   readonly templateKey: number;
   readonly count: number;
   readonly severityMax: number;
 }
 
-export function encodeTallies(tallies: readonly KeyedTally[]): Uint8Array {
-  const writer = new ByteWriter(32 * tallies.length + 16);
+export function encodeTallies({ whole, slices }: MinuteTallies): Uint8Array {
+  const writer = new ByteWriter(32 * (whole.length + slices.length) + 16);
+  writeTallies(writer, whole);
+  if (slices.length > 0) writeTallies(writer, slices);
+  return writer.bytes();
+}
+
+/** Of endpoints only, unless slices are wanted; a blob of before there were slices has none. */
+export function decodeTallies(
+  bytes: Uint8Array,
+  { slices }: { readonly slices: boolean },
+): MinuteTallies {
+  const reader = new ByteReader(bytes);
+  const whole = readTallies(reader);
+  return { whole, slices: slices && reader.at < bytes.length ? readTallies(reader) : [] };
+}
+
+function writeTallies(writer: ByteWriter, tallies: readonly KeyedTally[]): void {
   writer.varint(tallies.length);
   for (const { endpointKey, count, errorCount, buckets, counts } of tallies) {
     writer.varint(endpointKey);
@@ -29,11 +53,9 @@ export function encodeTallies(tallies: readonly KeyedTally[]): Uint8Array {
       previous = buckets[index]!;
     }
   }
-  return writer.bytes();
 }
 
-export function decodeTallies(bytes: Uint8Array): readonly KeyedTally[] {
-  const reader = new ByteReader(bytes);
+function readTallies(reader: ByteReader): readonly KeyedTally[] {
   return Array.from({ length: reader.count() }, () => {
     const endpointKey = reader.varint();
     const count = reader.varint();

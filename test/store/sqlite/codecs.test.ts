@@ -212,6 +212,14 @@ describe('trace segments', () => {
 });
 
 describe('tallies', () => {
+  it('of before there were slices have none', () => {
+    // one endpoint with key 7, 2 requests, 1 error, both in bucket 3
+    const bytes = Uint8Array.of(1, 7, 2, 1, 1, 4 * 6 + 2);
+    const whole = [{ endpointKey: 7, count: 2, errorCount: 1, buckets: [3], counts: [2] }];
+    expect(decodeTallies(bytes, { slices: true })).toEqual({ whole, slices: [] });
+    expect(encodeTallies({ whole, slices: [] })).toEqual(bytes);
+  });
+
   it('come back and add up bucket by bucket', () => {
     const tally = {
       endpointKey: 300,
@@ -220,10 +228,11 @@ describe('tallies', () => {
       buckets: [-3, 0, 900, 901, 902],
       counts: [1, 2, 3, 0, 2 ** 40],
     };
-    expect(decodeTallies(encodeTallies([tally, { ...tally, buckets: [], counts: [] }]))).toEqual([
-      tally,
-      { ...tally, buckets: [], counts: [] },
-    ]);
+    const whole = [tally, { ...tally, buckets: [], counts: [] }];
+    const slices = [{ ...tally, endpointKey: 301 }];
+    const bytes = encodeTallies({ whole, slices });
+    expect(decodeTallies(bytes, { slices: true })).toEqual({ whole, slices });
+    expect(decodeTallies(bytes, { slices: false })).toEqual({ whole, slices: [] });
     const sketch = { buckets: [-3, 0, 900], counts: [1, 2, 3] };
     expect(mergeSketches(sketch, { buckets: [-4, 0, 901], counts: [9, 9, 9] })).toEqual({
       buckets: [-4, -3, 0, 900, 901],
