@@ -131,6 +131,12 @@ export const LIMITS = {
   servicesListedMax: 10_000,
   /** Distinct metric series; points of further series are rejected. */
   seriesMax: 200_000,
+  /** Metric series watched minute by minute: what a tick has time and memory for; further ones are counted. */
+  watchedSeriesMax: 50_000,
+  /** Of one service, so that one with series without end leaves room for others: 100 processes of 100 series. */
+  watchedSeriesPerServiceMax: 10_000,
+  /** A watched series without a point for this long makes room: twice the slowest usual export. */
+  watchedSeriesIdleUs: 2 * 3600 * 1_000_000,
   /** Time that one probe may take. */
   probeTimeoutMs: 5000,
   /** Bytes that a probe reads of an answer. */

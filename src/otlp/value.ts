@@ -1,7 +1,7 @@
 /** Attribute values out of columns: as plain JSON for people, and as OTLP/JSON for export. */
-import { VALUE_TYPE } from '../model/columns.ts';
+import { type AttributeEntry, VALUE_TYPE } from '../model/columns.ts';
 import type { StringDictionary } from '../model/dictionary.ts';
-import type { AttributeJson } from '../model/span.ts';
+import type { AttributeJson, AttributeMap } from '../model/span.ts';
 
 /**
  * A column's value as plain JSON. Empty is null; int64 beyond ±2^53, bytes (base64), NaN and the
@@ -27,6 +27,34 @@ export function attributeJsonOf(
     default:
       return null;
   }
+}
+
+/** A value as the text that filters compare with; JSON for arrays and maps. */
+export function textOfValue(
+  type: number,
+  value: number,
+  strings: Pick<StringDictionary, 'text'>,
+): string {
+  if (type === VALUE_TYPE.string || type === VALUE_TYPE.wideInt) return strings.text(value);
+  return textOfJson(attributeJsonOf(type, value, strings));
+}
+
+export function textOfJson(value: AttributeJson): string {
+  if (value === null) return '';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+/** The first of equal keys wins, as everywhere in OTLP where keys ought to be unique. */
+export function entryMapOf(
+  entries: readonly AttributeEntry[],
+  strings: StringDictionary,
+): AttributeMap {
+  const map: Record<string, AttributeJson> = Object.create(null);
+  for (const { key, type, value } of entries) {
+    const name = strings.text(key);
+    if (!(name in map)) map[name] = attributeJsonOf(type, value, strings);
+  }
+  return map;
 }
 
 /** A column's value as the OTLP/JSON text of an AnyValue: `{"stringValue":"a"}`. */

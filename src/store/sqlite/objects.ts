@@ -1,12 +1,10 @@
 /** Rows of columns as objects, for the few that somebody looks at. */
 import { hexOf } from '../../base/bytes.ts';
-import {
-  type AttributeColumns,
-  type AttributeEntry,
-  type LogColumns,
-  type PointColumns,
-  type SpanColumns,
-  VALUE_TYPE,
+import type {
+  AttributeColumns,
+  LogColumns,
+  PointColumns,
+  SpanColumns,
 } from '../../model/columns.ts';
 import type { StringDictionary } from '../../model/dictionary.ts';
 import type {
@@ -14,14 +12,11 @@ import type {
   AttributeMap,
   Exemplar,
   LogRecord,
-  MetricSeries,
   SpanEvent,
   SpanLink,
 } from '../../model/span.ts';
-import { attributeJsonOf } from '../../otlp/value.ts';
+import { attributeJsonOf, entryMapOf } from '../../otlp/value.ts';
 import { isZero } from './id-codec.ts';
-
-const TEMPORALITIES = ['unspecified', 'delta', 'cumulative'] as const;
 
 export function logOf(columns: LogColumns, row: number): LogRecord {
   const { strings } = columns;
@@ -59,50 +54,6 @@ export function exemplarsOf(columns: PointColumns, row: number): readonly Exempl
     });
   }
   return found;
-}
-
-/** All of a series but its id, which costs a hash; see series.ts. */
-export function seriesOf(columns: PointColumns, index: number): Omit<MetricSeries, 'seriesId'> {
-  const { strings } = columns;
-  const entry = columns.seriesEntries[index]!; // the decoder checked the index
-  return {
-    name: strings.text(entry.name),
-    unit: strings.text(entry.unit),
-    kind: entry.kind,
-    isMonotonic: entry.isMonotonic,
-    temporality: TEMPORALITIES[entry.temporality] ?? 'unspecified',
-    service: strings.text(entry.service),
-    attributes: entryMapOf(entry.attributes, strings),
-    resource: entryMapOf(columns.resources[entry.resource]?.attributes ?? [], strings),
-  };
-}
-
-/** A value as the text that filters compare with; JSON for arrays and maps. */
-export function textOfValue(
-  type: number,
-  value: number,
-  strings: Pick<StringDictionary, 'text'>,
-): string {
-  if (type === VALUE_TYPE.string || type === VALUE_TYPE.wideInt) return strings.text(value);
-  return textOfJson(attributeJsonOf(type, value, strings));
-}
-
-export function textOfJson(value: AttributeJson): string {
-  if (value === null) return '';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
-}
-
-/** The first of equal keys wins, as everywhere in OTLP where keys ought to be unique. */
-export function entryMapOf(
-  entries: readonly AttributeEntry[],
-  strings: StringDictionary,
-): AttributeMap {
-  const map: Record<string, AttributeJson> = Object.create(null);
-  for (const { key, type, value } of entries) {
-    const name = strings.text(key);
-    if (!(name in map)) map[name] = attributeJsonOf(type, value, strings);
-  }
-  return map;
 }
 
 function attributeMapOf(

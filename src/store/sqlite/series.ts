@@ -1,20 +1,16 @@
 /** Metric series over blocks: the same stream written at different times is one series. */
-import { createHash } from 'node:crypto';
 import { LIMITS } from '../../base/limits.ts';
 import type { TimeRange } from '../../base/time.ts';
-import {
-  type AttributeEntry,
-  POINT_FLAG,
-  PointColumns,
-  type SeriesEntry,
-} from '../../model/columns.ts';
+import { POINT_FLAG, PointColumns } from '../../model/columns.ts';
 import { StringDictionary } from '../../model/dictionary.ts';
 import type { Exemplar, MetricSeries } from '../../model/span.ts';
+import { resourceKeyOf, seriesIdOf, seriesKeyOf, seriesOf } from '../../otlp/series.ts';
+import { textOfValue } from '../../otlp/value.ts';
 import type { Page, SeriesPoints, SeriesQuery } from '../api/telemetry.ts';
 import { decodeAt, SIGNAL } from './block.ts';
 import type { DayPool } from './day-pool.ts';
 import { type BlockHeader, type DayReader, listHolds } from './day-reader.ts';
-import { exemplarsOf, seriesOf, textOfValue } from './objects.ts';
+import { exemplarsOf } from './objects.ts';
 import { decodePointBlock, type PointSection } from './point-block.ts';
 import { visitBlocks } from './scan.ts';
 
@@ -107,12 +103,7 @@ function matchingSeries(
   const nameId = query.name === undefined ? undefined : (strings.find(query.name) ?? -1);
   const serviceId = query.service === undefined ? undefined : (strings.find(query.service) ?? -1);
   const wanted = Object.entries(query.attributes ?? {});
-  const resourceKeys = resources.map((resource) =>
-    identityOf(
-      resource.attributes.filter(({ key }) => !isOfSdk(strings.text(key))),
-      strings,
-    ),
-  );
+  const resourceKeys = resources.map((resource) => resourceKeyOf(resource, strings));
   const found: [number, string][] = [];
   for (const [index, entry] of seriesEntries.entries()) {
     if (nameId !== undefined && entry.name !== nameId) continue;
@@ -125,37 +116,9 @@ function matchingSeries(
           textOfValue(attribute.type, attribute.value, strings) === value,
       );
     if (!wanted.every(holds)) continue;
-    found.push([index, keyOf(entry, strings, resourceKeys[entry.resource] ?? '')]);
+    found.push([index, seriesKeyOf(entry, strings, resourceKeys[entry.resource] ?? '')]);
   }
   return found;
-}
-
-/** What makes two points one series. An SDK's version is no part of it: an upgrade goes on with the series. */
-function keyOf(entry: SeriesEntry, strings: StringDictionary, resourceKey: string): string {
-  const attributes = identityOf(entry.attributes, strings);
-  return [
-    strings.text(entry.name),
-    strings.text(entry.service),
-    entry.kind,
-    attributes,
-    resourceKey,
-  ].join('\0');
-}
-
-function identityOf(attributes: readonly AttributeEntry[], strings: StringDictionary): string {
-  return attributes
-    .map(({ key, type, value }) => `${strings.text(key)}\x01${textOfValue(type, value, strings)}`)
-    .sort()
-    .join('\x02');
-}
-
-function isOfSdk(key: string): boolean {
-  return key.startsWith('telemetry.');
-}
-
-/** 32 hex digits. */
-function seriesIdOf(key: string): string {
-  return createHash('sha256').update(key).digest('hex').slice(0, 32);
 }
 
 function gatherPoints(

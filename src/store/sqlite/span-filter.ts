@@ -4,11 +4,11 @@
  */
 import type { AttributeEntry } from '../../model/columns.ts';
 import { STAGES } from '../../model/vocabulary.ts';
+import { textOfValue } from '../../otlp/value.ts';
 import type { TraceQuery } from '../api/telemetry.ts';
 import { isPlainText, type KeyColumn } from './attribute-view.ts';
 import { type BlockHeader, isInside, listHolds } from './day-reader.ts';
 import type { SectionTexts } from './local-dictionary.ts';
-import { textOfValue } from './objects.ts';
 import { SPAN_FIELD } from './span-core.ts';
 import type { SpanView } from './span-view.ts';
 

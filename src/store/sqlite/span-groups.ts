@@ -4,6 +4,7 @@
  */
 import { LIMITS } from '../../base/limits.ts';
 import type { TimeRange } from '../../base/time.ts';
+import { textOfValue } from '../../otlp/value.ts';
 import { quantileOf, SketchBuilder } from '../../tally/sketch.ts';
 import type { Page, SpanGroup, SpanGrouping, SpanGroupQuery } from '../api/telemetry.ts';
 import { isPlainText, type KeyColumn } from './attribute-view.ts';
@@ -11,7 +12,6 @@ import { SIGNAL } from './block.ts';
 import { type DayPool, withDamage } from './day-pool.ts';
 import { isInside } from './day-reader.ts';
 import type { SectionTexts } from './local-dictionary.ts';
-import { textOfValue } from './objects.ts';
 import { visitBlocks } from './scan.ts';
 import { SPAN_FIELD } from './span-core.ts';
 import { SpanView } from './span-view.ts';

@@ -4,13 +4,13 @@
  */
 import { hexOf } from '../../base/bytes.ts';
 import type { ResourceEntry, ScopeEntry } from '../../model/columns.ts';
+import { textOfValue } from '../../otlp/value.ts';
 import { AttributeView, type KeyColumn } from './attribute-view.ts';
 import { decodeAt, openSection, openTail, SECTION, type SectionSource } from './block.ts';
 import type { BlockHeader, DayReader } from './day-reader.ts';
 import { readResources, readScopes } from './entry-codec.ts';
 import { REFERENCE, SPAN_ID_BYTES } from './id-codec.ts';
 import { SectionTexts } from './local-dictionary.ts';
-import { textOfValue } from './objects.ts';
 import { SPAN_FIELD, SpanCore } from './span-core.ts';
 import { TRACE_ID_BYTES } from './trace-order.ts';
 
