@@ -1,5 +1,7 @@
 /** What answers hold, as schemas: for the OpenAPI document, and for the tests that hold the API to it. */
 import { z } from 'zod';
+import { ANOMALY_KINDS } from '../model/anomaly.ts';
+import { SLICE_DIMENSIONS } from '../model/slice.ts';
 import { STAGES } from '../model/vocabulary.ts';
 
 const language = z.enum(['zh', 'en']);
@@ -72,15 +74,22 @@ const hypothesis = z.object({
   fix: text.optional(),
   effectOf: z.string().optional(),
 });
+const numbers = z.array(orNull(z.number()));
 const anomaly = z.object({
   id: z.string(),
-  kind: z.enum(['latency', 'error', 'traffic', 'log', 'metric']),
+  kind: z.enum(ANOMALY_KINDS),
+  status: z.enum(['open', 'closed']).optional(),
+  end: z.enum(['recovered', 'accepted', 'gone']).optional(),
   service: z.string(),
   endpointId: z.string().optional(),
   operation: z.string().optional(),
+  slice: z.object({ dimension: z.enum(SLICE_DIMENSIONS), value: z.string() }).optional(),
   templateId: z.string().optional(),
   metric: z.string().optional(),
+  seriesId: z.string().optional(),
+  objective: z.string().optional(),
   range,
+  detectedAt: time.optional(),
   direction: z.enum(['up', 'down', 'new']),
   value: orNull(z.number()),
   expected: z.object({
@@ -91,6 +100,28 @@ const anomaly = z.object({
   n: z.number(),
   score: orNull(z.number()),
   statement: z.string(),
+  reason: z.string().optional(),
+  picture: z
+    .object({
+      from: time,
+      stepMs: z.number(),
+      unit: z.string(),
+      values: numbers,
+      expected: numbers,
+      low: numbers,
+      high: numbers,
+    })
+    .optional(),
+});
+const incident = z.object({
+  id: z.string(),
+  status: z.enum(['open', 'closed']),
+  onset: time,
+  lastSeen: time,
+  services: z.array(z.string()),
+  anomalyIds: z.array(z.string()),
+  reportId: z.string().optional(),
+  note: z.string().optional(),
 });
 const cluster = z.object({
   id: z.string(),
@@ -393,17 +424,9 @@ export const ANSWERS = {
     wasCut: z.boolean(),
   }),
   anomalies: listOf(anomaly),
-  incidents: listOf(
-    z.object({
-      id: z.string(),
-      status: z.enum(['open', 'closed']),
-      onset: time,
-      lastSeen: time,
-      services: z.array(z.string()),
-      anomalyIds: z.array(z.string()),
-      reportId: z.string().optional(),
-    }),
-  ),
+  anomaly,
+  incidents: listOf(incident),
+  incident: incident.extend({ anomalies: z.array(anomaly) }),
   clusters: listOf(cluster.extend({ reportId: z.string() })),
   rules: z.object({ rulesHash: z.string(), items: z.array(rule) }),
   rule: rule.extend({

@@ -5,6 +5,7 @@
 import type { CounterSample, Counters } from '../base/counters.ts';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/time.ts';
+import type { Anomaly, Incident } from '../model/anomaly.ts';
 import type { EndpointBaseline } from '../model/baseline.ts';
 import type { InvestigationEvent } from '../model/events.ts';
 import type { InvestigationRequest } from '../model/investigation.ts';
@@ -47,6 +48,21 @@ export interface ApiBackend {
     format: ReportFormat,
     lang: Language,
   ): { readonly contentType: string; readonly body: string };
+  /** Page: newest first, as given; `earlierHref` is the next page. */
+  renderIncidentList(
+    items: readonly IncidentView[],
+    options: { readonly lang: Language; readonly earlierHref?: string | undefined },
+  ): string;
+  /** Page. */
+  renderIncident(view: IncidentView, lang: Language): string;
+  /** An SVG file; undefined when there is nothing to draw. */
+  renderPicture(anomaly: Anomaly, lang: Language): string | undefined;
+}
+
+/** An incident with the anomalies that are still stored, the most surprising first. */
+export interface IncidentView {
+  readonly incident: Incident;
+  readonly anomalies: readonly Anomaly[];
 }
 
 export interface ApiOptions {

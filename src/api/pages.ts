@@ -15,6 +15,7 @@ const WORDS = {
     trigger: '触发',
     next: '更早的报告',
     newest: '全部报告',
+    incidents: '事件',
     overflow: (count: string) =>
       `名称过多：自启动以来有 ${count} 个 span 或日志行并入 (overflow)，不能分开判断。操作名、service.name 或日志正文里可能带有 id；把变量移到属性里。`,
     emptyTitle: '还没有报告',
@@ -46,6 +47,7 @@ const WORDS = {
     trigger: 'Trigger',
     next: 'Earlier reports',
     newest: 'All reports',
+    incidents: 'Incidents',
     overflow: (count: string) =>
       `Too many names: since the start ${count} spans or log lines were counted as (overflow) and are not judged apart. Operation names, service.name or log texts probably hold ids; move what varies into attributes.`,
     emptyTitle: 'No reports yet',
@@ -146,6 +148,7 @@ function header(lang: Language, path: string): SafeHtml {
   const other = lang === 'zh' ? 'en' : 'zh';
   return html`<strong>Taproot</strong>
 <a href="/reports?lang=${lang}">${WORDS[lang].newest}</a>
+<a href="/incidents?lang=${lang}">${WORDS[lang].incidents}</a>
 <a href="${path}?lang=${other}">${WORDS[lang].other}</a>`;
 }
 

@@ -121,6 +121,8 @@ export const PARAMS = {
   }),
   trace: z.strictObject({ traceId: traceIdText }),
   endpoint: z.strictObject({ id: hexId(16).transform((text) => text.toLowerCase()) }),
+  /** Of an anomaly or incident. */
+  finding: z.strictObject({ id: hexId(16).transform((text) => text.toLowerCase()) }),
   rule: z.strictObject({
     id: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,127}$/, 'must be a rule id'),
   }),

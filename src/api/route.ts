@@ -5,7 +5,8 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { AppError } from '../base/errors.ts';
-import { parseTime, type TimeRange } from '../base/time.ts';
+import { LIMITS } from '../base/limits.ts';
+import { parseTime, type TimeRange, US_PER_DAY } from '../base/time.ts';
 import type { Language } from '../model/text.ts';
 import type { ApiBackend, ApiOptions } from './contract.ts';
 import type { EventStreams } from './event-stream.ts';
@@ -188,6 +189,25 @@ export function pageOf<T>(
     ...(end < items.length ? { nextCursor: String(end) } : {}),
     wasCut: false,
   };
+}
+
+/** Where findings are looked for when nobody says. */
+const FINDINGS_RANGE_US = 7 * US_PER_DAY;
+
+/** The newest findings belong to the range: it ends after now. */
+export function findingsRange(
+  query: Parameters<typeof rangeOf>[0],
+  { clock }: ApiContext['backend'],
+): TimeRange {
+  return rangeOf(query, { nowUs: clock.nowUs() + 1, defaultUs: FINDINGS_RANGE_US });
+}
+
+/** One row more than the page shows tells whether there is another page. */
+export function readLimitOf(page: {
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+}): number {
+  return Math.min(LIMITS.queryRowsMax, offsetOf(page.cursor) + page.limit + 1);
 }
 
 /** Row at which a page begins; throws `request.invalid` for a cursor that pageOf() did not give. */

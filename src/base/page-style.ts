@@ -54,8 +54,8 @@ ul { margin: 4px 0; padding-left: 20px; }
 .verdict-row { display: flex; gap: 10px 16px; align-items: center; flex-wrap: wrap; }
 .badge { display: inline-block; padding: 2px 10px; border-radius: 999px; font-size: 0.82rem; font-weight: 600; background: var(--mute-tint); color: var(--mute); white-space: nowrap; }
 .badge.confirmed, .badge.confirm, .badge.complete { background: var(--good-tint); color: var(--good); }
-.badge.likely, .badge.inconclusive, .badge.partial, .badge.running { background: var(--warn-tint); color: var(--warn); }
-.badge.refute { background: var(--bad-tint); color: var(--bad); }
+.badge.likely, .badge.inconclusive, .badge.partial, .badge.running, .badge.warning { background: var(--warn-tint); color: var(--warn); }
+.badge.refute, .badge.critical, .badge.open { background: var(--bad-tint); color: var(--bad); }
 .badge.large { font-size: 1rem; padding: 4px 14px; }
 meter { width: 130px; height: 10px; vertical-align: middle; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); gap: 12px 20px; margin: 14px 0 0; }
@@ -113,6 +113,14 @@ svg .tip { fill: var(--soft); }
 svg .tip.hot { fill: var(--bad); }
 svg .bar { fill: var(--bad); }
 svg .track { fill: var(--tint); }
+svg .band { fill: var(--mute-tint); }
+svg .expected { stroke: var(--soft); fill: none; stroke-dasharray: 3 3; }
+svg .value { stroke: var(--link); fill: none; stroke-width: 1.6; }
+svg .outside { fill: var(--bad); }
+svg .onset { stroke: var(--bad); stroke-dasharray: 2 3; }
+.picture { margin: 6px 0; }
+.pictures { list-style: none; padding: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 440px), 1fr)); gap: 12px 24px; }
+.pictures > li { border-top: 1px solid var(--line); padding-top: 8px; }
 footer { margin-top: 48px; padding-top: 12px; border-top: 1px solid var(--line); color: var(--soft); font-size: 0.8rem; }
 @media (max-width: 640px) {
   body { padding: 0 14px 40px; }

@@ -84,6 +84,7 @@ function anomalyOf(
     kind: 'metric',
     service,
     metric: name,
+    seriesId: series.seriesId,
     range,
     direction: value > center ? 'up' : 'down',
     value,

@@ -1,6 +1,6 @@
 /** Plain JSON of what reports and API answers both show: times as RFC 3339, NaN and infinities as null. */
 import { formatTime, type TimeRange, US_PER_MS } from '../base/time.ts';
-import type { Anomaly, ChangeEvent } from './anomaly.ts';
+import type { Anomaly, ChangeEvent, Picture } from './anomaly.ts';
 import type { Band } from './baseline.ts';
 import type { Cluster } from './cluster.ts';
 import type { Language } from './text.ts';
@@ -26,15 +26,32 @@ export function bandJson(band: Band, perUnit = 1) {
 }
 
 export function anomalyJson(anomaly: Anomaly, lang: Language) {
-  const { anomalyId, range, statement, value, score, expected, ...facts } = anomaly;
+  const { anomalyId, range, statement, value, score, expected, ...rest } = anomaly;
+  const { detectedUs, reason, picture, ...facts } = rest;
   return {
     id: anomalyId,
     ...facts,
     range: rangeJson(range),
+    ...(detectedUs === undefined ? {} : { detectedAt: formatTime(detectedUs) }),
     value: jsonNumber(value),
     expected: bandJson(expected),
     score: jsonNumber(score),
     statement: statement[lang],
+    ...(reason === undefined ? {} : { reason: reason[lang] }),
+    ...(picture === undefined ? {} : { picture: pictureJson(picture) }),
+  };
+}
+
+function pictureJson({ fromUs, stepUs, unit, ...lines }: Picture) {
+  const numbers = (values: readonly (number | null)[]) => values.map((value) => jsonNumber(value));
+  return {
+    from: formatTime(fromUs),
+    stepMs: stepUs / US_PER_MS,
+    unit,
+    values: numbers(lines.values),
+    expected: numbers(lines.expected),
+    low: numbers(lines.low),
+    high: numbers(lines.high),
   };
 }
 

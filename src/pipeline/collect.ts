@@ -18,6 +18,7 @@ import type { StateStore } from '../store/api/state.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
 import { buildLogTable, buildSeriesWindows } from './log-table.ts';
 import { readOverflow } from './overflow.ts';
+import { withPictures } from './pictures.ts';
 import { buildSpanTable } from './span-table.ts';
 import { tallyTemplates, tallyWindow } from './window-tallies.ts';
 
@@ -307,15 +308,25 @@ function anomaliesOf(input: {
   readonly templates: ReadonlyMap<string, LogTemplate>;
 }): readonly Anomaly[] {
   const { window, reference } = input;
-  return detectAnomalies({
+  const tallies = tallyWindow(window);
+  const templateTallies = tallyTemplates(window);
+  const referenceTemplateTallies = reference ? tallyTemplates(reference.data) : [];
+  const referenceSeries = reference?.data.series ?? [];
+  const anomalies = detectAnomalies({
     range: window.range,
-    tallies: tallyWindow(window),
+    tallies,
     baselines: input.baselines,
-    templateTallies: tallyTemplates(window),
-    referenceTemplateTallies: reference ? tallyTemplates(reference.data) : [],
+    templateTallies,
+    referenceTemplateTallies,
     referenceMinutes: reference?.minutes ?? 0,
     templates: input.templates,
     series: window.series,
-    referenceSeries: reference?.data.series ?? [],
+    referenceSeries,
+  });
+  if (anomalies.length === 0) return anomalies;
+  return withPictures(anomalies, {
+    tallies: [...(reference ? tallyWindow(reference.data) : []), ...tallies],
+    templateTallies: [...referenceTemplateTallies, ...templateTallies],
+    series: [...referenceSeries, ...window.series],
   });
 }

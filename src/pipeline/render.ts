@@ -4,6 +4,8 @@ import type { Report } from '../model/report.ts';
 import type { Language } from '../model/text.ts';
 import { renderHtml, renderJson, renderMarkdown, renderText } from '../report/report.ts';
 
+export { renderIncident, renderIncidentList, renderPicture } from '../report/report.ts';
+
 export type ReportForm = 'json' | 'md' | 'html' | 'text';
 
 export function renderReport(

@@ -24,6 +24,7 @@ import type { PageContext } from './html-context.ts';
 import { hypothesisHtml } from './html-hypothesis.ts';
 import { propagationSvg, shareBar } from './html-svg.ts';
 import { culpritLabel, rangeLabel, scopeLabel } from './labels.ts';
+import { anomalyPicture } from './picture-svg.ts';
 import { type Words, wordsOf } from './words.ts';
 
 export interface HtmlOptions {
@@ -49,6 +50,7 @@ export function renderHtml(report: Report, lang: Language, options: HtmlOptions 
     title: `${words.verdicts[report.verdict]} · ${report.summary[lang]}`,
     header: html`<strong>Taproot</strong>
 ${context.linkTo(`/reports?lang=${lang}`, words.allReports)}
+${context.linkTo(`/incidents?lang=${lang}`, words.incidents)}
 ${context.linkTo(`${own}?lang=${otherLang}`, words.otherLanguage)}`,
     body: html`<main>
 ${heroHtml(report, context)}
@@ -174,10 +176,10 @@ function collectHtml(report: Report, context: PageContext): SafeHtml {
     (signal) => html`<div><dt>${labels[signal]}</dt><dd>${count(signals[signal])}</dd></div>`,
   );
   const itemsOf = (list: Report['collect']['anomalies']) =>
-    list.map((anomaly) => html`<li>${anomaly.statement[lang]}</li>`);
+    list.map((anomaly) => html`<li>${anomaly.statement[lang]}${anomalyPicture(anomaly)}</li>`);
   return html`<section id="collect">${stepTitle(1, labels.collect, report.times.collectMs)}
 <dl class="facts">${counts}</dl>
-${anomalies.shown.length > 0 ? html`<h3>${labels.anomalies}</h3><ul>${itemsOf(anomalies.shown)}</ul>` : undefined}
+${anomalies.shown.length > 0 ? html`<h3>${labels.anomalies}</h3><ul class="pictures">${itemsOf(anomalies.shown)}</ul>` : undefined}
 ${foldedHtml(anomalies.rest.length, html`<ul>${itemsOf(anomalies.rest)}</ul>`, words)}
 <h3>${labels.gaps}</h3>
 ${gaps.length === 0 ? html`<p class="soft">${labels.noGaps}</p>` : gapListHtml(gaps, context)}

@@ -16,8 +16,10 @@ import { buildSummary } from './summary.ts';
 import { buildTimeline } from './timeline.ts';
 
 export { renderHtml } from './html.ts';
+export { type IncidentView, renderIncident, renderIncidentList } from './incident-page.ts';
 export { type ReportDocument, renderJson } from './json.ts';
 export { renderMarkdown } from './markdown.ts';
+export { renderPicture } from './picture-svg.ts';
 export { renderText } from './text.ts';
 
 /** What the verification concluded. */

@@ -4,6 +4,7 @@ import type { Words } from './words.ts';
 export const EN: Words = {
   report: 'Root-cause report',
   allReports: 'All reports',
+  incidents: 'Incidents',
   otherLanguage: '中文',
   verdicts: {
     confirmed: 'Confirmed',

@@ -4,6 +4,7 @@ import type { Words } from './words.ts';
 export const ZH: Words = {
   report: '根因报告',
   allReports: '全部报告',
+  incidents: '事件',
   otherLanguage: 'English',
   verdicts: {
     confirmed: '已证实',

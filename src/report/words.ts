@@ -16,6 +16,7 @@ import { ZH } from './words-zh.ts';
 export interface Words {
   readonly report: string;
   readonly allReports: string;
+  readonly incidents: string;
   readonly otherLanguage: string;
   readonly verdicts: Readonly<Record<Report['verdict'] | Verdict, string>>;
   readonly confidence: string;

@@ -8,7 +8,12 @@ import { type CounterSample, createCounters } from '../base/counters.ts';
 import { createLog } from '../base/log.ts';
 import { systemClock } from '../base/time.ts';
 import { type Analysis, createAnalysis } from '../pipeline/analysis.ts';
-import { renderReport } from '../pipeline/render.ts';
+import {
+  renderIncident,
+  renderIncidentList,
+  renderPicture,
+  renderReport,
+} from '../pipeline/render.ts';
 import { msToNextTick } from '../pipeline/tick.ts';
 import { createProbeRunner } from '../plugin/probes/probes.ts';
 import { listenFailed } from '../receive/listen.ts';
@@ -145,6 +150,9 @@ function backendOf({ telemetry, state, analysis }: Parts): ApiBackend {
     },
     isReady: () => api !== undefined && !isStopping,
     renderReport,
+    renderIncident,
+    renderIncidentList,
+    renderPicture,
   };
 }
 

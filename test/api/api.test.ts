@@ -14,12 +14,12 @@ beforeAll(async () => {
   api.backend.state.saveReport({ ...REPORT, reportId: 'r-kept' }, { spans: [], logs: [] });
   api.backend.state.saveAnomalies(REPORT.collect.anomalies);
   api.backend.state.saveIncident({
-    incidentId: 'i-1',
+    incidentId: '00000000000000b1',
     status: 'open',
     onsetUs: START_US,
     lastSeenUs: NOW_US - 1,
     services: ['bot-gateway'],
-    anomalyIds: ['a1b2c3d4'],
+    anomalyIds: ['00000000a1b2c3d4'],
   });
 });
 afterAll(() => api.stop());
@@ -52,7 +52,9 @@ const READS: readonly (readonly [route: string, path: string])[] = [
   ['/api/v1/endpoints/:id/baseline', `/api/v1/endpoints/${ENDPOINT_ID}/baseline?lang=zh`],
   ['/api/v1/service-graph', `/api/v1/service-graph?${RANGE}`],
   ['/api/v1/anomalies', `/api/v1/anomalies?service=bot-gateway`],
+  ['/api/v1/anomalies/:id', '/api/v1/anomalies/00000000a1b2c3d4'],
   ['/api/v1/incidents', '/api/v1/incidents'],
+  ['/api/v1/incidents/:id', '/api/v1/incidents/00000000000000b1'],
   ['/api/v1/clusters', '/api/v1/clusters?limit=1'],
   ['/api/v1/rules', '/api/v1/rules'],
   ['/api/v1/rules/:id', '/api/v1/rules/db-pool-exhausted'],

@@ -20,7 +20,15 @@ import type { Report } from '../../src/model/report.ts';
 import type { Rulebook } from '../../src/model/rule.ts';
 import { endpointIdOf } from '../../src/model/tally.ts';
 import { SPAN_KIND } from '../../src/model/vocabulary.ts';
-import { renderHtml, renderJson, renderMarkdown, renderText } from '../../src/report/report.ts';
+import {
+  renderHtml,
+  renderIncident,
+  renderIncidentList,
+  renderJson,
+  renderMarkdown,
+  renderPicture,
+  renderText,
+} from '../../src/report/report.ts';
 import { openStateStore, openTelemetryReader, openTelemetryWriter } from '../../src/store/open.ts';
 import { REPORT, START_US } from '../report/fixture.ts';
 
@@ -79,6 +87,9 @@ export async function startHarness(config: Partial<ApiOptions['config']> = {}): 
     counterSamples: async () => counters.snapshot(),
     isReady: () => true,
     renderReport,
+    renderIncident,
+    renderIncidentList,
+    renderPicture,
   };
   const api = await startApi({
     host: '127.0.0.1',

@@ -235,7 +235,7 @@ export const REPORT: Report = {
     ],
     anomalies: [
       {
-        anomalyId: 'a1b2c3d4',
+        anomalyId: '00000000a1b2c3d4',
         kind: 'latency',
         service: 'bot-gateway',
         endpointId: '0123456789abcdef',
@@ -249,6 +249,15 @@ export const REPORT: Report = {
         statement: {
           zh: 'POST /coze/webhook 的 p95 升到 8.2 s（预期 210–610 ms）',
           en: 'p95 of POST /coze/webhook rose to 8.2 s (expected 210–610 ms)',
+        },
+        picture: {
+          fromUs: START_US,
+          stepUs: MINUTE_US,
+          unit: 'us',
+          values: [320_000, 298_000, 344_000, 610_000, null, 5_100_000, 8_200_000, 7_900_000],
+          expected: new Array<number>(8).fill(320_000),
+          low: new Array<number>(8).fill(210_000),
+          high: new Array<number>(8).fill(610_000),
         },
       },
     ],

@@ -1,11 +1,11 @@
-/** Routes about what Taproot has learned and found: endpoints, baselines, graph, anomalies, rules, changes. */
+/** Routes about what Taproot has learned and found: endpoints, baselines, graph, clusters, rules, changes. */
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import { AppError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
-import { formatTime, US_PER_DAY, US_PER_HOUR } from '../../base/time.ts';
+import { US_PER_HOUR } from '../../base/time.ts';
 import type { ChangeEvent } from '../../model/anomaly.ts';
-import { anomalyJson, changeJson, clusterJson } from '../../model/json.ts';
+import { changeJson, clusterJson } from '../../model/json.ts';
 import { OVERFLOW_OPERATION } from '../../model/tally.ts';
 import { ANSWERS } from '../answers.ts';
 import { baselineJson, endpointJson, ruleJson, ruleSummaryJson } from '../present.ts';
@@ -15,18 +15,18 @@ import {
   answerOf,
   compact,
   defineRoute,
+  findingsRange,
   json,
   languageOf,
-  offsetOf,
   pageOf,
   type Route,
   rangeOf,
+  readLimitOf,
   timeOf,
 } from '../route.ts';
 import { readServiceGraph } from '../service-graph.ts';
 
 const TELEMETRY_RANGE_US = US_PER_HOUR;
-const FINDINGS_RANGE_US = 7 * US_PER_DAY;
 
 export const knowledgeRoutes: readonly Route[] = [
   defineRoute('GET /api/v1/services', {
@@ -77,39 +77,6 @@ export const knowledgeRoutes: readonly Route[] = [
     answers: { 200: answerOf('Nodes and edges', ANSWERS.serviceGraph) },
     run: ({ query }, { backend }) =>
       json(readServiceGraph(backend.telemetry, telemetryRange(query, backend))),
-  }),
-  defineRoute('GET /api/v1/anomalies', {
-    summary: 'Deviations from the baselines',
-    query: QUERIES.servicePage.extend(QUERIES.lang.shape),
-    answers: { 200: answerOf('A page of anomalies', ANSWERS.anomalies) },
-    run: ({ query, http }, context) => {
-      const lang = languageOf(query.lang, http, context);
-      const anomalies = context.backend.state.listAnomalies({
-        range: findingsRange(query, context.backend),
-        limit: readLimitOf(query),
-        ...(query.service === undefined ? {} : { service: query.service }),
-      });
-      const items = anomalies.map((anomaly) => anomalyJson(anomaly, lang));
-      return json(pageOf(items, query));
-    },
-  }),
-  defineRoute('GET /api/v1/incidents', {
-    summary: 'Incidents: anomalies that belong together',
-    query: QUERIES.page,
-    answers: { 200: answerOf('A page of incidents', ANSWERS.incidents) },
-    run: ({ query }, { backend }) => {
-      const incidents = backend.state.listIncidents({
-        range: findingsRange(query, backend),
-        limit: readLimitOf(query),
-      });
-      const items = incidents.map(({ incidentId, onsetUs, lastSeenUs, ...incident }) => ({
-        id: incidentId,
-        ...incident,
-        onset: formatTime(onsetUs),
-        lastSeen: formatTime(lastSeenUs),
-      }));
-      return json(pageOf(items, query));
-    },
   }),
   defineRoute('GET /api/v1/clusters', {
     summary: 'Clusters of recent reports, newest report first',
@@ -194,18 +161,6 @@ type RangeQuery = Parameters<typeof rangeOf>[0];
 
 function telemetryRange(query: RangeQuery, { clock }: ApiContext['backend']) {
   return rangeOf(query, { nowUs: clock.nowUs(), defaultUs: TELEMETRY_RANGE_US });
-}
-
-function findingsRange(query: RangeQuery, { clock }: ApiContext['backend']) {
-  return rangeOf(query, { nowUs: clock.nowUs() + 1, defaultUs: FINDINGS_RANGE_US });
-}
-
-/** One row more than the page shows tells whether there is another page. */
-function readLimitOf(page: {
-  readonly limit: number;
-  readonly cursor?: string | undefined;
-}): number {
-  return Math.min(LIMITS.queryRowsMax, offsetOf(page.cursor) + page.limit + 1);
 }
 
 function listEndpoints(

@@ -55,6 +55,7 @@ export interface StateStore {
     readonly limit: number;
   }): readonly ChangeEvent[];
   saveAnomalies(anomalies: readonly Anomaly[]): void;
+  findAnomaly(anomalyId: string): Anomaly | undefined;
   listAnomalies(query: {
     readonly range: TimeRange;
     readonly service?: string;

@@ -158,6 +158,11 @@ class SqliteState implements StateStore {
     });
   }
 
+  findAnomaly(anomalyId: string): Anomaly | undefined {
+    const document = this.#get('SELECT document FROM anomalies WHERE anomaly_id = ?', anomalyId);
+    return document === undefined ? undefined : parseDocument<Anomaly>(document);
+  }
+
   listAnomalies(query: {
     readonly range: TimeRange;
     readonly service?: string;
