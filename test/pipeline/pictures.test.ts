@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Anomaly } from '../../src/model/anomaly.ts';
 import { endpointIdOf, type Tally } from '../../src/model/tally.ts';
 import type { SeriesWindow } from '../../src/model/window.ts';
-import { withPictures } from '../../src/pipeline/pictures.ts';
+import { type PictureSources, withPictures } from '../../src/pipeline/pictures.ts';
 import { addToSketch, emptySketch } from '../../src/tally/sketch.ts';
 
 const MINUTE_US = 60_000_000;
@@ -41,8 +41,8 @@ function tallyOf(minute: number, count: number, errorCount = 0): Tally {
   };
 }
 
-const nothing = { tallies: [], templateTallies: [], series: [] };
-const pictureOf = (anomaly: Anomaly, sources: Partial<typeof nothing> & object) =>
+const nothing: PictureSources = { tallies: [], templateTallies: [], series: [] };
+const pictureOf = (anomaly: Anomaly, sources: Partial<PictureSources>) =>
   withPictures([anomaly], { ...nothing, ...sources })[0]?.picture;
 
 test('Each kind shows its own measure of the minutes; a minute without traffic is a hole', () => {
