@@ -219,6 +219,28 @@ export const LIMITS = {
   reportsMax: 10_000,
   /** Earlier documents kept of one report. */
   reportVersionsMax: 20,
+  /** Alerts of ours that each Alertmanager is told of; about 2 KiB each. */
+  alertsOutMax: 2000,
+  /** Alerts of one request to an Alertmanager: about 200 KiB. */
+  alertsPerPostMax: 100,
+  /** An Alertmanager is told this often of what fires; it forgets it after four times as long. */
+  alertResendMs: 60_000,
+  /** Wait after the first failure to reach an Alertmanager; doubles up to alertResendMs. */
+  alertRetryMs: 1000,
+  /** Time that one request to an Alertmanager may take. */
+  alertTimeoutMs: 10_000,
+  /** The end of an alert is offered this long to an Alertmanager that does not answer. */
+  alertEndsKeptMs: 15 * 60_000,
+  /** Bytes of an Alertmanager's answer that are read, for the log. */
+  alertAnswerBytesMax: 1024,
+  /** Alertmanagers: a cluster has two or three. */
+  alertmanagersMax: 10,
+  /** Anomalies that an alert quotes as evidence. */
+  alertEvidenceMax: 5,
+  /** Silences kept, the expired ones too; each anomaly of a tick is compared with those in force. */
+  silencesMax: 500,
+  /** Service level objectives; each costs 2.4 KiB of memory and a look at each tally of its service. */
+  slosMax: 500,
   /** Anomalies, incidents, alerts and remarks of users kept, each; a row is below 2 KiB. */
   stateRowsMax: 100_000,
 } as const;
@@ -243,4 +265,9 @@ assert(
   'the keys in use must be remembered',
 );
 assert(LIMITS.queryRowsDefault <= LIMITS.queryRowsMax, 'the default limit must be allowed');
+assert(LIMITS.alertTimeoutMs < LIMITS.alertResendMs, 'an alert is told of before it is due again');
+assert(
+  LIMITS.alertEndsKeptMs > 4 * LIMITS.alertResendMs,
+  'an end is offered until the alert has run out by itself',
+);
 assert(LIMITS.probeTimeoutMs < LIMITS.analysisTimeoutMs, 'a probe must end before its analysis');

@@ -1,6 +1,6 @@
 /** `taproot config print | check`: which value each key has and where it comes from. */
 import type { Command } from 'commander';
-import { formatConfig } from '../config/load.ts';
+import { formatConfig, hideSecrets } from '../config/load.ts';
 import { addAllConfigFlags, loadSettings } from './settings.ts';
 
 export function addConfig(program: Command): void {
@@ -10,7 +10,9 @@ export function addConfig(program: Command): void {
     .action((flags: Record<string, unknown> & { json?: boolean }) => {
       const { json, ...configFlags } = flags;
       const loaded = loadSettings(configFlags);
-      process.stdout.write(json ? `${JSON.stringify(loaded)}\n` : formatConfig(loaded));
+      process.stdout.write(
+        json ? `${JSON.stringify(hideSecrets(loaded))}\n` : formatConfig(loaded),
+      );
     });
   addAllConfigFlags(config.command('check').description('check file, environment and flags'))
     .option('--json', 'print the outcome as JSON')

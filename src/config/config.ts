@@ -7,6 +7,16 @@ import { LIMITS } from '../base/limits.ts';
 
 const port = z.int().min(0).max(65_535);
 
+/** What src/pipeline/notify.ts puts on each alert. */
+const OWN_ALERT_LABELS: readonly string[] = [
+  'alertname',
+  'service',
+  'severity',
+  'kind',
+  'taproot_incident',
+  'taproot_anomaly',
+];
+
 /** A service that probes may ask. Only what stands here is ever contacted. */
 const serviceTarget = z.strictObject({
   /** Base URL of the service's debug or health endpoints: http://127.0.0.1:8080. */
@@ -17,6 +27,29 @@ const serviceTarget = z.strictObject({
     .regex(/^[\w="':./, -]*$/, 'label matchers only')
     .optional(),
 });
+
+/** Names that Prometheus allows; those of our own labels are not for others. */
+const labelName = z
+  .string()
+  .regex(/^[a-zA-Z_][a-zA-Z0-9_]{0,127}$/, 'a label name: letters, digits and _')
+  .refine((name) => !OWN_ALERT_LABELS.includes(name), {
+    message: 'Taproot sets this label itself',
+  });
+
+/** A share of requests that must be good: those that do not fail, or, with `latencyMs`, those that are as fast. */
+const serviceLevelObjective = z.strictObject({
+  name: z.string().min(1).max(128),
+  /** service.name; with `operation` one of its endpoints, else all of them together. */
+  service: z.string().min(1),
+  operation: z.string().min(1).optional(),
+  /** Share of good requests, 0.5 to 0.99999. */
+  objective: z.number().min(0.5).max(0.99999),
+  /** Good is a request that takes at most this long. */
+  latencyMs: z.number().min(0.001).max(3_600_000).optional(),
+  /** Days that the error budget is for. */
+  windowDays: z.int().min(1).max(90).default(30),
+});
+export type ServiceLevelObjective = z.infer<typeof serviceLevelObjective>;
 
 export const configSchema = z.strictObject({
   /** Where data lives; created when absent. */
@@ -75,6 +108,36 @@ export const configSchema = z.strictObject({
       timeoutMs: z.int().min(100).max(60_000).default(LIMITS.probeTimeoutMs),
     })
     .prefault({}),
+  alerting: z
+    .strictObject({
+      /** Alertmanagers that are told of incidents, all of them; empty: none is. http://127.0.0.1:9093 */
+      alertmanagerUrls: z
+        .array(
+          z.url({ protocol: /^https?$/ }).refine((url) => !/^https?:\/\/[^/]*@/.test(url), {
+            message: 'give user and password in alerting.authorization',
+          }),
+        )
+        .max(LIMITS.alertmanagersMax)
+        .default([]),
+      /** Header Authorization of requests to them: "Bearer …", "Basic …". Never shown. */
+      authorization: z
+        .string()
+        .regex(/^[\x20-\x7e]+$/, 'printable ASCII only')
+        .optional(),
+      /** An alert for each incident, or one for each of its anomalies beside it. */
+      send: z.enum(['incidents', 'anomalies']).default('incidents'),
+      /** Further labels of each alert, for routes: {"team":"bots"}. */
+      labels: z.record(labelName, z.string().min(1).max(LIMITS.alertTextCharsMax)).default({}),
+    })
+    .prefault({}),
+  /** Service level objectives whose error budgets are watched. */
+  slos: z
+    .array(serviceLevelObjective)
+    .max(LIMITS.slosMax)
+    .refine((slos) => new Set(slos.map(({ name }) => name)).size === slos.length, {
+      message: 'two have the same name',
+    })
+    .default([]),
 });
 
 export type Config = z.infer<typeof configSchema>;

@@ -31,6 +31,10 @@ const SHOWN_CHARACTERS_MAX = 120;
 /** Settings that are paths; they become absolute. */
 const PATH_KEYS = ['dataDir', 'rulesDir'] as const;
 
+/** Settings that nobody is shown. */
+const SECRET_KEYS: readonly string[] = ['alerting.authorization'];
+const HIDDEN = '(hidden)';
+
 /** Throws `config.invalid`, naming every fault at once, a line each. Flags that are no settings are ignored. */
 export function loadConfig(options: {
   /** By name as command-line parsers give it (`otlpHttpPort`); values are text, or already typed. */
@@ -80,6 +84,8 @@ export function formatConfig(loaded: LoadedConfig): string {
     const indent = '  '.repeat(setting.path.length - 1);
     const name = setting.path.at(-1);
     if (value === undefined) rows.push({ text: `${indent}# ${name}:`, remark: 'not set' });
+    else if (SECRET_KEYS.includes(setting.key))
+      rows.push({ text: `${indent}# ${name}: ${HIDDEN}`, remark });
     else rows.push({ text: `${indent}${name}: ${inYaml(value)}`, remark });
   }
   const width = Math.min(48, Math.max(...rows.map(({ text }) => text.length)));
@@ -87,6 +93,14 @@ export function formatConfig(loaded: LoadedConfig): string {
     .map(({ text, remark }) => (remark === '' ? text : `${text.padEnd(width)}  # ${remark}`))
     .map((line) => `${line}\n`)
     .join('');
+}
+
+/** The same configuration for others to see. */
+export function hideSecrets({ config, ...loaded }: LoadedConfig): LoadedConfig {
+  const { authorization, ...alerting } = config.alerting;
+  const shownAlerting =
+    authorization === undefined ? alerting : { ...alerting, authorization: HIDDEN };
+  return { ...loaded, config: { ...config, alerting: shownAlerting } };
 }
 
 /** The nested values that the schema gets to see, and where each came from. */
@@ -235,7 +249,8 @@ function faultOf(
   const setting = listSettings().find(
     (known) => key === known.key || key.startsWith(`${known.key}.`),
   );
-  const value = shown(JSON.stringify(valueAt(merged.values, issue.path)) ?? 'nothing');
+  const given = JSON.stringify(valueAt(merged.values, issue.path)) ?? 'nothing';
+  const value = SECRET_KEYS.includes(key) ? HIDDEN : shown(given);
   return `Cannot use ${key} = ${value} (${placeOf(setting, context)}): ${issue.message}`;
 }
 

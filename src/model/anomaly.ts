@@ -70,6 +70,8 @@ export interface Anomaly {
   readonly reason?: Text;
   /** The minutes around the onset, for the picture. */
   readonly picture?: Picture;
+  /** Id of the silence that covers it: it is kept, and nobody is told. */
+  readonly silencedBy?: string;
 }
 
 /** A value and its band over time; parallel arrays, NaN (null in JSON) where there is none. */

@@ -1,7 +1,9 @@
 /** Opens a store by its contract. The only file that knows which engine there is. */
+import type { AlertingStore } from './api/alerting.ts';
 import type { CheckOptions, DayCheck, StoreRepair } from './api/maintenance.ts';
 import type { StateStore } from './api/state.ts';
 import type { Checkpointer, TelemetryReader, TelemetryWriter } from './api/telemetry.ts';
+import { openSqliteAlerting } from './sqlite/alerting.ts';
 import { checkSqlite } from './sqlite/check.ts';
 import { openSqliteCheckpointer } from './sqlite/checkpoint.ts';
 import { openSqliteReader } from './sqlite/reader.ts';
@@ -30,6 +32,11 @@ export function openCheckpointer(options: { readonly dataDir: string }): Checkpo
 
 export function openStateStore(options: { readonly dataDir: string }): StateStore {
   return openSqliteState(options);
+}
+
+/** Beside the state store: what alerting remembers. */
+export function openAlertingStore(options: { readonly dataDir: string }): AlertingStore {
+  return openSqliteAlerting(options);
 }
 
 /** What each day holds and what of it is damaged; reads only, also beside a running writer. */

@@ -25,6 +25,7 @@ export const ROOMS: readonly Room[] = [
   { name: 'receive', floor: 3, packages: ['@grpc/grpc-js'] },
   { name: 'store/sqlite', floor: 3, packages: ['better-sqlite3'] },
   { name: 'plugin/triggers', floor: 3, packages: ['zod'] },
+  { name: 'plugin/notifiers', floor: 3, packages: [] },
   { name: 'plugin/probes', floor: 3, packages: ['json-p3', 'zod'] },
   { name: 'baseline', floor: 4, packages: [] },
   { name: 'detect', floor: 4, packages: [] },
@@ -63,6 +64,9 @@ export const ENTRIES: readonly string[] = [
   'src/model/watch.ts',
   // until the tick reads metrics
   'src/pipeline/metric-minute.ts',
+  // wired by the tick: silences and alerts go out with it
+  'src/pipeline/silences.ts',
+  'src/plugin/notifiers/alertmanager.ts',
   'src/main.ts',
   'src/threads/decode-thread.ts',
   'src/threads/store-thread.ts',

@@ -1,9 +1,24 @@
 /** Schema and format version of `state.db`; docs/storage.md describes the tables. */
 import type { FileFormat } from './sqlite.ts';
 
+/** Since version 2. */
+const ALERTING_TABLES = `
+CREATE TABLE silences (
+  silence_id TEXT PRIMARY KEY,
+  to_us INTEGER NOT NULL,
+  document TEXT NOT NULL
+);
+CREATE INDEX silences_by_end ON silences (to_us);
+CREATE TABLE sent_alerts (
+  alert_key TEXT PRIMARY KEY,
+  document TEXT NOT NULL
+);
+`;
+
 export const STATE_FORMAT: FileFormat = {
   title: 'state',
-  version: 1,
+  version: 2,
+  migrations: { 1: (connection) => void connection.exec(ALERTING_TABLES) },
   schema: `
 CREATE TABLE reports (
   report_id TEXT PRIMARY KEY,
@@ -60,5 +75,5 @@ CREATE TABLE alerts (
   resolved_at_us INTEGER
 );
 CREATE INDEX alerts_by_time ON alerts (claimed_at_us);
-`,
+${ALERTING_TABLES}`,
 };
