@@ -8,6 +8,7 @@ import { findPackage } from '../base/package.ts';
 import { diagnoseCase } from '../pipeline/offline.ts';
 import { predictionOf } from '../pipeline/prediction.ts';
 import { loadRulebook } from '../rulebook/rulebook.ts';
+import { addBenchDetect } from './bench-detect.ts';
 import { addBenchIngest } from './bench-ingest.ts';
 import { addBenchQuery } from './bench-query.ts';
 import { addConfigFlags, loadSettings, rulesDirOf } from './settings.ts';
@@ -16,6 +17,7 @@ export function addBench(program: Command): void {
   const bench = program.command('bench').description('measure this machine and these methods');
   addBenchIngest(bench);
   addBenchQuery(bench);
+  addBenchDetect(bench);
   addConfigFlags(
     bench
       .command('rca')

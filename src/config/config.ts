@@ -89,6 +89,8 @@ export const configSchema = z.strictObject({
   userIds: z.enum(['hash', 'keep']).default('hash'),
   /** Look for anomalies once a minute and investigate them without being asked. */
   detection: z.boolean().default(true),
+  /** adaptive: learned, seasonal baselines. ratio: above 3.2 times the mean of the last 24 hours, for comparison. */
+  detectionMethod: z.enum(['adaptive', 'ratio']).default('adaptive'),
   /** Length of a window when an alert names none, minutes. */
   windowMinutes: z
     .int()

@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { Random } from '../../src/bench/random.ts';
+import { SlowNoise, Variates } from '../../src/bench/variates.ts';
+
+const DRAWS = 40_000;
+
+describe('Variates', () => {
+  // [what, draw, mean, variance]
+  const cases: readonly (readonly [string, (v: Variates) => number, number, number])[] = [
+    ['normal()', (v) => v.normal(), 0, 1],
+    ['uniform()', (v) => v.uniform(2, 4), 3, 1 / 3],
+    ['logUniform()', (v) => Math.log(v.logUniform(1, Math.E)), 0.5, 1 / 12],
+    ['gamma() of shape 4', (v) => v.gamma(4), 1, 1 / 4],
+    ['gamma() of shape 400', (v) => v.gamma(400), 1, 1 / 400],
+    ['poisson() of a small mean', (v) => v.poisson(0.05), 0.05, 0.05],
+    ['poisson() drawn exactly', (v) => v.poisson(12), 12, 12],
+    ['poisson() by the normal approximation', (v) => v.poisson(200), 200, 200],
+    ['binomial() of a rare hit', (v) => v.binomial(3, 0.01), 0.03, 0.0297],
+    ['binomial() of a usual hit', (v) => v.binomial(20, 0.8), 16, 3.2],
+    ['binomial() by the normal approximation', (v) => v.binomial(1000, 0.3), 300, 210],
+  ];
+  it.each(cases)('%s has its mean and variance', (_, draw, mean, variance) => {
+    const variates = new Variates(new Random(7));
+    const values = Array.from({ length: DRAWS }, () => draw(variates));
+    const meanDrawn = values.reduce((sum, value) => sum + value, 0) / DRAWS;
+    const squares = values.reduce((sum, value) => sum + (value - meanDrawn) ** 2, 0) / DRAWS;
+    expect(Math.abs(meanDrawn - mean)).toBeLessThan(5 * Math.sqrt(variance / DRAWS));
+    expect(squares / variance).toBeGreaterThan(0.9);
+    expect(squares / variance).toBeLessThan(1.1);
+  });
+
+  it('binomial() stays within its trials', () => {
+    const variates = new Variates(new Random(1));
+    for (let drawn = 0; drawn < 1000; drawn++) {
+      expect(variates.binomial(40, 0.5)).toBeLessThanOrEqual(40);
+    }
+    expect(variates.binomial(5, 0)).toBe(0);
+    expect(variates.binomial(5, 1)).toBe(5);
+    expect(variates.binomial(0, 0.5)).toBe(0);
+  });
+});
+
+describe('SlowNoise', () => {
+  it('scatters as asked and forgets a third in its time', () => {
+    const variates = new Variates(new Random(3));
+    const noise = new SlowNoise({ sigma: 0.1, minutes: 10 }, variates);
+    const values = Array.from({ length: DRAWS }, () => noise.next(variates));
+    const lagged = (lag: number) =>
+      values.slice(lag).reduce((sum, value, index) => sum + value * values[index]!, 0) /
+      (values.length - lag);
+    expect(Math.sqrt(lagged(0))).toBeCloseTo(0.1, 2);
+    expect(lagged(10) / lagged(0)).toBeCloseTo(Math.exp(-1), 1);
+  });
+});
