@@ -67,6 +67,8 @@ export const ENTRIES: readonly string[] = [
   // wired by the tick: silences and alerts go out with it
   'src/pipeline/silences.ts',
   'src/plugin/notifiers/alertmanager.ts',
+  // Until the watch of metrics and the bench of series use it.
+  'src/pipeline/series-watch.ts',
   'src/main.ts',
   'src/threads/decode-thread.ts',
   'src/threads/store-thread.ts',

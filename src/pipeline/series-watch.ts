@@ -1,0 +1,36 @@
+/**
+ * Watches one series of numbers, value after value: what is normal (baseline) and the evidence against it (detect) in
+ * one row. One setting for every series and cadence; deterministic; a row is all that must survive a restart.
+ */
+import { compareSeries, learnSeries, SERIES_MODEL_WIDTH } from '../baseline/series.ts';
+import { ALARM_SURPRISE, judgeSeries, SERIES_EVIDENCE_WIDTH } from '../detect/series.ts';
+import type { SeriesPoint, SeriesVerdict } from '../model/series.ts';
+
+/** Numbers of a row: 315 of 32 bits are 1 260 bytes. */
+export const SERIES_WIDTH = SERIES_MODEL_WIDTH + SERIES_EVIDENCE_WIDTH;
+/** Goes up whenever a number of the row changes its meaning. */
+export const SERIES_VERSION = 1;
+
+/** Judges the value by those before it, then learns from it. A row of zeros is a series that has said nothing yet. */
+export function stepSeries(row: Float32Array, point: SeriesPoint): SeriesVerdict {
+  const model = row.subarray(0, SERIES_MODEL_WIDTH);
+  const deviation = compareSeries(model, point);
+  const evidence = judgeSeries(row.subarray(SERIES_MODEL_WIDTH, SERIES_WIDTH), deviation);
+  learnSeries(model, point, deviation);
+  const { news, surprise, bandErrors, direction } = evidence;
+  const { expected, errorScale } = deviation;
+  return {
+    score: news / (news + ALARM_SURPRISE),
+    isAlarm: news >= ALARM_SURPRISE,
+    llr: llrOf(surprise),
+    direction,
+    expected,
+    low: expected - bandErrors * errorScale,
+    high: expected + bandErrors * errorScale,
+  };
+}
+
+/** As few as one fact told by all six statistics make √6 times its surprise: the llr takes them for that. */
+function llrOf(surprise: number): number {
+  return (surprise * Math.LN10) / Math.sqrt(6);
+}
