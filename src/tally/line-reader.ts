@@ -6,8 +6,8 @@ import { grown } from '../model/dictionary.ts';
 import { HOLE, IS, KINDS } from './unit-kinds.ts';
 
 export const WILDCARD = '<*>';
-/** A line's first characters say what it is. */
-export const LINE_MAX = 1024;
+/** Container runtimes cut lines here. Printed objects make long ones, and what stands behind them counts too. */
+export const LINE_MAX = 16 * 1024;
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;

@@ -3,8 +3,8 @@
  * piece by piece). Bounded per branch; the bounds of all templates together are the miner's.
  */
 
+import { isPunctuation, type Pieces, textOfPieces } from './line-pieces.ts';
 import { WILDCARD } from './line-reader.ts';
-import { isPunctuation, type Pieces, textOfPieces } from './log-line.ts';
 
 /** Leading words told apart per length; beyond it they share one branch. */
 const BRANCHES_MAX = 128;

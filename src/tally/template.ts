@@ -9,9 +9,10 @@ import { type Clock, US_PER_MINUTE } from '../base/time.ts';
 import { type LogColumns, VALUE_TYPE } from '../model/columns.ts';
 import { StringDictionary } from '../model/dictionary.ts';
 import type { LogTemplate } from '../model/tally.ts';
+import { type Pieces, textOfPieces } from './line-pieces.ts';
 import { hashOfUnits, LineTable } from './line-table.ts';
 import { lineOfBody } from './log-body-line.ts';
-import { LineMasker, type Pieces, textOfPieces } from './log-line.ts';
+import { LineMasker } from './log-line.ts';
 import { mergePieces, TemplateTree, type TreeTemplate, wordCountOf } from './template-tree.ts';
 
 /** Text of the template that takes what a service's other templates have no room for. */

@@ -1,8 +1,9 @@
 /** The masker agrees with the slow, obvious version on any line, read from bytes or from a text. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { textOfPieces } from '../../src/tally/line-pieces.ts';
 import { LINE_MAX, LineReader } from '../../src/tally/line-reader.ts';
-import { LineMasker, textOfPieces } from '../../src/tally/log-line.ts';
+import { LineMasker } from '../../src/tally/log-line.ts';
 import { anyLine } from './lines.ts';
 import { slowPiecesOf } from './slow-line.ts';
 
@@ -62,6 +63,17 @@ describe('LineMasker.mask()', () => {
     ['signs and numbers', '-5 +5 #5 --5 -5-6 x-5 5- *5'],
   ])('%s', (_, line) => {
     expect(piecesOf(line)).toEqual(slowPiecesOf(line));
+  });
+
+  test('reads its own text as the same pieces', () => {
+    const masker = new LineMasker();
+    fc.assert(
+      fc.property(anyLine, (line) => {
+        const pieces = piecesOf(line, masker);
+        expect(piecesOf(textOfPieces(pieces), masker)).toEqual(pieces);
+      }),
+      { numRuns: RUNS },
+    );
   });
 
   test('tells lines apart by its numbers exactly when their texts differ', () => {

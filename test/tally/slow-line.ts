@@ -2,7 +2,7 @@
  * The slow, obvious version of src/tally/log-line.ts: pieces of a line by cutting texts. What the fast one must
  * agree with.
  */
-import type { Pieces } from '../../src/tally/log-line.ts';
+import type { Pieces } from '../../src/tally/line-pieces.ts';
 
 const WILDCARD = '<*>';
 /** Stands for the wildcard while a text is scanned: a private-use character that counts as a digit. */
@@ -47,45 +47,122 @@ function kindAt(text: string, at: number): number {
 /** Pieces of one line. The text of a template splits into the pieces it was made from. */
 export function slowPiecesOf(line: string): Pieces {
   const text = line.includes(WILDCARD) ? line.replaceAll(WILDCARD, HOLE) : line;
-  const texts: string[] = [];
-  const spaces: boolean[] = [];
-  let isAfterSpace = false;
-  const add = (piece: string): void => {
-    const masked = piece.length > PIECE_MAX ? WILDCARD : piece;
-    if (!joinWildcards({ texts, spaces }, masked)) {
-      texts.push(masked);
-      spaces.push(isAfterSpace && texts.length > 1);
-    }
-    isAfterSpace = false;
-  };
+  const draft: Draft = { texts: [], spaces: [], isAfterSpace: false, groups: [] };
   let at = 0;
   while (at < text.length) {
-    if (texts.length >= PIECES_MAX) {
-      add(WILDCARD);
+    if (draft.texts.length >= PIECES_MAX) {
+      add(draft, WILDCARD);
       break;
     }
     const kind = kindAt(text, at);
     if (kind & IS.space) {
-      isAfterSpace = true;
+      draft.isAfterSpace = true;
       at++;
       continue;
     }
     const quoteEnd = kind & IS.quote ? endOfQuote(text, at) : -1;
     if (quoteEnd > 0) {
-      add(text[at]!);
-      if (quoteEnd > at + 2) add(WILDCARD);
-      add(text[quoteEnd - 1]!);
+      add(draft, text[at]!);
+      if (quoteEnd > at + 2) add(draft, WILDCARD);
+      add(draft, text[quoteEnd - 1]!);
       at = quoteEnd;
-    } else if (kind & (IS.quote | IS.break)) {
-      add(text[at]!);
+    } else if (kind & IS.quote) {
+      add(draft, text[at]!);
+      at++;
+    } else if (kind & IS.break) {
+      addSign(draft, text[at]!);
       at++;
     } else {
       const end = endOfChunk(text, at);
-      addChunk(text.slice(at, end), add);
+      addChunk(text.slice(at, end), (piece) => add(draft, piece));
       at = end;
     }
   }
+  if (draft.groups.some(({ isValue }) => isValue)) {
+    for (let group = draft.groups.at(-1); group; group = draft.groups.at(-1)) {
+      addSign(draft, CLOSERS[group.bracket]!);
+    }
+  }
+  const { texts, spaces } = draft;
   return { texts, spaces };
+}
+
+interface Draft {
+  texts: string[];
+  spaces: boolean[];
+  isAfterSpace: boolean;
+  groups: Group[];
+}
+
+/** A bracket that is open. */
+interface Group {
+  readonly bracket: string;
+  /** Its piece. */
+  readonly at: number;
+  readonly isNamed: boolean;
+  hasComma: boolean;
+  hasPair: boolean;
+  hasLongItem: boolean;
+  /** What stands in it is left out. */
+  isValue: boolean;
+}
+
+const CLOSERS: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}' };
+const GROUPS_MAX = 32;
+
+function add(draft: Draft, piece: string): void {
+  const { texts, spaces, isAfterSpace, groups } = draft;
+  draft.isAfterSpace = false;
+  if (groups.some(({ isValue }) => isValue)) return;
+  const masked = piece.length > PIECE_MAX ? WILDCARD : piece;
+  if (joinWildcards(draft, masked)) return;
+  texts.push(masked);
+  spaces.push(isAfterSpace && texts.length > 1);
+  const group = groups.at(-1);
+  if (group === undefined) return;
+  const before = texts.at(-2)!.replaceAll(WILDCARD, HOLE).at(-1)!;
+  const first = masked.replaceAll(WILDCARD, HOLE)[0]!;
+  if (first === ',') group.hasComma = true;
+  else if (spaces.at(-1)) group.hasLongItem ||= before !== ',' && texts.length - 2 > group.at;
+  else if (first === '=') group.hasPair ||= (kindAt(before, 0) & (IS.break | IS.quote)) === 0;
+  else if (first === ':') group.hasPair ||= (kindAt(before, 0) & IS.quote) !== 0;
+  else if (kindAt(first, 0) & IS.quote) group.hasPair ||= before === ':';
+  const isMembers =
+    group.hasPair &&
+    (group.bracket === '{' || (group.hasComma && (group.bracket === '[' || group.isNamed)));
+  if (isMembers) {
+    empty(draft, group);
+    group.isValue = true;
+  }
+}
+
+function addSign(draft: Draft, sign: string): void {
+  const { texts, groups } = draft;
+  const index = groups.findLastIndex(({ bracket }) => CLOSERS[bracket] === sign);
+  if (index >= 0) {
+    const wasValue = groups.some(({ isValue }) => isValue);
+    const group = groups[index]!;
+    groups.length = index;
+    if (!wasValue) {
+      if (sign === ']' && group.hasComma && !group.hasLongItem) empty(draft, group);
+    } else if (!groups.some(({ isValue }) => isValue)) draft.isAfterSpace = false;
+  }
+  const before = draft.isAfterSpace ? undefined : texts.at(-1)?.replaceAll(WILDCARD, HOLE).at(-1);
+  const isNamed =
+    before !== undefined && (kindAt(before, 0) & (IS.break | IS.quote | IS.separator)) === 0;
+  add(draft, sign);
+  if (CLOSERS[sign] !== undefined && groups.length < GROUPS_MAX) {
+    const flags = { hasComma: false, hasPair: false, hasLongItem: false, isValue: false };
+    groups.push({ bracket: sign, at: texts.length - 1, isNamed, ...flags });
+  }
+}
+
+function empty(draft: Draft, { at }: Group): void {
+  draft.texts.length = at + 1;
+  draft.spaces.length = at + 1;
+  draft.texts.push(WILDCARD);
+  draft.spaces.push(false);
+  draft.isAfterSpace = false;
 }
 
 export function slowTextOf(pieces: Pieces): string {

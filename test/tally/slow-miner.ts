@@ -1,8 +1,8 @@
 /** The slow, obvious version of TemplateMiner for the differential test: texts, Maps, and every line read anew. */
 import { LIMITS } from '../../src/base/limits.ts';
 import { type LogColumns, VALUE_TYPE } from '../../src/model/columns.ts';
+import { type Pieces, textOfPieces } from '../../src/tally/line-pieces.ts';
 import { lineOfBody } from '../../src/tally/log-body-line.ts';
-import { type Pieces, textOfPieces } from '../../src/tally/log-line.ts';
 import { OVERFLOW_TEMPLATE, templateIdOf } from '../../src/tally/template.ts';
 import {
   mergePieces,
