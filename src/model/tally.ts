@@ -50,10 +50,10 @@ export interface TemplateTally {
 }
 
 export interface LogTemplate {
-  /** 16 hex digits, stable across restarts: hash of service and text. */
+  /** 16 hex digits, stable across restarts: hash of service and text, with `<*>` for all values. */
   readonly templateId: string;
   readonly service: string;
-  /** `<*>` stands where values differ. */
+  /** `<int>`, `<id>`, `<ip>` … stand where values of one kind differ, `<*>` where they are of several. */
   readonly text: string;
   readonly firstSeenUs: number;
 }

@@ -3,9 +3,9 @@
  * JavaScript string is made on the way.
  */
 import { grown } from '../model/dictionary.ts';
+import { WILDCARD_NAMES, withWildcards } from './line-values.ts';
 import { HOLE, IS, KINDS } from './unit-kinds.ts';
 
-export const WILDCARD = '<*>';
 /** Container runtimes cut lines here. Printed objects make long ones, and what stands behind them counts too. */
 export const LINE_MAX = 16 * 1024;
 
@@ -14,9 +14,10 @@ const CARRIAGE_RETURN = 0x0d;
 const DOUBLE_QUOTE = 0x22;
 const EQUALS = 0x3d;
 const GREATER = 0x3e;
-const STAR = 0x2a;
 const BRACE = 0x7b;
 const MESSAGE_KEYS = ['msg', 'message'];
+/** What stands before the `>` of a wildcard. */
+const NAME_STARTS = WILDCARD_NAMES.map((name) => name.slice(0, -1));
 
 export class LineReader {
   /** units[0, length) is the line; kinds says what each unit is. */
@@ -26,7 +27,7 @@ export class LineReader {
 
   /** Takes a text as it is. */
   read(text: string): void {
-    const line = text.includes(WILDCARD) ? text.replaceAll(WILDCARD, HOLE) : text;
+    const line = withWildcards(text, HOLE);
     if (line.length > this.units.length) {
       this.units = grown(this.units, 2 * line.length);
       this.kinds = grown(this.kinds, 2 * line.length);
@@ -42,7 +43,7 @@ export class LineReader {
   /**
    * Takes the first line that is not blank of the UTF-8 text bytes[start, end), without the spaces around
    * it. False when there is none, or when it takes more than looking at characters one by one: JSON, logfmt,
-   * a literal `<*>`, more than LINE_MAX characters. Hot: see TemplateMiner.assign().
+   * a literal `<*>` or `<int>`, more than LINE_MAX characters. Hot: see TemplateMiner.assign().
    */
   tryReadFirst(bytes: Uint8Array, start: number, end: number): boolean {
     const { units, kinds } = this;
@@ -84,10 +85,10 @@ export class LineReader {
     return inkEnd > 0;
   }
 
-  /** False for a character that begins JSON, ends a literal `<*>`, or stands between logfmt's key and text. */
+  /** False for a character that begins JSON, ends a literal `<*>` or `<int>`, or stands between logfmt's key and text. */
   #isPlain(unit: number, count: number, nextByte: number): boolean {
     if (unit === BRACE) return count > 0;
-    if (unit === GREATER) return count === 0 || this.units[count - 1] !== STAR;
+    if (unit === GREATER) return !NAME_STARTS.some((start) => this.#endsWith(start, count));
     if (unit !== EQUALS || nextByte !== DOUBLE_QUOTE) return true;
     return !MESSAGE_KEYS.some((key) => this.#endsWith(key, count));
   }

@@ -1,6 +1,7 @@
 /** The one line of a log record that says what happened, whatever form its body has. */
 import { type LogColumns, VALUE_TYPE } from '../model/columns.ts';
-import { LINE_MAX, WILDCARD } from './line-reader.ts';
+import { LINE_MAX } from './line-reader.ts';
+import { WILDCARD } from './unit-kinds.ts';
 
 const EMPTY_LINE = '(empty)';
 /** Longer bodies are not parsed as JSON. */

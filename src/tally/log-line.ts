@@ -6,8 +6,9 @@
 import { grown } from '../model/dictionary.ts';
 import { FLAG, OpenGroups } from './line-groups.ts';
 import { type Pieces, textOfUnits } from './line-pieces.ts';
-import { LineReader, WILDCARD } from './line-reader.ts';
-import { HOLE, HOLE_UNIT, IS, KINDS } from './unit-kinds.ts';
+import { LineReader } from './line-reader.ts';
+import { endsChunk, isPair, isSign, isTrailing } from './line-signs.ts';
+import { HOLE, HOLE_UNIT, IS, KINDS, WILDCARD } from './unit-kinds.ts';
 
 const PIECES_MAX = 96;
 const PIECE_MAX = 64;
@@ -22,15 +23,10 @@ const SLASH = unitOf('/');
 const BACKSLASH = unitOf('\\');
 const AT = unitOf('@');
 const DASH = unitOf('-');
-const PLUS = unitOf('+');
-const HASH = unitOf('#');
-const DOUBLE_QUOTE = unitOf('"');
 const LEFT_DOUBLE = unitOf('“');
 const RIGHT_DOUBLE = unitOf('”');
 const LEFT_SINGLE = unitOf('‘');
 const RIGHT_SINGLE = unitOf('’');
-const EXCLAMATION = unitOf('!');
-const QUESTION = unitOf('?');
 
 /**
  * Masks the line in `reader`. The result stands in masked[0, maskedLength): the pieces one after the other, a
@@ -89,6 +85,11 @@ export class LineMasker {
       spaces.push(piece > 0 && start > this.#ends[piece - 1]!);
     }
     return { texts, spaces };
+  }
+
+  /** Pieces of the line masked last. */
+  get pieceCount(): number {
+    return this.#pieceCount;
   }
 
   /** What a piece of the line masked last was made from. */
@@ -395,26 +396,4 @@ export class LineMasker {
     }
     return digitRuns > 1;
   }
-}
-
-function endsChunk(unit: number, kind: number): boolean {
-  if (kind & IS.quote) {
-    return unit === DOUBLE_QUOTE || unit === LEFT_DOUBLE || unit === RIGHT_DOUBLE;
-  }
-  return (kind & (IS.space | IS.break)) !== 0;
-}
-
-function isTrailing(unit: number): boolean {
-  return unit === COLON || unit === DOT || unit === EXCLAMATION || unit === QUESTION;
-}
-
-function isSign(unit: number): boolean {
-  return unit === DASH || unit === PLUS || unit === HASH;
-}
-
-/** Whether these neighbours belong to `key=value`, `"key":value` or `key:"value"`. */
-function isPair(previous: number, first: number): boolean {
-  const isQuote = (unit: number) => (KINDS[unit]! & IS.quote) !== 0;
-  if (first === EQUALS) return (KINDS[previous]! & (IS.break | IS.quote)) === 0;
-  return (first === COLON && isQuote(previous)) || (isQuote(first) && previous === COLON);
 }

@@ -4,7 +4,7 @@
  */
 
 import { isPunctuation, type Pieces, textOfPieces } from './line-pieces.ts';
-import { WILDCARD } from './line-reader.ts';
+import { WILDCARD } from './unit-kinds.ts';
 
 /** Leading words told apart per length; beyond it they share one branch. */
 const BRANCHES_MAX = 128;

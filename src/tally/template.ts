@@ -11,9 +11,18 @@ import { StringDictionary } from '../model/dictionary.ts';
 import type { LogTemplate } from '../model/tally.ts';
 import { type Pieces, textOfPieces } from './line-pieces.ts';
 import { hashOfUnits, LineTable } from './line-table.ts';
+import {
+  isSameName,
+  kindOfValue,
+  kindsOfPiece,
+  kindsOfText,
+  typedTextOf,
+  VALUE,
+} from './line-values.ts';
 import { lineOfBody } from './log-body-line.ts';
 import { LineMasker } from './log-line.ts';
 import { mergePieces, TemplateTree, type TreeTemplate, wordCountOf } from './template-tree.ts';
+import { WILDCARD } from './unit-kinds.ts';
 
 /** Text of the template that takes what a service's other templates have no room for. */
 export const OVERFLOW_TEMPLATE = '(overflow)';
@@ -21,7 +30,15 @@ const OVERFLOW_PIECES: Pieces = { texts: [OVERFLOW_TEMPLATE], spaces: [false] };
 /** Looking for templates that make room costs 1 ms per 10 000: not for every line that finds none. */
 const SWEEP_INTERVAL_US = 10 * US_PER_MINUTE;
 
+/** Lines of a template whose values are looked at: the first ones, and then one in so many. */
+const TYPED_LINES = 8;
+const TYPED_LINE_EVERY = 256;
+
 interface Template extends TreeTemplate {
+  /** What the wildcards of each piece have held; see line-values.ts. */
+  kinds: Uint16Array;
+  /** Lines found by their masked form. */
+  lineCount: number;
   readonly firstSeenUs: number;
   /** When a line last had it, by our clock. */
   seenUs: number;
@@ -169,15 +186,37 @@ export class TemplateMiner {
     const hash = hashOfUnits(masked, maskedLength, this.#seed);
     const line = { units: masked, length: maskedLength, hash };
     const remembered = templates.lines.find(line);
-    if (remembered !== undefined) return remembered;
+    if (remembered !== undefined) {
+      const count = remembered.lineCount++;
+      if (count < TYPED_LINES || count % TYPED_LINE_EVERY === 0)
+        this.#learnKinds(templates, remembered);
+      return remembered;
+    }
     const pieces = this.#masker.pieces();
     const template =
       this.#findSimilar(templates, pieces) ?? this.#createTemplate(templates, pieces, timeUs);
+    this.#learnKinds(templates, template);
     this.#forgetLines(templates, maskedLength);
     templates.lines.add(line, template);
     this.#lineCount++;
     this.#unitCount += maskedLength;
     return template;
+  }
+
+  /** Looks at the values of the line masked last, which has this template. */
+  #learnKinds(templates: ServiceTemplates, template: Template): void {
+    const { texts } = template.pieces;
+    if (texts.length !== this.#masker.pieceCount) return; // overflow, or known by its id alone
+    let isRenamed = false;
+    for (let piece = 0; piece < texts.length; piece++) {
+      if (!texts[piece]!.includes(WILDCARD)) continue;
+      const before = template.kinds[piece]!;
+      const text = this.#masker.sourceOf(piece);
+      const kinds = before | kindsOfPiece(texts[piece]!, { text, before: texts[piece - 1] });
+      template.kinds[piece] = kinds;
+      isRenamed ||= !isSameName(before, kinds);
+    }
+    if (isRenamed) this.#announce(templates.service, template);
   }
 
   /** Makes room for one more line. */
@@ -206,6 +245,7 @@ export class TemplateMiner {
     const merged = mergePieces(best.pieces, pieces);
     if (merged !== best.pieces) {
       if (!this.#canRestore(merged)) return undefined;
+      best.kinds = kindsOfMerged(best, merged);
       best.pieces = merged;
       this.#announce(templates.service, best);
     }
@@ -234,7 +274,8 @@ export class TemplateMiner {
     const templateId = templateIdOf(templates.service, text);
     const known = templates.byId.get(templateId);
     if (known !== undefined) return known;
-    const template = this.#add(templates, { templateId, text, pieces, firstSeenUs: timeUs });
+    const kinds = new Uint16Array(pieces.texts.length);
+    const template = this.#add(templates, { templateId, text, pieces, kinds, firstSeenUs: timeUs });
     this.#announce(templates.service, template);
     return template;
   }
@@ -250,12 +291,14 @@ export class TemplateMiner {
 
   #add(
     templates: ServiceTemplates,
-    item: { templateId: string; text: string; pieces: Pieces; firstSeenUs: number },
+    item: Pick<Template, 'templateId' | 'pieces' | 'kinds' | 'firstSeenUs'> & { text: string },
   ): Template {
     const isOverflow = item.text === OVERFLOW_TEMPLATE;
     const template: Template = {
       templateId: item.templateId,
       pieces: isOverflow ? OVERFLOW_PIECES : item.pieces,
+      kinds: item.kinds,
+      lineCount: 0,
       wordCount: wordCountOf(item.pieces.texts),
       branch: '',
       firstSeenUs: item.firstSeenUs,
@@ -276,12 +319,17 @@ export class TemplateMiner {
     if (templates.byId.has(templateId)) return;
     const pieces = this.#split(text);
     if (text !== OVERFLOW_TEMPLATE && !this.#hasRoom(templates, pieces)) return;
-    this.#add(templates, { templateId, text, pieces, firstSeenUs });
+    const kinds = kindsOfText(text, pieces);
+    const template = this.#add(templates, { templateId, text, pieces, kinds, firstSeenUs });
+    // an earlier version may have read its line otherwise; of templates that have become equal the first goes on
+    if (text !== OVERFLOW_TEMPLATE && typedTextOf(pieces, kinds) !== text) {
+      this.#announce(service, template);
+    }
   }
 
   #announce(service: string, template: Template): void {
-    const { templateId, pieces, firstSeenUs } = template;
-    const text = textOfPieces(pieces);
+    const { templateId, pieces, kinds, firstSeenUs } = template;
+    const text = typedTextOf(pieces, kinds);
     this.#announced.set(templateId, { templateId, service, text, firstSeenUs });
   }
 
@@ -343,4 +391,13 @@ export class TemplateMiner {
 
 export function templateIdOf(service: string, text: string): string {
   return createHash('sha256').update(`${service}\0${text}`).digest('hex').slice(0, 16);
+}
+
+/** A piece that has become a wildcard has held what it was. */
+function kindsOfMerged({ pieces, kinds }: Template, merged: Pieces): Uint16Array {
+  return kinds.map((ofPiece, piece) => {
+    const text = pieces.texts[piece]!;
+    if (text === merged.texts[piece]) return ofPiece;
+    return text.includes(WILDCARD) ? VALUE.any : kindOfValue(text);
+  });
 }

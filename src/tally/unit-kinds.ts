@@ -1,5 +1,6 @@
 /** Kinds of UTF-16 units, as bits: one look-up per character instead of searches and expressions. */
 
+export const WILDCARD = '<*>';
 /** Stands for the wildcard while a line is scanned: a private-use character that counts as a digit. */
 export const HOLE = '\uE000';
 export const HOLE_UNIT = HOLE.charCodeAt(0);
@@ -34,7 +35,7 @@ function buildKinds(): Uint8Array {
   mark('-_./:@#%+&*$~\\^!?', IS.separator);
   mark('/\\@', IS.whole);
   markRange('0', '9', IS.digit | IS.hex);
-  markRange('０', '９', IS.digit);
+  markRange('０', '９', IS.digit | IS.hex);
   mark(HOLE, IS.digit | IS.hex);
   markRange('a', 'f', IS.hex);
   markRange('A', 'F', IS.hex);

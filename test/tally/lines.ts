@@ -70,6 +70,8 @@ const part = fc.oneof(
   ),
   fc.constantFrom(
     '<*>',
+    '<int>',
+    '<word>',
     '<',
     '*',
     '>',

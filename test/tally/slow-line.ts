@@ -5,6 +5,7 @@
 import type { Pieces } from '../../src/tally/line-pieces.ts';
 
 const WILDCARD = '<*>';
+const NAMED = /<(?:\*|int|num|duration|time|ip|id|url|path|text|word|list)>/g;
 /** Stands for the wildcard while a text is scanned: a private-use character that counts as a digit. */
 const HOLE = '\uE000';
 
@@ -30,7 +31,7 @@ function buildKinds(): Uint8Array {
   mark('()[]{}<>,;=|，。；：！？、（）【】《》「」', IS.break);
   mark('-_./:@#%+&*$~\\^!?', IS.separator);
   markRange('0', '9', IS.digit | IS.hex);
-  markRange('０', '９', IS.digit);
+  markRange('０', '９', IS.digit | IS.hex);
   mark(HOLE, IS.digit | IS.hex);
   markRange('a', 'f', IS.hex);
   markRange('A', 'F', IS.hex);
@@ -46,7 +47,7 @@ function kindAt(text: string, at: number): number {
 
 /** Pieces of one line. The text of a template splits into the pieces it was made from. */
 export function slowPiecesOf(line: string): Pieces {
-  const text = line.includes(WILDCARD) ? line.replaceAll(WILDCARD, HOLE) : line;
+  const text = line.replaceAll(NAMED, HOLE);
   const draft: Draft = { texts: [], spaces: [], isAfterSpace: false, groups: [] };
   let at = 0;
   while (at < text.length) {
