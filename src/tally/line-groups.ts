@@ -25,9 +25,19 @@ export const FLAG = {
   space: 8,
 };
 
+export function isOpening(unit: number): boolean {
+  return unit === ROUND || unit === SQUARE || unit === CURLY;
+}
+
+export function isClosing(unit: number): boolean {
+  return unit === ROUND_END || unit === SQUARE_END || unit === CURLY_END;
+}
+
 export class OpenGroups {
   depth = 0;
-  /** Depth of the outermost group that is a value: nothing in it is kept. 0: none. */
+  /** Whether a group is a value: nothing in it is kept. */
+  isInValue = false;
+  /** Depth of the outermost such group. */
   #valueDepth = 0;
   readonly #brackets = new Uint16Array(DEPTH_MAX);
   readonly #pieces = new Uint32Array(DEPTH_MAX);
@@ -35,11 +45,7 @@ export class OpenGroups {
 
   clear(): void {
     this.depth = 0;
-    this.#valueDepth = 0;
-  }
-
-  get isInValue(): boolean {
-    return this.#valueDepth > 0;
+    this.isInValue = false;
   }
 
   /** Piece of the innermost group's bracket; there must be one. */
@@ -51,15 +57,6 @@ export class OpenGroups {
   get closer(): number {
     const bracket = this.#brackets[this.depth - 1];
     return bracket === ROUND ? ROUND_END : bracket === SQUARE ? SQUARE_END : CURLY_END;
-  }
-
-  isOpening(unit: number): boolean {
-    return unit === ROUND || unit === SQUARE || unit === CURLY;
-  }
-
-  /** Whether the unit closes a group that is open. */
-  isClosing(unit: number): boolean {
-    return this.depth > 0 && this.#depthOf(unit) > 0;
   }
 
   open(bracket: number, options: { readonly piece: number; readonly isNamed: boolean }): void {
@@ -85,17 +82,22 @@ export class OpenGroups {
 
   enterValue(): void {
     this.#valueDepth = this.depth;
+    this.isInValue = true;
   }
 
-  /** Closes a group and those inside it that were left open. Gives its bracket's piece when it is a list, else -1. */
+  /**
+   * Closes a group and those inside it that were left open; nothing when none is open. Gives its bracket's piece when it
+   * is a list, else -1.
+   */
   close(closer: number): number {
     const depth = this.#depthOf(closer);
+    if (depth === 0) return -1;
     const flags = this.#flags[depth - 1]!;
     const isList =
       this.#brackets[depth - 1] === SQUARE && (flags & (FLAG.comma | FLAG.space)) === FLAG.comma;
     this.depth = depth - 1;
     if (this.isInValue) {
-      if (this.#valueDepth >= depth) this.#valueDepth = 0;
+      this.isInValue = this.#valueDepth < depth;
       return -1;
     }
     return isList ? this.#pieces[depth - 1]! : -1;
@@ -103,15 +105,7 @@ export class OpenGroups {
 
   /** Depth of the innermost group that the unit closes; 0 when there is none. */
   #depthOf(closer: number): number {
-    const bracket =
-      closer === ROUND_END
-        ? ROUND
-        : closer === SQUARE_END
-          ? SQUARE
-          : closer === CURLY_END
-            ? CURLY
-            : 0;
-    if (bracket === 0) return 0;
+    const bracket = closer === ROUND_END ? ROUND : closer === SQUARE_END ? SQUARE : CURLY;
     let depth = this.depth;
     while (depth > 0 && this.#brackets[depth - 1] !== bracket) depth--;
     return depth;

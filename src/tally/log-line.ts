@@ -4,7 +4,7 @@
  * are used again; any script, Chinese included.
  */
 import { grown } from '../model/dictionary.ts';
-import { FLAG, OpenGroups } from './line-groups.ts';
+import { FLAG, isClosing, isOpening, OpenGroups } from './line-groups.ts';
 import { type Pieces, textOfUnits } from './line-pieces.ts';
 import { LineReader } from './line-reader.ts';
 import { endsChunk, isPair, isSign, isTrailing } from './line-signs.ts';
@@ -40,9 +40,8 @@ export class LineMasker {
   /** masked[#starts[piece], #ends[piece]) is the text of a piece. */
   #starts = new Uint32Array(0);
   #ends = new Uint32Array(0);
-  /** units[#sourceStarts[piece], #sourceEnds[piece]) is what a piece was made from. */
-  #sourceStarts = new Uint32Array(0);
-  #sourceEnds = new Uint32Array(0);
+  /** units[#sources[piece], #sources[piece + 1]) is what a piece was made from, and the spaces behind it. */
+  #sources = new Uint32Array(0);
   #pieceCount = 0;
   #isAfterSpace = false;
   readonly #groups = new OpenGroups();
@@ -53,7 +52,7 @@ export class LineMasker {
     let at = 0;
     while (at < length) {
       if (this.#pieceCount >= PIECES_MAX) {
-        this.#addUnit(HOLE_UNIT, at, length);
+        this.#addUnit(HOLE_UNIT, at);
         break;
       }
       const kind = kinds[at]!;
@@ -63,7 +62,9 @@ export class LineMasker {
       } else if (kind & IS.quote) {
         at = this.#addQuote(at);
       } else if (kind & IS.break) {
-        this.#addBreak(units[at]!, at);
+        const unit = units[at]!;
+        if (isOpening(unit) || isClosing(unit)) this.#addBracket(unit, at);
+        else this.#addUnit(unit, at);
         at++;
       } else {
         at = this.#addChunk(at);
@@ -94,9 +95,10 @@ export class LineMasker {
 
   /** What a piece of the line masked last was made from. */
   sourceOf(piece: number): string {
-    const start = this.#sourceStarts[piece]!;
-    const source = this.reader.units.subarray(start, this.#sourceEnds[piece]!);
-    return textOfUnits(source, source.length);
+    const { units, length } = this.reader;
+    const end = piece + 1 < this.#pieceCount ? this.#sources[piece + 1]! : length;
+    const source = units.subarray(this.#sources[piece]!, end);
+    return textOfUnits(source, source.length).trimEnd();
   }
 
   #reset(capacity: number): void {
@@ -105,8 +107,7 @@ export class LineMasker {
       this.masked = grown(this.masked, capacity + 1);
       this.#starts = grown(this.#starts, capacity + 1);
       this.#ends = grown(this.#ends, capacity + 1);
-      this.#sourceStarts = grown(this.#sourceStarts, capacity + 1);
-      this.#sourceEnds = grown(this.#sourceEnds, capacity + 1);
+      this.#sources = grown(this.#sources, capacity + 1);
     }
     this.#groups.clear();
     this.maskedLength = 0;
@@ -119,10 +120,10 @@ export class LineMasker {
     if (this.#isAfterSpace && this.#pieceCount > 0) this.masked[this.maskedLength++] = SPACE;
     this.#isAfterSpace = false;
     this.#starts[this.#pieceCount] = this.maskedLength;
-    this.#sourceStarts[this.#pieceCount] = from;
+    this.#sources[this.#pieceCount] = from;
   }
 
-  #endPiece(to: number): void {
+  #endPiece(): void {
     const piece = this.#pieceCount;
     if (this.#groups.isInValue) {
       this.maskedLength = this.#ends[piece - 1]!;
@@ -137,18 +138,15 @@ export class LineMasker {
       // `<*>, <*>, <*>` is one `<*>`: lists differ in length
       if (this.#isPiece(piece - 1, HOLE_UNIT)) {
         this.maskedLength = this.#ends[piece - 1]!;
-        this.#sourceEnds[piece - 1] = to;
         return;
       }
       if (this.#isPiece(piece - 1, COMMA) && this.#isPiece(piece - 2, HOLE_UNIT)) {
         this.maskedLength = this.#ends[piece - 2]!;
-        this.#sourceEnds[piece - 2] = to;
         this.#pieceCount = piece - 1;
         return;
       }
     }
     this.#ends[piece] = this.maskedLength;
-    this.#sourceEnds[piece] = to;
     this.#pieceCount = piece + 1;
     if (this.#groups.depth > 0) this.#noteInGroup(piece);
   }
@@ -168,21 +166,20 @@ export class LineMasker {
       groups.mark(FLAG.pair);
     }
     if (groups.isValueSoon()) {
-      this.#emptyGroup(groups.openPiece, this.#sourceEnds[piece]!);
+      this.#emptyGroup(groups.openPiece);
       groups.enterValue();
     }
   }
 
   /** Leaves of a group its bracket and one wildcard. */
-  #emptyGroup(openPiece: number, to: number): void {
+  #emptyGroup(openPiece: number): void {
     this.#pieceCount = openPiece + 1;
     this.maskedLength = this.#ends[openPiece]!;
     this.#isAfterSpace = false;
-    this.#beginPiece(this.#sourceEnds[openPiece]!);
+    this.#beginPiece(this.#sources[openPiece]! + 1);
     const piece = this.#pieceCount++;
     this.masked[this.maskedLength++] = HOLE_UNIT;
     this.#ends[piece] = this.maskedLength;
-    this.#sourceEnds[piece] = to;
   }
 
   #isLong(start: number): boolean {
@@ -202,36 +199,32 @@ export class LineMasker {
     return this.#ends[piece]! === start + 1 && this.masked[start] === unit;
   }
 
-  #addUnit(unit: number, from: number, to: number): void {
+  #addUnit(unit: number, from: number): void {
     this.#beginPiece(from);
     this.masked[this.maskedLength++] = unit;
-    this.#endPiece(to);
+    this.#endPiece();
   }
 
-  #addBreak(unit: number, at: number): void {
+  #addBracket(unit: number, at: number): void {
     const groups = this.#groups;
-    if (groups.isClosing(unit)) this.#closeGroup(unit, at);
+    if (isClosing(unit)) this.#closeGroup(unit);
     const isNamed = !this.#isAfterSpace && this.#isAfterWord();
-    this.#addUnit(unit, at, at + 1);
-    if (groups.isOpening(unit)) groups.open(unit, { piece: this.#pieceCount - 1, isNamed });
+    this.#addUnit(unit, at);
+    if (isOpening(unit)) groups.open(unit, { piece: this.#pieceCount - 1, isNamed });
   }
 
   /** A line that was cut inside a value gets the brackets that it lost, and so the template of those that were not. */
   #closeGroups(end: number): void {
     const groups = this.#groups;
-    while (groups.depth > 0) this.#addBreak(groups.closer, end);
+    while (groups.depth > 0) this.#addBracket(groups.closer, end);
   }
 
-  #closeGroup(closer: number, at: number): void {
+  #closeGroup(closer: number): void {
     const groups = this.#groups;
     const wasInValue = groups.isInValue;
     const listPiece = groups.close(closer);
-    if (listPiece >= 0) {
-      this.#emptyGroup(listPiece, at);
-    } else if (wasInValue && !groups.isInValue) {
-      this.#sourceEnds[this.#pieceCount - 1] = at;
-      this.#isAfterSpace = false;
-    }
+    if (listPiece >= 0) this.#emptyGroup(listPiece);
+    else if (wasInValue && !groups.isInValue) this.#isAfterSpace = false;
   }
 
   #isAfterWord(): boolean {
@@ -244,10 +237,10 @@ export class LineMasker {
   #addQuote(start: number): number {
     const { units } = this.reader;
     const end = this.#endOfQuote(start);
-    this.#addUnit(units[start]!, start, start + 1);
+    this.#addUnit(units[start]!, start);
     if (end < 0) return start + 1;
-    if (end > start + 2) this.#addUnit(HOLE_UNIT, start + 1, end - 1);
-    this.#addUnit(units[end - 1]!, end - 1, end);
+    if (end > start + 2) this.#addUnit(HOLE_UNIT, start + 1);
+    this.#addUnit(units[end - 1]!, end - 1);
     return end;
   }
 
@@ -286,10 +279,10 @@ export class LineMasker {
     }
     let coreEnd = end;
     while (coreEnd > start + 1 && isTrailing(units[coreEnd - 1]!)) coreEnd--;
-    if (isUrl || this.#isWhole(seen, start, coreEnd)) this.#addUnit(HOLE_UNIT, start, coreEnd);
+    if (isUrl || this.#isWhole(seen, start, coreEnd)) this.#addUnit(HOLE_UNIT, start);
     else if ((seen & IS.cjk) === (shared & IS.cjk)) this.#addRun(start, coreEnd, seen);
     else this.#addScriptRuns(start, coreEnd);
-    for (let at = coreEnd; at < end; at++) this.#addUnit(units[at]!, at, at + 1);
+    for (let at = coreEnd; at < end; at++) this.#addUnit(units[at]!, at);
     return end;
   }
 
@@ -342,7 +335,7 @@ export class LineMasker {
     this.#beginPiece(start);
     if (seen & IS.digit) this.#maskRun(start, end);
     else this.maskedLength = this.#copy(start, end, this.maskedLength);
-    this.#endPiece(end);
+    this.#endPiece();
   }
 
   #copy(start: number, end: number, to: number): number {
