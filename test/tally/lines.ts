@@ -90,6 +90,45 @@ export const anyLine: fc.Arbitrary<string> = fc
   .array(fc.tuple(part, fc.constantFrom('', ' ', ' ')), { maxLength: 24 })
   .map((parts) => parts.map(([text, space]) => text + space).join(''));
 
+/** Lists, maps and objects as programs print them, and their ruins. */
+export const bracketLine: fc.Arbitrary<string> = fc
+  .array(
+    fc.constantFrom(
+      ...[
+        '(',
+        ')',
+        '[',
+        ']',
+        '{',
+        '}',
+        ',',
+        ', ',
+        ' ',
+        '=',
+        ':',
+        'Seat(',
+        'k=',
+        '"k":',
+        'k:"v"',
+        '"v"',
+      ],
+      ...[
+        'a',
+        'b c',
+        '7',
+        '1, 2',
+        '订单',
+        '<*>',
+        '<int>',
+        'row=3, type=window',
+        'x'.repeat(70),
+        '1 '.repeat(60),
+      ],
+    ),
+    { maxLength: 30 },
+  )
+  .map((parts) => parts.join(''));
+
 const NAMES = ['alice', 'bob', 'carol', '张三', '李四', '王五', 'dave', 'erin'];
 const STEPS = ['load', 'save', 'check', 'plan', '召回', '生成', 'failed', '成功'];
 
