@@ -2,6 +2,8 @@
  * The incidents of the simulated month: what is put in, where, when, and how large. Drawn from a stream of random
  * numbers of their own; only the scorer knows them.
  */
+
+import { UPPER_SHARE } from './month-latency.ts';
 import {
   type EndpointWorld,
   MINUTES_PER_DAY,
@@ -117,17 +119,19 @@ function tryDraw(
     const rates = endpoints.map((endpoint) =>
       Math.exp(usualTraffic(endpoint, { minute: fromMinute, weekMinute })),
     );
+    const size = drawSize(variates, kind);
     const incident: InjectedIncident = {
       kind,
       service: endpoints[0]!.service.name, // at least one is drawn
       endpointIds: endpoints.map(({ endpoint }) => endpoint.endpointId),
       fromMinute,
       toMinute: fromMinute + minutes,
-      size: drawSize(variates, kind),
+      size,
       requestsPerMinute: Math.max(...rates),
     };
     const requests = rates.reduce((sum, rate) => sum + rate, 0) * minutes;
-    if (requests >= REQUESTS_MIN && incidents.every((other) => isApart(other, incident))) {
+    const touched = requests * touchedShare(kind, size);
+    if (touched >= REQUESTS_MIN && incidents.every((other) => isApart(other, incident))) {
       return incident;
     }
   }
@@ -172,6 +176,17 @@ function drawSize(variates: Variates, kind: IncidentKind): number {
       return variates.logUniform(0.05, 0.5);
     case 'silence':
       return 0;
+  }
+}
+
+function touchedShare(kind: IncidentKind, size: number): number {
+  switch (kind) {
+    case 'tail':
+      return UPPER_SHARE;
+    case 'error':
+      return size;
+    default:
+      return 1;
   }
 }
 

@@ -1,7 +1,13 @@
 /** Shows a simulated month to watches, all at once and minute by minute, and scores what they report. */
 import type { EndpointWatch } from '../model/watch.ts';
 import type { Month } from './month.ts';
-import { type Alarm, AlarmLog, type PeriodScore, scoreAlarms } from './month-score.ts';
+import {
+  AlarmLog,
+  findMistakes,
+  type Mistakes,
+  type PeriodScore,
+  scoreAlarms,
+} from './month-score.ts';
 import { MINUTES_PER_DAY } from './month-world.ts';
 
 export interface MethodScore {
@@ -10,7 +16,7 @@ export interface MethodScore {
   /** Of a watch's own steps. */
   readonly cpuUsPerEndpointMinute: number;
   readonly stateBytesPerEndpoint: number;
-  readonly alarms: readonly Alarm[];
+  readonly mistakes: Mistakes;
 }
 
 export function runMonth(
@@ -41,17 +47,13 @@ export function runMonth(
     }
   }
   const endpointCount = month.world.endpoints.length;
+  const truth = { ...month, endpointCount };
   return runs.map(({ method, watch, log, usedUs }) => ({
     method,
-    periods: scoreAlarms(log.alarms(), {
-      startUs: month.startUs,
-      dayCount: month.dayCount,
-      endpointCount,
-      incidents: month.incidents,
-    }),
+    periods: scoreAlarms(log.alarms(), truth),
     cpuUsPerEndpointMinute: usedUs / minute / endpointCount,
     stateBytesPerEndpoint:
       (watch.state.size * watch.state.width * Float32Array.BYTES_PER_ELEMENT) / endpointCount,
-    alarms: log.alarms(),
+    mistakes: findMistakes(log.alarms(), truth),
   }));
 }

@@ -31,6 +31,8 @@ export interface Alarm {
   readonly openedUs: number;
   /** As reported last. */
   readonly range: TimeRange;
+  /** In English. */
+  readonly statement: string;
 }
 
 /** Collects what a watch returns. */
@@ -38,7 +40,7 @@ export class AlarmLog {
   readonly #alarms = new Map<string, Alarm>();
 
   note(minuteUs: number, anomalies: readonly Anomaly[]): void {
-    for (const { anomalyId, kind, service, endpointId, range } of anomalies) {
+    for (const { anomalyId, kind, service, endpointId, range, statement } of anomalies) {
       const openedUs = this.#alarms.get(anomalyId)?.openedUs ?? minuteUs + US_PER_MINUTE;
       this.#alarms.set(anomalyId, {
         anomalyId,
@@ -46,6 +48,7 @@ export class AlarmLog {
         service,
         openedUs,
         range,
+        statement: statement.en,
         ...(endpointId === undefined ? {} : { endpointId }),
       });
     }
@@ -100,9 +103,7 @@ export function scoreAlarms(alarms: readonly Alarm[], truth: Truth): PeriodScore
       const toUs = truth.startUs + endDay * US_PER_DAY;
       const isInside = (timeUs: number) => fromUs <= timeUs && timeUs < toUs;
       const opened = alarms.filter(({ openedUs }) => isInside(openedUs - 1));
-      const falseAlarms = opened.filter((alarm) =>
-        truth.incidents.every((incident) => !isOf(alarm, { incident, truth })),
-      );
+      const falseAlarms = opened.filter((alarm) => isFalse(alarm, truth));
       const outcomes = truth.incidents
         .filter(({ fromMinute }) => isInside(truth.startUs + fromMinute * US_PER_MINUTE))
         .map((incident) => outcomeOf(incident, { alarms, truth }));
@@ -116,6 +117,22 @@ export function scoreAlarms(alarms: readonly Alarm[], truth: Truth): PeriodScore
       };
     },
   );
+}
+
+export interface Mistakes {
+  readonly falseAlarms: readonly Alarm[];
+  readonly missed: readonly InjectedIncident[];
+}
+
+export function findMistakes(alarms: readonly Alarm[], truth: Truth): Mistakes {
+  return {
+    falseAlarms: alarms.filter((alarm) => isFalse(alarm, truth)),
+    missed: truth.incidents.filter((incident) => !isFound(outcomeOf(incident, { alarms, truth }))),
+  };
+}
+
+function isFalse(alarm: Alarm, truth: Truth): boolean {
+  return truth.incidents.every((incident) => !isOf(alarm, { incident, truth }));
 }
 
 /** On the endpoint or the service, opened after the onset, and overlapping. */

@@ -3,10 +3,12 @@
  * found, missed and made up.
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { formatNumber } from '../base/quantity.ts';
+import { formatTime, US_PER_MINUTE } from '../base/time.ts';
 import { simulateMonth } from '../bench/month.ts';
 import { INCIDENT_KINDS } from '../bench/month-incidents.ts';
 import { type MethodScore, runMonth } from '../bench/month-run.ts';
-import type { PeriodScore, Recall } from '../bench/month-score.ts';
+import type { Mistakes, PeriodScore, Recall } from '../bench/month-score.ts';
 import { RATIO_RULE, type TrailingRule } from '../detect/ratio.ts';
 import type { EndpointWatch } from '../model/watch.ts';
 import { createRatioWatch } from '../pipeline/ratio-watch.ts';
@@ -40,7 +42,7 @@ interface DetectFlags {
   readonly incidents?: number;
   readonly seed: number;
   readonly method: Method | 'all';
-  readonly alarms?: boolean;
+  readonly mistakes?: boolean;
   readonly json?: boolean;
 }
 
@@ -71,7 +73,7 @@ export function addBenchDetect(bench: Command): void {
         .choices([...METHOD_NAMES, 'all'])
         .default('all'),
     )
-    .option('--alarms', 'list every incident and every alarm, too')
+    .option('--mistakes', 'list false alarms and missed incidents, too')
     .option('--json', 'print a JSON document')
     .action(benchDetect);
 }
@@ -93,16 +95,34 @@ function benchDetect(flags: DetectFlags): void {
     },
   });
   if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
-  const listed = flags.alarms ? { startUs: month.startUs, incidents: month.incidents } : undefined;
-  if (flags.json || listed) {
-    const methodsPrinted = scores.map(({ alarms, ...score }) =>
-      listed ? { ...score, alarms } : score,
+  if (flags.json) {
+    const methodsPrinted = scores.map(({ mistakes, ...score }) =>
+      flags.mistakes ? { ...score, mistakes } : score,
     );
-    const document = { days, endpoints, seed, ...listed, methods: methodsPrinted };
+    const document = { days, endpoints, seed, startUs: month.startUs, methods: methodsPrinted };
     process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
     return;
   }
   process.stdout.write(`${formatScores(scores)}\n`);
+  if (!flags.mistakes) return;
+  for (const { method, mistakes } of scores) {
+    process.stdout.write(`\n${method}\n${formatMistakes(mistakes, month.startUs)}\n`);
+  }
+}
+
+function formatMistakes({ falseAlarms, missed }: Mistakes, startUs: number): string {
+  return [
+    ...falseAlarms.map(
+      ({ kind, openedUs, statement }) =>
+        `false alarm · ${formatTime(openedUs)} · ${kind}: ${statement}`,
+    ),
+    ...missed.map(
+      ({ kind, service, endpointIds, fromMinute, toMinute, size, requestsPerMinute }) =>
+        `missed · ${formatTime(startUs + fromMinute * US_PER_MINUTE)} · ${kind} × ${formatNumber(size)}` +
+        ` for ${toMinute - fromMinute} min on ${endpointIds.length} endpoints of ${service},` +
+        ` ${formatNumber(requestsPerMinute)} requests a minute`,
+    ),
+  ].join('\n');
 }
 
 /** Three tables that are Markdown, too. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { InjectedIncident } from '../../src/bench/month-incidents.ts';
-import { type Alarm, AlarmLog, scoreAlarms } from '../../src/bench/month-score.ts';
+import { type Alarm, AlarmLog, findMistakes, scoreAlarms } from '../../src/bench/month-score.ts';
 import type { Anomaly } from '../../src/model/anomaly.ts';
 
 const START_US = 1_767_571_200_000_000;
@@ -26,6 +26,9 @@ const SPARSE: InjectedIncident = {
   requestsPerMinute: 2,
 };
 
+const from = SLOW.fromMinute;
+const to = SLOW.toMinute;
+
 let made = 0;
 
 /** Minutes: onset, opening, end. */
@@ -39,6 +42,7 @@ function alarm(
     ...place,
     openedUs: at(opened),
     range: { fromUs: at(from), toUs: at(to) },
+    statement: '',
   };
 }
 
@@ -65,7 +69,6 @@ describe('scoreAlarms()', () => {
   });
 
   it('finds an incident at the first alarm, with delay and onset error', () => {
-    const from = SLOW.fromMinute;
     const { week } = scoreWeek([
       alarm(A, [from + 6, from + 9, from + 20]),
       alarm(A, [from - 1, from + 2, from + 20]),
@@ -84,8 +87,6 @@ describe('scoreAlarms()', () => {
     expect(week.byKind.error).toEqual({ incidents: 1, found: 0 });
   });
 
-  const from = SLOW.fromMinute;
-  const to = SLOW.toMinute;
   const places: readonly (readonly [string, Alarm, boolean])[] = [
     ['on its endpoint', alarm(A, [from, from + 2, from + 5]), true],
     ['on its service as a whole', alarm({ service: 'bot' }, [from, from + 2, from + 5]), true],
@@ -122,6 +123,20 @@ describe('scoreAlarms()', () => {
   it('counts an alarm of the last minute of a day on that day', () => {
     const { first, week } = scoreWeek([alarm(A, [DAY - 2, DAY, DAY + 3])]);
     expect([first.alarms, week.alarms]).toEqual([1, 0]);
+  });
+});
+
+describe('findMistakes()', () => {
+  it('lists false alarms and missed incidents', () => {
+    const wrong = alarm({ ...A, endpointId: 'z' }, [from, from + 2, from + 5]);
+    const right = alarm(A, [from, from + 2, from + 5]);
+    const truth = {
+      startUs: START_US,
+      dayCount: 7,
+      endpointCount: 70,
+      incidents: [SLOW, SPARSE],
+    };
+    expect(findMistakes([wrong, right], truth)).toEqual({ falseAlarms: [wrong], missed: [SPARSE] });
   });
 });
 

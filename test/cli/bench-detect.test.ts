@@ -1,0 +1,59 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { runCli } from '../../src/cli/cli.ts';
+
+let out: string;
+
+beforeEach(() => {
+  out = '';
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    out += String(text);
+    return true;
+  });
+  vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = undefined;
+});
+
+const SMALL = ['bench', 'detect', '--days', '2', '--endpoints', '8', '--incidents', '30'];
+
+describe('taproot bench detect', () => {
+  it('prints tables of all methods and periods', async () => {
+    expect(await runCli(SMALL)).toBe(0);
+    for (const method of ['ratio', 'sigma']) {
+      expect(out).toMatch(new RegExp(`^\\| ${method} +\\| day 1 `, 'm'));
+      expect(out).toMatch(new RegExp(`^\\| ${method} +\\| days 2–7 `, 'm'));
+    }
+    expect(out).not.toContain('days 8–28');
+    expect(out).not.toContain('NaN');
+  });
+
+  it('prints the same numbers for the same seed as one JSON document', async () => {
+    const numbers = async () => {
+      out = '';
+      expect(await runCli([...SMALL, '--method', 'ratio', '--json', '--mistakes'])).toBe(0);
+      const { methods } = JSON.parse(out) as { methods: { cpuUsPerEndpointMinute: number }[] };
+      expect(methods[0]?.cpuUsPerEndpointMinute).toBeGreaterThan(0);
+      return methods.map((method) => ({ ...method, cpuUsPerEndpointMinute: 0 }));
+    };
+    const first = await numbers();
+    expect(await numbers()).toEqual(first);
+    expect(first).toMatchObject([{ method: 'ratio', mistakes: { missed: expect.anything() } }]);
+  });
+
+  it('lists mistakes when asked to', async () => {
+    expect(await runCli([...SMALL, '--method', 'ratio', '--mistakes'])).toBe(0);
+    expect(out).toMatch(/^missed · 2026-01-\d\dT.* · \w+ × [\d.]+ for \d+ min on \d/m);
+  });
+
+  it.each([
+    ['--days', '29'],
+    ['--days', '0'],
+    ['--endpoints', '1.5'],
+    ['--method', 'magic'],
+  ])('refuses %s %s', async (flag, value) => {
+    expect(await runCli(['bench', 'detect', flag, value])).toBe(2);
+  });
+});
