@@ -6,6 +6,9 @@ export interface SentAlert {
   readonly key: string;
   readonly incidentId: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** What it said last. */
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly url: string;
   readonly startsAtUs: number;
 }
 

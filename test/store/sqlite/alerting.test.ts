@@ -74,7 +74,14 @@ describe('silences', () => {
 });
 
 test('sent alerts are the same after a restart, until they are deleted', () => {
-  const alert = { key: 'i1', incidentId: 'i1', labels: { service: 'bot' }, startsAtUs: 7 };
+  const alert = {
+    key: 'i1',
+    incidentId: 'i1',
+    labels: { service: 'bot' },
+    annotations: { summary: '慢' },
+    url: 'http://127.0.0.1:4400/reports',
+    startsAtUs: 7,
+  };
   store.saveSentAlert(alert);
   store.saveSentAlert({ ...alert, key: 'i2' });
   reopen();

@@ -1,0 +1,134 @@
+/** What an incident or an anomaly of it says as an alert: labels by which people route, annotations that they read. */
+import { LIMITS } from '../base/limits.ts';
+import { formatTime } from '../base/time.ts';
+import type { Anomaly, Incident } from '../model/anomaly.ts';
+import type { Report } from '../model/report.ts';
+import type { Language } from '../model/text.ts';
+
+export const INCIDENT_ALERT = 'TaprootIncident';
+export const ANOMALY_ALERT = 'TaprootAnomaly';
+
+export type Severity = 'warning' | 'critical';
+
+/** Latency so many times the expected is critical: nobody waits three times as long with patience. */
+const CRITICAL_LATENCY_FACTOR = 3;
+/** A budget of 30 days that burns this fast lasts 5 days: the slower of the two burn rates that page. */
+const CRITICAL_BURN_RATE = 6;
+/** Characters of one label or annotation. */
+const TEXT_CHARS_MAX = 2000;
+
+export interface AlertFacts {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+export interface AlertSubject {
+  readonly incident: Incident;
+  /** Those of the incident that count: at least one. */
+  readonly anomalies: readonly Anomaly[];
+  readonly report: Report | undefined;
+  /** Address of the report, or of the list while there is none. */
+  readonly url: string;
+}
+
+/** Of the worst of them. */
+export function severityOf(anomalies: readonly Anomaly[]): Severity {
+  return anomalies.some(isCritical) ? 'critical' : 'warning';
+}
+
+export function incidentAlert(subject: AlertSubject, severity: Severity): AlertFacts {
+  const { incident, anomalies } = subject;
+  const [strongest] = byStrength(anomalies);
+  return {
+    labels: cutAll({
+      alertname: INCIDENT_ALERT,
+      service: strongest?.service ?? '',
+      kind: strongest?.kind ?? '',
+      severity,
+      taproot_incident: incident.incidentId,
+    }),
+    annotations: cutAll({
+      ...summaries(subject),
+      evidence: evidenceOf(anomalies, 'en'),
+      evidence_zh: evidenceOf(anomalies, 'zh'),
+      onset: formatTime(incident.onsetUs),
+      services: incident.services.join(', '),
+      report: subject.url,
+    }),
+  };
+}
+
+/** One of the anomalies of the subject as an alert of its own. */
+export function anomalyAlert(
+  anomaly: Anomaly,
+  { incident, url, severity }: Pick<AlertSubject, 'incident' | 'url'> & { severity: Severity },
+): AlertFacts {
+  return {
+    labels: cutAll({
+      alertname: ANOMALY_ALERT,
+      service: anomaly.service,
+      kind: anomaly.kind,
+      severity,
+      taproot_incident: incident.incidentId,
+      taproot_anomaly: anomaly.anomalyId,
+    }),
+    annotations: cutAll({
+      summary: anomaly.statement.en,
+      summary_zh: anomaly.statement.zh,
+      onset: formatTime(anomaly.range.fromUs),
+      report: url,
+    }),
+  };
+}
+
+function isCritical({ kind, direction, value, expected }: Anomaly): boolean {
+  switch (kind) {
+    case 'error':
+    case 'silence':
+      return true;
+    case 'traffic':
+      return direction === 'down';
+    case 'latency':
+      return direction === 'up' && value >= CRITICAL_LATENCY_FACTOR * expected.expected;
+    case 'slo':
+      // The upper bound of the band is the burn rate of the rule that holds.
+      return expected.high >= CRITICAL_BURN_RATE;
+    default:
+      return false;
+  }
+}
+
+/** The cause once it is known, before that the strongest anomaly. */
+function summaries({ anomalies, report }: AlertSubject): Readonly<Record<string, string>> {
+  if (report) return { summary: report.summary.en, summary_zh: report.summary.zh };
+  const [strongest] = byStrength(anomalies);
+  const others = anomalies.length - 1;
+  const statement = strongest?.statement ?? { zh: '', en: '' };
+  return {
+    summary: others > 0 ? `${statement.en} (and ${others} more)` : statement.en,
+    summary_zh: others > 0 ? `${statement.zh}（另有 ${others} 项）` : statement.zh,
+  };
+}
+
+function evidenceOf(anomalies: readonly Anomaly[], lang: Language): string {
+  return byStrength(anomalies)
+    .slice(0, LIMITS.alertEvidenceMax)
+    .map(({ statement }) => statement[lang])
+    .join('\n');
+}
+
+function byStrength(anomalies: readonly Anomaly[]): readonly Anomaly[] {
+  return [...anomalies].sort(
+    (a, b) => b.score - a.score || (a.anomalyId < b.anomalyId ? -1 : 1),
+  );
+}
+
+/** Names come from telemetry and may be long. A pair of surrogates is not cut in two: half of one is no UTF-8. */
+function cutAll(texts: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(texts).map(([name, text]) => [
+      name,
+      text.slice(0, TEXT_CHARS_MAX).replace(/[\uD800-\uDBFF]$/, ''),
+    ]),
+  );
+}
