@@ -1,6 +1,7 @@
 /** What answers hold, as schemas: for the OpenAPI document, and for the tests that hold the API to it. */
 import { z } from 'zod';
 import { ANOMALY_KINDS } from '../model/anomaly.ts';
+import { SILENCE_FIELDS } from '../model/silence.ts';
 import { SLICE_DIMENSIONS } from '../model/slice.ts';
 import { STAGES } from '../model/vocabulary.ts';
 
@@ -101,6 +102,7 @@ const anomaly = z.object({
   score: orNull(z.number()),
   statement: z.string(),
   reason: z.string().optional(),
+  silencedBy: z.string().optional(),
   picture: z
     .object({
       from: time,
@@ -339,6 +341,36 @@ const rule = z.object({
   statement: text,
   fix: text,
 });
+const silence = z.object({
+  id: z.string(),
+  status: z.enum(['pending', 'active', 'expired']),
+  matchers: z.partialRecord(z.enum(SILENCE_FIELDS), z.string()),
+  from: time,
+  to: time,
+  comment: z.string(),
+  createdBy: z.string(),
+  createdAt: time,
+});
+const slo = z.object({
+  name: z.string(),
+  service: z.string(),
+  operation: z.string(),
+  objective: ratio,
+  latencyMs: z.number().optional(),
+  range,
+  requests: z.number(),
+  badRequests: z.number(),
+  budgetLeft: z.number(),
+  burnRates: z.array(
+    z.object({
+      minutes: z.int(),
+      rate: orNull(z.number()),
+      requests: z.number(),
+      badRequests: z.number(),
+    }),
+  ),
+  alarm: z.enum(['critical', 'warning']).optional(),
+});
 
 export const ANSWERS = {
   health: z.object({ status: z.enum(['ok', 'starting']) }),
@@ -442,4 +474,7 @@ export const ANSWERS = {
   reload: z.object({ message: z.string(), rulesHash: z.string(), rules: z.int() }),
   events: z.object({ events: z.array(z.object({ id: z.string() })) }),
   changes: listOf(change),
+  silence,
+  silences: listOf(silence),
+  slos: z.object({ items: z.array(slo) }),
 } as const;

@@ -12,6 +12,7 @@ import { buildOpenApi } from './openapi.ts';
 import { unknownPage } from './pages.ts';
 import { createErrorHandler } from './problem.ts';
 import { type Answer, type ApiContext, languageOf, type Route } from './route.ts';
+import { alertingRoutes } from './routes/alerting.ts';
 import { findingRoutes } from './routes/findings.ts';
 import { investigateRoutes } from './routes/investigate.ts';
 import { knowledgeRoutes } from './routes/knowledge.ts';
@@ -29,6 +30,7 @@ export const ROUTES: readonly Route[] = [
   ...reportRoutes,
   ...telemetryRoutes,
   ...knowledgeRoutes,
+  ...alertingRoutes,
   ...findingRoutes,
 ];
 

@@ -11,7 +11,9 @@ import type { InvestigationEvent } from '../model/events.ts';
 import type { InvestigationRequest } from '../model/investigation.ts';
 import type { Report } from '../model/report.ts';
 import type { Rulebook } from '../model/rule.ts';
+import type { SloStatus } from '../model/slo.ts';
 import type { Language } from '../model/text.ts';
+import type { AlertingStore } from '../store/api/alerting.ts';
 import type { StateStore } from '../store/api/state.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
 
@@ -22,6 +24,7 @@ export type ReportFormat = (typeof REPORT_FORMATS)[number];
 export interface ApiBackend {
   readonly telemetry: TelemetryReader;
   readonly state: StateStore;
+  readonly alertingStore: AlertingStore;
   readonly clock: Clock;
   /** Queues an analysis and returns at once; throws AppError `analysis.overloaded`. */
   startInvestigation(
@@ -38,6 +41,8 @@ export interface ApiBackend {
   verifyAgain(reportId: string): Promise<Report>;
   /** By endpoint id. */
   baselines(): ReadonlyMap<string, EndpointBaseline>;
+  /** As of the last minute that was judged. */
+  slos(): readonly SloStatus[];
   rules(): Rulebook;
   /** On failure the rules from before stay, and the message says what is wrong. */
   reloadRules(): { readonly ok: boolean; readonly message: string };

@@ -1,6 +1,7 @@
 /** What requests may hold: schemas that validate, and from which openapi.ts describes, every input. */
 import { z } from 'zod';
 import { LIMITS } from '../base/limits.ts';
+import { SILENCE_FIELDS } from '../model/silence.ts';
 import { STAGES } from '../model/vocabulary.ts';
 
 const shortText = z.string().min(1).max(LIMITS.queryTextCharsMax);
@@ -97,6 +98,11 @@ export const QUERIES = {
     severity: severityText.optional(),
     text: shortText.optional(),
   }),
+  silences: z.strictObject({
+    limit: limitText,
+    cursor: pageQuery.cursor,
+    expired: booleanText.optional(),
+  }),
   metrics: z.strictObject({
     ...pageQuery,
     name: shortText.optional(),
@@ -123,6 +129,7 @@ export const PARAMS = {
   endpoint: z.strictObject({ id: hexId(16).transform((text) => text.toLowerCase()) }),
   /** Of an anomaly or incident. */
   finding: z.strictObject({ id: hexId(16).transform((text) => text.toLowerCase()) }),
+  silence: z.strictObject({ id: hexId(16).transform((text) => text.toLowerCase()) }),
   rule: z.strictObject({
     id: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,127}$/, 'must be a rule id'),
   }),
@@ -147,6 +154,18 @@ export const BODIES = {
     hypothesisId: z.string().regex(/^h\d{1,4}$/, 'must be a hypothesis id such as h1'),
     isCorrect: z.boolean(),
     comment: z.string().max(LIMITS.alertTextCharsMax).default(''),
+  }),
+  silence: z.strictObject({
+    service: shortText.optional().describe('service.name; * at the end stands for any rest'),
+    endpoint: shortText.optional().describe('operation or endpoint id; * as above'),
+    matchers: z
+      .partialRecord(z.enum(SILENCE_FIELDS), shortText)
+      .optional()
+      .describe('further fields of an anomaly that must match'),
+    from: timeText.optional().describe('default: now'),
+    to: timeText,
+    comment: z.string().max(LIMITS.alertTextCharsMax).default(''),
+    createdBy: z.string().max(LIMITS.queryTextCharsMax).default(''),
   }),
   change: z.strictObject({
     time: timeText.optional(),

@@ -38,7 +38,7 @@ export interface AnswerSpec {
 }
 
 export interface Route {
-  readonly method: 'get' | 'post';
+  readonly method: 'get' | 'post' | 'delete';
   /** Express syntax: /api/v1/reports/:id. */
   readonly path: string;
   readonly summary: string;
@@ -72,16 +72,18 @@ interface RouteSpec<Params extends z.ZodObject, Query extends z.ZodObject, Body 
 }
 
 const NOTHING = z.strictObject({});
+const METHODS = { GET: 'get', POST: 'post', DELETE: 'delete' } as const;
 
 /** `place` is method and path: `GET /api/v1/reports`. Inputs are validated before `run` sees them. */
 export function defineRoute<
   Params extends z.ZodObject = typeof NOTHING,
   Query extends z.ZodObject = typeof NOTHING,
   Body extends z.ZodType = z.ZodUndefined,
->(place: `${'GET' | 'POST'} /${string}`, spec: RouteSpec<Params, Query, Body>): Route {
-  const [method, path] = place.split(' ') as ['GET' | 'POST', string]; // by the type of `place`
+>(place: `${'GET' | 'POST' | 'DELETE'} /${string}`, spec: RouteSpec<Params, Query, Body>): Route {
+  // By the type of `place`.
+  const [method, path] = place.split(' ') as ['GET' | 'POST' | 'DELETE', string];
   return {
-    method: method === 'GET' ? 'get' : 'post',
+    method: METHODS[method],
     path,
     summary: spec.summary,
     params: spec.params ?? NOTHING,

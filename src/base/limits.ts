@@ -239,6 +239,8 @@ export const LIMITS = {
   alertEvidenceMax: 5,
   /** Silences kept, the expired ones too; each anomaly of a tick is compared with those in force. */
   silencesMax: 500,
+  /** Longest silence: what is quiet for longer should not be watched. */
+  silenceDaysMax: 90,
   /** Service level objectives; each costs 2.4 KiB of memory and a look at each tally of its service. */
   slosMax: 500,
   /** Anomalies, incidents, alerts and remarks of users kept, each; a row is below 2 KiB. */

@@ -25,6 +25,7 @@ const COMMAND_FILES: readonly CommandFile[] = [
     names: ['reports', 'report', 'verify'],
     load: async () => (await import('./reports.ts')).addReports,
   },
+  { names: ['silence'], load: async () => (await import('./silence.ts')).addSilence },
   { names: ['rules'], load: async () => (await import('./rules.ts')).addRules },
   { names: ['config'], load: async () => (await import('./config.ts')).addConfig },
   { names: ['doctor'], load: async () => (await import('./doctor.ts')).addDoctor },

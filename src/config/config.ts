@@ -39,9 +39,9 @@ const labelName = z
 /** A share of requests that must be good: those that do not fail, or, with `latencyMs`, those that are as fast. */
 const serviceLevelObjective = z.strictObject({
   name: z.string().min(1).max(128),
-  /** service.name; with `operation` one of its endpoints, else all of them together. */
+  /** service.name, and the operation that stands for a request: all spans of a service would count it many times. */
   service: z.string().min(1),
-  operation: z.string().min(1).optional(),
+  operation: z.string().min(1),
   /** Share of good requests, 0.5 to 0.99999. */
   objective: z.number().min(0.5).max(0.99999),
   /** Good is a request that takes at most this long. */

@@ -4,6 +4,7 @@ import { formatTime } from '../base/time.ts';
 import type { Anomaly, Incident } from '../model/anomaly.ts';
 import type { Report } from '../model/report.ts';
 import type { Language } from '../model/text.ts';
+import { INCIDENT_LABEL } from '../plugin/triggers/alertmanager.ts';
 
 export const INCIDENT_ALERT = 'TaprootIncident';
 export const ANOMALY_ALERT = 'TaprootAnomaly';
@@ -27,8 +28,7 @@ export interface AlertSubject {
   /** Those of the incident that count: at least one. */
   readonly anomalies: readonly Anomaly[];
   readonly report: Report | undefined;
-  /** Address of the report, or of the list while there is none. */
-  readonly url: string;
+  readonly reportUrl: string | undefined;
 }
 
 /** Of the worst of them. */
@@ -45,7 +45,7 @@ export function incidentAlert(subject: AlertSubject, severity: Severity): AlertF
       service: strongest?.service ?? '',
       kind: strongest?.kind ?? '',
       severity,
-      taproot_incident: incident.incidentId,
+      [INCIDENT_LABEL]: incident.incidentId,
     }),
     annotations: cutAll({
       ...summaries(subject),
@@ -53,7 +53,7 @@ export function incidentAlert(subject: AlertSubject, severity: Severity): AlertF
       evidence_zh: evidenceOf(anomalies, 'zh'),
       onset: formatTime(incident.onsetUs),
       services: incident.services.join(', '),
-      report: subject.url,
+      ...reportLink(subject),
     }),
   };
 }
@@ -61,22 +61,22 @@ export function incidentAlert(subject: AlertSubject, severity: Severity): AlertF
 /** One of the anomalies of the subject as an alert of its own. */
 export function anomalyAlert(
   anomaly: Anomaly,
-  { incident, url, severity }: Pick<AlertSubject, 'incident' | 'url'> & { severity: Severity },
+  subject: Pick<AlertSubject, 'incident' | 'reportUrl'> & { readonly severity: Severity },
 ): AlertFacts {
   return {
     labels: cutAll({
       alertname: ANOMALY_ALERT,
       service: anomaly.service,
       kind: anomaly.kind,
-      severity,
-      taproot_incident: incident.incidentId,
+      severity: subject.severity,
+      [INCIDENT_LABEL]: subject.incident.incidentId,
       taproot_anomaly: anomaly.anomalyId,
     }),
     annotations: cutAll({
       summary: anomaly.statement.en,
       summary_zh: anomaly.statement.zh,
       onset: formatTime(anomaly.range.fromUs),
-      report: url,
+      ...reportLink(subject),
     }),
   };
 }
@@ -110,6 +110,12 @@ function summaries({ anomalies, report }: AlertSubject): Readonly<Record<string,
   };
 }
 
+function reportLink({
+  reportUrl,
+}: Pick<AlertSubject, 'reportUrl'>): Readonly<Record<string, string>> {
+  return reportUrl === undefined ? {} : { report: reportUrl };
+}
+
 function evidenceOf(anomalies: readonly Anomaly[], lang: Language): string {
   return byStrength(anomalies)
     .slice(0, LIMITS.alertEvidenceMax)
@@ -118,9 +124,7 @@ function evidenceOf(anomalies: readonly Anomaly[], lang: Language): string {
 }
 
 function byStrength(anomalies: readonly Anomaly[]): readonly Anomaly[] {
-  return [...anomalies].sort(
-    (a, b) => b.score - a.score || (a.anomalyId < b.anomalyId ? -1 : 1),
-  );
+  return [...anomalies].sort((a, b) => b.score - a.score || (a.anomalyId < b.anomalyId ? -1 : 1));
 }
 
 /** Names come from telemetry and may be long. A pair of surrogates is not cut in two: half of one is no UTF-8. */

@@ -19,8 +19,8 @@ import type { StateStore } from '../store/api/state.ts';
 import { type AlertFacts, anomalyAlert, incidentAlert, severityOf } from './incident-alert.ts';
 
 export interface AlertNotifier {
-  /** After a tick, once its findings are saved: the incidents that it opened, changed or closed. */
-  update(changed: readonly Incident[], nowUs: number): void;
+  /** After a tick, once its findings are saved: what is open fires, what was told of and is no more is resolved. */
+  update(nowUs: number): void;
   stop(timeoutMs: number): Promise<void>;
 }
 
@@ -37,23 +37,19 @@ export interface AlertNotifierOptions {
   readonly times?: NotifierTimes;
 }
 
-/** Incidents open at the start are looked for this far back. */
-const RESUMED_US = 7 * US_PER_DAY;
+/** Open incidents are looked for this far back. */
+const OPEN_US_MAX = 7 * US_PER_DAY;
 
 /** Tells at once of what is open in the state store. */
 export function createAlertNotifier(options: AlertNotifierOptions): AlertNotifier {
-  const { state, clock } = options;
   const outgoing = createAlertmanagerNotifier({
     urls: options.alerting.alertmanagerUrls,
     authorization: options.alerting.authorization,
     ...options,
   });
   const board = new AlertBoard(options);
-  const update: AlertNotifier['update'] = (changed, nowUs) =>
-    outgoing.put(board.update(new Set(changed.map(({ incidentId }) => incidentId)), nowUs));
-  const nowUs = clock.nowUs();
-  const recent = { fromUs: nowUs - RESUMED_US, toUs: nowUs + 1 };
-  update(state.listIncidents({ range: recent, limit: LIMITS.queryRowsMax }), nowUs);
+  const update = (nowUs: number): void => outgoing.put(board.update(nowUs));
+  update(options.clock.nowUs());
   return { update, stop: outgoing.stop };
 }
 
@@ -78,39 +74,42 @@ class AlertBoard {
     this.#sent = new Map(sent.map((alert) => [alert.key, alert]));
   }
 
-  /** All that fires, and what has ended, of these incidents and of those that were told of. */
-  update(incidentIds: Set<string>, nowUs: number): readonly OutgoingAlert[] {
-    for (const { incidentId } of this.#sent.values()) incidentIds.add(incidentId);
+  /** All that fires, and what has ended since the last time. */
+  update(nowUs: number): readonly OutgoingAlert[] {
     const alerts: OutgoingAlert[] = [];
     const firing = new Set<string>();
-    const endedUs = new Map<string, number>();
-    for (const incidentId of incidentIds) {
-      const incident = this.#options.state.findIncident(incidentId);
-      if (incident?.status === 'closed') endedUs.set(incidentId, incident.lastSeenUs);
-      for (const alert of incident ? this.#alertsOf(incident) : []) {
-        firing.add(alert.subject);
-        alerts.push(...this.#tell(alert, nowUs));
-      }
+    for (const alert of this.#openIncidents(nowUs).flatMap((open) => this.#alertsOf(open))) {
+      firing.add(alert.subject);
+      alerts.push(...this.#tell(alert, nowUs));
     }
     for (const alert of [...this.#sent.values()].filter(({ key }) => !firing.has(key))) {
-      alerts.push(endOf(alert, endedUs.get(alert.incidentId) ?? nowUs));
+      const incident = this.#options.state.findIncident(alert.incidentId);
+      alerts.push(endOf(alert, incident?.status === 'closed' ? incident.lastSeenUs : nowUs));
       this.#sent.delete(alert.key);
       this.#options.alertingStore.deleteSentAlert(alert.key);
     }
     return alerts;
   }
 
-  /** None for an incident that is closed, or all of whose anomalies are silenced. */
+  #openIncidents(nowUs: number): readonly Incident[] {
+    const range = { fromUs: nowUs - OPEN_US_MAX, toUs: nowUs + 1 };
+    return this.#options.state
+      .listIncidents({ range, limit: LIMITS.queryRowsMax })
+      .filter(({ status }) => status === 'open');
+  }
+
+  /** None for an incident all of whose anomalies are silenced. */
   #alertsOf(incident: Incident): readonly FiringAlert[] {
-    if (incident.status === 'closed') return [];
     const anomalies = this.#anomaliesOf(incident).filter(
       ({ silencedBy }) => silencedBy === undefined,
     );
     if (anomalies.length === 0) return [];
     const { incidentId, onsetUs, reportId } = incident;
-    const url = `${this.#options.publicUrl.replace(/\/+$/, '')}/reports${reportId === undefined ? '' : `/${reportId}`}`;
+    const site = this.#options.publicUrl.replace(/\/+$/, '');
+    const url = `${site}/incidents/${incidentId}`;
+    const reportUrl = reportId === undefined ? undefined : `${site}/reports/${reportId}`;
     const report = reportId === undefined ? undefined : this.#options.state.findReport(reportId);
-    const subject = { incident, anomalies, report, url };
+    const subject = { incident, anomalies, report, reportUrl };
     const severityFor = (name: string, of: readonly Anomaly[]) =>
       // It never falls: people who were called would wonder.
       this.#sent.get(name)?.labels['severity'] === 'critical' ? 'critical' : severityOf(of);
@@ -128,7 +127,7 @@ class AlertBoard {
         const name = `${incidentId}/${anomaly.anomalyId}`;
         const severity = severityFor(name, [anomaly]);
         return {
-          ...anomalyAlert(anomaly, { incident, url, severity }),
+          ...anomalyAlert(anomaly, { incident, reportUrl, severity }),
           subject: name,
           incidentId,
           startsAtUs: anomaly.range.fromUs,

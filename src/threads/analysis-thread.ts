@@ -8,19 +8,27 @@ import { type CounterSample, createCounters } from '../base/counters.ts';
 import { createLog } from '../base/log.ts';
 import { systemClock } from '../base/time.ts';
 import { type Analysis, createAnalysis } from '../pipeline/analysis.ts';
+import { type AlertNotifier, createAlertNotifier } from '../pipeline/notify.ts';
 import {
   renderIncident,
   renderIncidentList,
   renderPicture,
   renderReport,
 } from '../pipeline/render.ts';
+import { createSloWatch } from '../pipeline/slo-watch.ts';
 import { msToNextTick } from '../pipeline/tick.ts';
 import { createProbeRunner } from '../plugin/probes/probes.ts';
 import { listenFailed } from '../receive/listen.ts';
 import { createRulebookHolder } from '../rulebook/rulebook.ts';
+import type { AlertingStore } from '../store/api/alerting.ts';
 import type { StateStore } from '../store/api/state.ts';
 import type { Checkpointer, TelemetryReader } from '../store/api/telemetry.ts';
-import { openCheckpointer, openStateStore, openTelemetryReader } from '../store/open.ts';
+import {
+  openAlertingStore,
+  openCheckpointer,
+  openStateStore,
+  openTelemetryReader,
+} from '../store/open.ts';
 import { localUrl } from './local-url.ts';
 import type { AnalysisStart, WorkerSettings } from './messages.ts';
 import { createRpc } from './rpc.ts';
@@ -44,12 +52,15 @@ const runner = createProbeRunner({ config: config.probes, clock: systemClock });
 // 140 ms of CPU: loaded only when it is wanted, and while the other threads start.
 const selfTracing = config.selfTracing ? await import('./self-tracing.ts') : undefined;
 
+const slos = createSloWatch(config.slos);
+
 if (!parentPort) throw new Error('analysis-thread runs as a worker only');
 /** What runs from start() to stop(). */
 interface Parts {
   readonly telemetry: TelemetryReader;
   readonly checkpointer: Checkpointer;
   readonly state: StateStore;
+  readonly alertingStore: AlertingStore;
   readonly tracer: Tracer;
   readonly tracing: SelfTracing | undefined;
   readonly analysis: Analysis;
@@ -57,6 +68,7 @@ interface Parts {
 
 let parts: Parts | undefined;
 let api: Awaited<ReturnType<typeof startApi>> | undefined;
+let alerts: AlertNotifier | undefined;
 let ticks: NodeJS.Timeout | undefined;
 let checkpoints: NodeJS.Timeout | undefined;
 let isStopping = false;
@@ -82,6 +94,7 @@ const rpc = createRpc(parentPort, {
       const { listenHost: host, apiPort: port } = config;
       throw listenFailed({ what: 'the API', host, port, error });
     });
+    alerts = startAlerts(started, api.port);
     if (config.detection) scheduleTick(started);
     collectAfterStart();
     checkpoints = setInterval(() => checkpoint(started.checkpointer), CHECKPOINT_EVERY_MS);
@@ -91,10 +104,11 @@ const rpc = createRpc(parentPort, {
     isStopping = true;
     clearTimeout(ticks);
     clearInterval(checkpoints);
-    await parts?.analysis.stop(timeoutMs);
+    await Promise.all([parts?.analysis.stop(timeoutMs), alerts?.stop(timeoutMs)]);
     await api?.stop();
     await parts?.tracing?.stop();
     parts?.telemetry.close();
+    parts?.alertingStore.close();
     parts?.state.close();
   },
 });
@@ -103,6 +117,7 @@ function openParts(otlpHttpPort: number): Parts {
   const { dataDir } = config;
   const telemetry = openTelemetryReader({ dataDir });
   const state = openStateStore({ dataDir });
+  const alertingStore = openAlertingStore({ dataDir });
   const tracing = selfTracing?.startSelfTracing({
     endpoint: localUrl(config.listenHost, otlpHttpPort),
     version: settings.version,
@@ -127,13 +142,14 @@ function openParts(otlpHttpPort: number): Parts {
     windowMinutes: config.windowMinutes,
   });
   const checkpointer = openCheckpointer({ dataDir });
-  return { telemetry, checkpointer, state, tracer, tracing, analysis };
+  return { telemetry, checkpointer, state, alertingStore, tracer, tracing, analysis };
 }
 
-function backendOf({ telemetry, state, analysis }: Parts): ApiBackend {
+function backendOf({ telemetry, state, alertingStore, analysis }: Parts): ApiBackend {
   return {
     telemetry,
     state,
+    alertingStore,
     clock: systemClock,
     startInvestigation: analysis.startInvestigation,
     isRunning: analysis.isRunning,
@@ -141,6 +157,7 @@ function backendOf({ telemetry, state, analysis }: Parts): ApiBackend {
     subscribe: analysis.subscribe,
     verifyAgain: analysis.verifyAgain,
     baselines: analysis.baselines,
+    slos: slos.status,
     rules: rules.current,
     reloadRules,
     counterSamples: async () => {
@@ -179,6 +196,7 @@ function tick({ analysis, tracer }: Parts): void {
   const span = tracer.startSpan('detection.tick');
   try {
     analysis.tick();
+    alerts?.update(systemClock.nowUs());
   } catch (thrown) {
     // The next minute is judged again; one bad tick must not end detection.
     counters.add('taproot_tick_failed_total', 1);
@@ -186,6 +204,22 @@ function tick({ analysis, tracer }: Parts): void {
   } finally {
     span.end();
   }
+}
+
+/** Undefined when nobody is to be told. */
+function startAlerts({ state, alertingStore }: Parts, apiPort: number): AlertNotifier | undefined {
+  const { alerting } = config;
+  if (alerting.alertmanagerUrls.length === 0) return undefined;
+  const publicUrl = config.publicUrl ?? localUrl(config.listenHost, apiPort);
+  return createAlertNotifier({
+    alerting,
+    publicUrl,
+    state,
+    alertingStore,
+    clock: systemClock,
+    counters,
+    log,
+  });
 }
 
 /** A log that cannot be moved grows, up to the writer's own bound; the next try may do. */

@@ -51,6 +51,8 @@ const READS: readonly (readonly [route: string, path: string])[] = [
   ['/api/v1/endpoints', `/api/v1/endpoints?${RANGE}`],
   ['/api/v1/endpoints/:id/baseline', `/api/v1/endpoints/${ENDPOINT_ID}/baseline?lang=zh`],
   ['/api/v1/service-graph', `/api/v1/service-graph?${RANGE}`],
+  ['/api/v1/silences', '/api/v1/silences?expired=true'],
+  ['/api/v1/slos', '/api/v1/slos'],
   ['/api/v1/anomalies', `/api/v1/anomalies?service=bot-gateway`],
   ['/api/v1/anomalies/:id', '/api/v1/anomalies/00000000a1b2c3d4'],
   ['/api/v1/incidents', '/api/v1/incidents'],

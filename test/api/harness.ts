@@ -18,8 +18,9 @@ import type { InvestigationEvent } from '../../src/model/events.ts';
 import type { InvestigationRequest } from '../../src/model/investigation.ts';
 import type { Report } from '../../src/model/report.ts';
 import type { Rulebook } from '../../src/model/rule.ts';
-import { endpointIdOf } from '../../src/model/tally.ts';
+import { endpointIdOf, type Tally } from '../../src/model/tally.ts';
 import { SPAN_KIND } from '../../src/model/vocabulary.ts';
+import { createSloWatch } from '../../src/pipeline/slo-watch.ts';
 import {
   renderHtml,
   renderIncident,
@@ -29,13 +30,38 @@ import {
   renderPicture,
   renderText,
 } from '../../src/report/report.ts';
-import { openStateStore, openTelemetryReader, openTelemetryWriter } from '../../src/store/open.ts';
+import {
+  openAlertingStore,
+  openStateStore,
+  openTelemetryReader,
+  openTelemetryWriter,
+} from '../../src/store/open.ts';
 import { REPORT, START_US } from '../report/fixture.ts';
 
 /** The clock of the API: 20 minutes after the fixture's window began. */
 export const NOW_US = START_US + 20 * 60_000_000;
 export const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
 export const ENDPOINT_ID = endpointIdOf('bot-gateway', 'POST /coze/webhook');
+
+const SLO = {
+  name: 'webhook answers',
+  service: 'bot-gateway',
+  operation: 'POST /coze/webhook',
+  objective: 0.99,
+  windowDays: 30,
+};
+const SLO_TALLY: Tally = {
+  endpoint: {
+    endpointId: ENDPOINT_ID,
+    service: SLO.service,
+    operation: SLO.operation,
+    stage: 'receive',
+  },
+  minuteUs: START_US,
+  count: 1000,
+  errorCount: 5,
+  sketch: { buckets: [], counts: [] },
+};
 
 export interface Harness {
   readonly url: string;
@@ -59,6 +85,9 @@ export async function startHarness(config: Partial<ApiOptions['config']> = {}): 
   writeTelemetry(dataDir);
   const telemetry = openTelemetryReader({ dataDir });
   const state = openStateStore({ dataDir });
+  const alertingStore = openAlertingStore({ dataDir });
+  const slos = createSloWatch([SLO]);
+  slos.step({ minuteUs: START_US, tallies: [SLO_TALLY], changes: [] });
   const runs = createRuns((report) => state.saveReport(report, { spans: [], logs: [] }));
   const counters = createCounters();
   counters.add('taproot_test_total', 3);
@@ -66,6 +95,8 @@ export async function startHarness(config: Partial<ApiOptions['config']> = {}): 
   const backend: ApiBackend = {
     telemetry,
     state,
+    alertingStore,
+    slos: slos.status,
     clock: { nowUs: () => NOW_US },
     startInvestigation: runs.start,
     isRunning: (reportId) => runs.running.has(reportId),
@@ -118,6 +149,7 @@ export async function startHarness(config: Partial<ApiOptions['config']> = {}): 
     async stop() {
       await api.stop();
       telemetry.close();
+      alertingStore.close();
       state.close();
       rmSync(dataDir, { recursive: true });
     },

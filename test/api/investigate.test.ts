@@ -74,6 +74,53 @@ describe('POST /api/v1/webhooks/alertmanager', () => {
     expect(api.started.size).toBe(3);
   });
 
+  describe('an alert of our own that Alertmanager sends back', () => {
+    const own = (incidentId: string, status?: 'resolved') => {
+      const payload = alertmanagerPayload(status ? { status } : {});
+      const alerts = payload.alerts.map((one) => ({
+        ...one,
+        labels: { ...one.labels, alertname: 'TaprootIncident', taproot_incident: incidentId },
+      }));
+      return { ...payload, alerts };
+    };
+    const saveIncident = (reportId?: string) =>
+      api.backend.state.saveIncident({
+        incidentId: 'i1',
+        status: 'open',
+        onsetUs: NOW_US,
+        lastSeenUs: NOW_US,
+        services: ['bot-gateway'],
+        anomalyIds: [],
+        ...(reportId === undefined ? {} : { reportId }),
+      });
+
+    test('names the report of its incident and starts nothing', async () => {
+      saveIncident('r-own');
+      api.backend.state.saveReport({ ...REPORT, reportId: 'r-own' }, { spans: [], logs: [] });
+      expect(await alert(own('i1'))).toMatchObject([{ id: 'r-own', status: 'complete' }]);
+      expect(await alert(own('i1', 'resolved'))).toMatchObject([{ id: 'r-own' }]);
+      expect(api.started.size).toBe(0);
+    });
+
+    test('starts nothing before the incident has a report', async () => {
+      saveIncident();
+      expect(await alert(own('i1'))).toEqual([]);
+      expect(api.started.size).toBe(0);
+    });
+
+    test('beside a foreign alert leaves that one to be investigated alone', async () => {
+      saveIncident('r-own');
+      const payload = alertmanagerPayload();
+      const mixed = { ...payload, alerts: [...own('i1').alerts, payload.alerts[0]] };
+      expect(await alert(mixed)).toMatchObject([{ id: 'r-own' }, { id: 'r-1' }]);
+      expect(api.started.get('r-1')?.request.trigger.alerts).toHaveLength(1);
+    });
+
+    test('of an incident that nobody knows is an alert like any other', async () => {
+      expect(await alert(own('i2'))).toMatchObject([{ id: 'r-1' }]);
+    });
+  });
+
   test('takes what Grafana sends', async () => {
     expect(await alert(grafanaPayload())).toMatchObject([{ id: 'r-1' }]);
     expect(api.started.get('r-1')?.request.scope).toEqual({

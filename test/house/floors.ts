@@ -64,9 +64,8 @@ export const ENTRIES: readonly string[] = [
   'src/model/watch.ts',
   // until the tick reads metrics
   'src/pipeline/metric-minute.ts',
-  // wired by the tick: silences and alerts go out with it
+  // until the tick asks for silences
   'src/pipeline/silences.ts',
-  'src/plugin/notifiers/alertmanager.ts',
   // Until the watch of metrics and the bench of series use it.
   'src/pipeline/series-watch.ts',
   'src/main.ts',

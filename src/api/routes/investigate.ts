@@ -7,6 +7,7 @@ import {
   type AlertBatch,
   alertKeyOf,
   alertmanagerWebhookSchema,
+  incidentOfAlert,
   parseAlertmanagerWebhook,
   scopeOfAlerts,
   windowOfAlerts,
@@ -100,6 +101,13 @@ function acceptAlerts(batch: AlertBatch, context: ApiContext): readonly ReportRe
   const fresh: { readonly alert: Alert; readonly key: string }[] = [];
   const resolved: string[] = [];
   for (const alert of batch.alerts) {
+    // Our own, sent back by Alertmanager: its incident is investigated already, or will be.
+    const incident = backend.state.findIncident(incidentOfAlert(alert) ?? '');
+    if (incident) {
+      const { reportId } = incident;
+      if (reportId !== undefined) refer(reportId, statusOf(reportId, context));
+      continue;
+    }
     const claim = findClaim(alertKeyOf(batch.groupKey, alert), context);
     if (claim.reportId !== undefined) {
       refer(claim.reportId, statusOf(claim.reportId, context));

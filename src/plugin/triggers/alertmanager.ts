@@ -107,6 +107,14 @@ export function alertKeyOf(groupKey: string, alert: Alert): string {
     .slice(0, 32);
 }
 
+/** Label of the alerts that Taproot sends itself: id of the incident. */
+export const INCIDENT_LABEL = 'taproot_incident';
+
+/** The incident that an alert of our own is about, when Alertmanager sends it back to us. */
+export function incidentOfAlert(alert: Alert): string | undefined {
+  return Object.hasOwn(alert.labels, INCIDENT_LABEL) ? alert.labels[INCIDENT_LABEL] : undefined;
+}
+
 /** Labels that name a part of the system, most specific name first. docs/api.md lists them. */
 export const SCOPE_LABELS = {
   service: ['service', 'service_name', 'service.name', 'app'],
