@@ -73,7 +73,8 @@ describe('reads', () => {
     const schema = route?.answers[200]?.content['application/json'];
     expect(schema?.safeParse(document)).toMatchObject({ success: true });
     const items = document.items ?? document.spans ?? document.nodes;
-    if (path !== '/api/v1/events' && items !== undefined) expect(items).not.toEqual([]);
+    if (!['/api/v1/events', '/api/v1/silences'].includes(path) && items !== undefined)
+      expect(items).not.toEqual([]);
   });
 
   test('every JSON read is in the table above', () => {
