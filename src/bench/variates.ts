@@ -1,7 +1,7 @@
 /** Random numbers of known distributions: counts, noise that remembers, over-dispersed rates. */
 import type { Random } from './random.ts';
 
-/** Below this mean counts are drawn exactly by inversion, above it by the normal approximation: skew < 0.25 there. */
+/** Up to this mean counts are drawn exactly by inversion, above it from a normal distribution with their skew. */
 const EXACT_MEAN_MAX = 16;
 
 /** Draws from one stream of random bits. */
@@ -54,7 +54,8 @@ export class Variates {
 
   poisson(mean: number): number {
     if (mean > EXACT_MEAN_MAX) {
-      return Math.max(0, Math.round(mean + Math.sqrt(mean) * this.normal()));
+      const sigma = Math.sqrt(mean);
+      return Math.max(0, Math.round(mean + sigma * this.#skewedNormal(1 / sigma)));
     }
     let probability = Math.exp(-mean);
     let rest = this.unit() - probability;
@@ -73,7 +74,8 @@ export class Variates {
     if (share > 0.5) return trials - this.binomial(trials, 1 - share);
     const mean = trials * share;
     if (mean > EXACT_MEAN_MAX) {
-      const drawn = Math.round(mean + Math.sqrt(mean * (1 - share)) * this.normal());
+      const sigma = Math.sqrt(mean * (1 - share));
+      const drawn = Math.round(mean + sigma * this.#skewedNormal((1 - 2 * share) / sigma));
       return Math.min(trials, Math.max(0, drawn));
     }
     const odds = share / (1 - share);
@@ -86,6 +88,12 @@ export class Variates {
       rest -= probability;
     }
     return count;
+  }
+
+  /** Mean 0, variance 1, first term of Cornish and Fisher (1938): the tails of counts of 20 are not symmetric. */
+  #skewedNormal(skew: number): number {
+    const z = this.normal();
+    return z + (skew / 6) * (z * z - 1);
   }
 }
 

@@ -40,6 +40,25 @@ describe('Variates', () => {
   });
 });
 
+describe('Variates.poisson()', () => {
+  it.each([12, 18, 25])('has upper and lower tails as they should be at a mean of %i', (mean) => {
+    const variates = new Variates(new Random(11));
+    const counts = Array.from({ length: DRAWS }, () => variates.poisson(mean));
+    const shareOf = (isIn: (count: number) => boolean) => counts.filter(isIn).length / DRAWS;
+    let probability = Math.exp(-mean);
+    const [low, high] = [mean - 2 * Math.sqrt(mean), mean + 2 * Math.sqrt(mean)];
+    const exact = { low: 0, high: 0 };
+    for (let count = 0; count < 100; count++) {
+      if (count < low) exact.low += probability;
+      if (count > high) exact.high += probability;
+      probability *= mean / (count + 1);
+    }
+    expect(Math.abs(shareOf((count) => count < low) / exact.low - 1)).toBeLessThan(0.15);
+    expect(Math.abs(shareOf((count) => count > high) / exact.high - 1)).toBeLessThan(0.15);
+    expect(shareOf((count) => count > high)).toBeGreaterThan(shareOf((count) => count < low));
+  });
+});
+
 describe('SlowNoise', () => {
   it('scatters as asked and forgets a third in its time', () => {
     const variates = new Variates(new Random(3));
