@@ -103,6 +103,12 @@ export const LIMITS = {
   endpointsMax: 20_000,
   /** Endpoints and services without a span or line for this long make room when there is none: 1 h. */
   endpointIdleUs: 3600 * 1_000_000,
+  /** Slices of endpoints (by bot, stage, version, channel) with a tally; more are counted in their endpoint only … */
+  slicesMax: 20_000,
+  /** … as are more of one service by one dimension: its operations times its bots. */
+  slicesPerServiceMax: 2000,
+  /** UTF-16 units of a slice's value: longer ones are no ids. */
+  sliceValueCharsMax: 256,
   /** Services with an overflow endpoint, log tallies or log templates of their own; more go to `(overflow)`. */
   servicesMax: 1000,
   /** Distinct log templates per service; more go to its template `(overflow)`. */
@@ -262,7 +268,7 @@ assert(
   'the largest body must fit beside a full file of dead letters',
 );
 assert(
-  LIMITS.storeKeysCachedMax >= LIMITS.endpointsMax + LIMITS.servicesMax &&
+  LIMITS.storeKeysCachedMax >= LIMITS.endpointsMax + LIMITS.servicesMax + LIMITS.slicesMax &&
     LIMITS.storeKeysCachedMax >= LIMITS.templatesMax + LIMITS.servicesMax,
   'the keys in use must be remembered',
 );

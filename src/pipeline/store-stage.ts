@@ -122,6 +122,7 @@ export function createStoreStage(options: StoreStageOptions): StoreStage {
     }
     counters.add('taproot_ingest_commits_total', 1);
     counters.set('taproot_ingest_endpoint_overflow', tally.overflowCount);
+    counters.set('taproot_ingest_slice_overflow', tally.sliceOverflowCount);
     counters.set('taproot_ingest_template_overflow', miner.overflowCount);
     counters.set('taproot_ingest_service_overflow', tally.serviceOverflowCount);
     counters.add('taproot_ingest_commit_ms_total', performance.now() - startedMs);

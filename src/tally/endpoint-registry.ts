@@ -7,24 +7,16 @@ import { LIMITS } from '../base/limits.ts';
 import { US_PER_MINUTE } from '../base/time.ts';
 import type { StringDictionary } from '../model/dictionary.ts';
 import { endpointIdOf, OVERFLOW_OPERATION } from '../model/tally.ts';
-import type { TallyCell } from './tally-cell.ts';
+import { PairCache } from './pair-cache.ts';
+import type { TallySubject } from './tally-cell.ts';
 
 /** Looking for idle endpoints costs 1 ms: not for every group. */
 const SWEEP_INTERVAL_US = US_PER_MINUTE;
+const CACHE_SLOTS = 512;
 
-/** An endpoint as long as it is known; its counts are in the cells of the minutes. */
-export interface EndpointRecord {
-  /** Below the number of records; changes only in makeRoom(). */
-  index: number;
-  readonly endpointId: string;
-  readonly service: string;
-  readonly operation: string;
+/** Its index is below the number of records and changes only in makeRoom(). */
+export interface EndpointRecord extends TallySubject {
   readonly isOverflow: boolean;
-  /** When a group last held a span of it, by our clock. */
-  seenUs: number;
-  /** The cell that the last span fell into, and its minute: spans of a group come minute by minute. */
-  cellMinute: number;
-  cell: TallyCell | undefined;
 }
 
 export class EndpointRegistry {
@@ -33,7 +25,7 @@ export class EndpointRegistry {
   #overflowServiceCount = 0;
   #isFull = false;
   #sweptUs = 0;
-  #cache = new EndpointCache();
+  #cache = new PairCache<EndpointRecord>(CACHE_SLOTS);
   #strings: StringDictionary | undefined;
 
   get size(): number {
@@ -44,12 +36,12 @@ export class EndpointRegistry {
   recordOf(strings: StringDictionary, service: number, name: number): EndpointRecord {
     if (this.#strings !== strings) {
       this.#strings = strings;
-      this.#cache = new EndpointCache();
+      this.#cache = new PairCache(CACHE_SLOTS);
     }
     const cached = this.#cache.find(service, name);
     if (cached !== undefined) return cached;
     const record = this.#recordOfTexts(strings.text(service), strings.text(name));
-    this.#cache.set({ service, name, record });
+    this.#cache.set({ first: service, second: name, item: record });
     return record;
   }
 
@@ -95,68 +87,14 @@ export class EndpointRegistry {
       endpointId: endpointIdOf(service, operation),
       service,
       operation,
-      isOverflow: operation === OVERFLOW_OPERATION,
+      slice: undefined,
+      measure: undefined,
       seenUs: 0,
       cellMinute: 0,
       cell: undefined,
+      isOverflow: operation === OVERFLOW_OPERATION,
     };
     this.#records.set(`${service}\0${operation}`, record);
     return record;
-  }
-}
-
-/**
- * (service id, name id) → record for one dictionary: open addressing over numbers, because a Map of
- * numbers beyond 2^31 costs five times as much.
- */
-class EndpointCache {
-  #services = new Int32Array(512).fill(-1);
-  #names = new Int32Array(512);
-  #records: (EndpointRecord | undefined)[] = new Array(512).fill(undefined);
-  #count = 0;
-
-  find(service: number, name: number): EndpointRecord | undefined {
-    const slot = this.#slotOf(service, name);
-    return this.#services[slot] === -1 ? undefined : this.#records[slot];
-  }
-
-  set(entry: { service: number; name: number; record: EndpointRecord }): void {
-    if (2 * this.#count >= this.#services.length) this.#grow();
-    this.#count++;
-    this.#place(entry.service, entry.name, entry.record);
-  }
-
-  #slotOf(service: number, name: number): number {
-    const mask = this.#services.length - 1;
-    let hash = Math.imul(service, 0x9e3779b1) ^ Math.imul(name, 0x85ebca6b);
-    hash ^= hash >>> 15;
-    let slot = hash & mask;
-    while (
-      this.#services[slot] !== -1 &&
-      (this.#services[slot] !== service || this.#names[slot] !== name)
-    ) {
-      slot = (slot + 1) & mask;
-    }
-    return slot;
-  }
-
-  #place(service: number, name: number, record: EndpointRecord | undefined): void {
-    const slot = this.#slotOf(service, name);
-    this.#services[slot] = service;
-    this.#names[slot] = name;
-    this.#records[slot] = record;
-  }
-
-  #grow(): void {
-    const services = this.#services;
-    const names = this.#names;
-    const records = this.#records;
-    const capacity = 2 * services.length;
-    this.#services = new Int32Array(capacity).fill(-1);
-    this.#names = new Int32Array(capacity);
-    this.#records = new Array(capacity).fill(undefined);
-    for (let slot = 0; slot < services.length; slot++) {
-      if (services[slot] !== -1) this.#place(services[slot]!, names[slot]!, records[slot]);
-    }
   }
 }

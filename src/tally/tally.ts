@@ -7,11 +7,13 @@ import { type Clock, US_PER_MINUTE } from '../base/time.ts';
 import type { LogColumns, SpanColumns } from '../model/columns.ts';
 import type { StringDictionary } from '../model/dictionary.ts';
 import { OVERFLOW_OPERATION, type Tally, type TemplateTally } from '../model/tally.ts';
-import { type EndpointRecord, EndpointRegistry } from './endpoint-registry.ts';
-import { newCell, type TallyCell, tallyOf } from './tally-cell.ts';
+import { EndpointRegistry } from './endpoint-registry.ts';
+import { SliceCounter } from './slices.ts';
+import { CellTable } from './tally-cell.ts';
 import { TemplateCounts } from './template-counts.ts';
 
 export interface TallyTake {
+  /** Of endpoints and of their slices. */
   readonly tallies: readonly Tally[];
   readonly templateTallies: readonly TemplateTally[];
 }
@@ -24,9 +26,6 @@ interface TemplateCell {
   severityMax: number;
 }
 
-/** Minutes since the epoch stay below this until the year 2097. */
-const MINUTE_SPAN = 2 ** 26;
-
 export class TallyBuilder {
   /** Spans that were counted under an overflow endpoint so far; to be reported, never reset. */
   overflowCount = 0;
@@ -35,7 +34,8 @@ export class TallyBuilder {
   readonly #clock: Clock | undefined;
   #nowUs = 0;
   readonly #endpoints = new EndpointRegistry();
-  readonly #cells = new Map<number, TallyCell>();
+  readonly #cells = new CellTable();
+  readonly #slices = new SliceCounter();
   /** Lines that no cell holds yet, by string ids of #logStrings. */
   readonly #logCounts = new TemplateCounts();
   #logStrings: StringDictionary | undefined;
@@ -59,8 +59,8 @@ export class TallyBuilder {
         columns.name[row]!,
       );
       const minute = Math.floor(columns.startUs[row]! / US_PER_MINUTE);
-      let cell = record.cell;
-      if (cell === undefined || record.cellMinute !== minute) cell = this.#cellOf(record, minute);
+      record.seenUs = this.#nowUs;
+      const cell = this.#cells.cellOf(record, minute);
       cell.count++;
       cell.errorCount += columns.isError[row]!;
       cell.stageCounts[columns.stage[row]!]!++;
@@ -70,6 +70,16 @@ export class TallyBuilder {
         if (record.service === OVERFLOW_OPERATION) this.serviceOverflowCount++;
       }
     }
+    this.#slices.addSpans(
+      columns,
+      { from, to },
+      { endpoints: this.#endpoints, nowUs: this.#nowUs },
+    );
+  }
+
+  /** Spans that were not counted in one of their slices so far; to be reported, never reset. */
+  get sliceOverflowCount(): number {
+    return this.#slices.overflowCount;
   }
 
   /** Counts log lines; their templates must be assigned. Hot: 0.07 µs of CPU a line (0.37 with text keys). */
@@ -93,26 +103,15 @@ export class TallyBuilder {
   take(): TallyTake {
     this.#gatherLogs();
     this.#logStrings = undefined;
-    const tallies = [...this.#cells.values()].map(tallyOf).sort(byMinuteThenEndpoint);
+    const tallies = [...this.#cells.tallies(), ...this.#slices.tallies()].sort(
+      byMinuteThenEndpoint,
+    );
     const templateTallies = [...this.#templateCells.values()].sort(byMinuteThenTemplate);
-    for (const { record } of this.#cells.values()) record.cell = undefined;
     this.#cells.clear();
+    this.#slices.clear();
     this.#templateCells.clear();
     this.#endpoints.makeRoom(this.#nowUs);
     return { tallies, templateTallies };
-  }
-
-  #cellOf(record: EndpointRecord, minute: number): TallyCell {
-    const key = record.index * MINUTE_SPAN + minute;
-    let cell = this.#cells.get(key);
-    if (cell === undefined) {
-      cell = newCell(record, minute);
-      this.#cells.set(key, cell);
-    }
-    record.cell = cell;
-    record.cellMinute = minute;
-    record.seenUs = this.#nowUs;
-    return cell;
   }
 
   /** Moves the counted lines into cells, whose keys are texts: once per dictionary. */
