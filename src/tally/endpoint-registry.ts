@@ -90,7 +90,6 @@ export class EndpointRegistry {
       slice: undefined,
       measure: undefined,
       seenUs: 0,
-      cellMinute: 0,
       cell: undefined,
       isOverflow: operation === OVERFLOW_OPERATION,
     };

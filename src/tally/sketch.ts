@@ -90,8 +90,20 @@ export class SketchBuilder {
     const bucket = bucketOf(durationUs);
     const at = bucket - this.#start;
     this.count++;
-    if (at >= 0 && at < this.#counts.length) this.#counts[at]!++;
-    else this.#widen(bucket);
+    if (at < 0 || at >= this.#counts.length) this.#widen(bucket);
+    this.#counts[bucket - this.#start]!++;
+  }
+
+  addAll(other: SketchBuilder): void {
+    for (let at = 0; at < other.#counts.length; at++) {
+      const count = other.#counts[at]!;
+      if (count === 0) continue;
+      const bucket = other.#start + at;
+      const own = bucket - this.#start;
+      if (own < 0 || own >= this.#counts.length) this.#widen(bucket);
+      this.#counts[bucket - this.#start]! += count;
+    }
+    this.count += other.count;
   }
 
   build(): LatencySketch {
@@ -110,13 +122,14 @@ export class SketchBuilder {
     const size = this.#counts.length;
     const low = size === 0 ? bucket : Math.min(this.#start, bucket);
     const high = size === 0 ? bucket : Math.max(this.#start + size - 1, bucket);
-    // room of half an octave on both sides, because latencies come in heaps
-    const start = Math.max(0, low - BUCKETS_PER_OCTAVE / 2);
-    const counts = new Uint32Array(high + BUCKETS_PER_OCTAVE / 2 + 1 - start);
+    // room on both sides, because latencies come in heaps: half an octave, then half of what there is, so that few
+    // sketches grow more than twice (0.4 instead of 0.7 µs for one of 20 durations over three octaves)
+    const room = Math.max(BUCKETS_PER_OCTAVE / 2, size >>> 1);
+    const start = Math.max(0, low - room);
+    const counts = new Uint32Array(high + room + 1 - start);
     counts.set(this.#counts, size === 0 ? 0 : this.#start - start);
     this.#start = start;
     this.#counts = counts;
-    this.#counts[bucket - start]!++;
   }
 }
 

@@ -120,7 +120,6 @@ function newRecord(
     slice,
     measure: undefined,
     seenUs: 0,
-    cellMinute: 0,
     cell: undefined,
     family,
   };

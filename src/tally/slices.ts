@@ -4,15 +4,15 @@
  */
 
 import { US_PER_MINUTE } from '../base/time.ts';
-import type { ResourceEntry, SpanColumns } from '../model/columns.ts';
+import type { AttributeColumns, ResourceEntry, SpanColumns } from '../model/columns.ts';
 import { VALUE_TYPE } from '../model/columns.ts';
 import type { StringDictionary } from '../model/dictionary.ts';
 import { ALL_OPERATIONS, type Tally } from '../model/tally.ts';
 import { SPAN_KIND, STAGES } from '../model/vocabulary.ts';
-import type { EndpointRecord, EndpointRegistry } from './endpoint-registry.ts';
+import type { EndpointRecord } from './endpoint-registry.ts';
 import { PairCache } from './pair-cache.ts';
 import { isCounted, type SliceOf, type SliceRecord, SliceRegistry } from './slice-registry.ts';
-import { CellTable } from './tally-cell.ts';
+import { CellTable, type TallyCell } from './tally-cell.ts';
 
 /** The dimensions of requests at the door, and the attribute of each. */
 const DOOR_DIMENSIONS = ['bot', 'version', 'channel'] as const;
@@ -32,35 +32,66 @@ export class SliceCounter {
   #strings: StringDictionary | undefined;
   #nowUs = 0;
   // of #strings; null: no room
-  #stages = new PairCache<SliceRecord | null>(CACHE_SLOTS);
-  #doors = new PairCache<SliceRecord | null>(CACHE_SLOTS);
+  #records = new PairCache<SliceRecord | null>(CACHE_SLOTS);
   /** By place in KEYS: id of the key, or -1; ids of the values of the row, and of its resource, 0: none. */
   readonly #keys = new Int32Array(KEYS.length);
   readonly #values = new Uint32Array(KEYS.length);
   readonly #resourceValues = new Uint32Array(KEYS.length);
   #resource: ResourceEntry | undefined;
 
-  /**
-   * Hot: 0.03 µs of CPU a span when every eighth is at the door (groups of 8 192, Node 20, a shared core). Attributes are
-   * read at the door only.
-   */
-  addSpans(
-    columns: SpanColumns,
-    rows: { readonly from: number; readonly to: number },
-    { endpoints, nowUs }: { readonly endpoints: EndpointRegistry; readonly nowUs: number },
-  ): void {
-    this.#begin(columns.strings, nowUs);
-    const hasKeys = this.#keys.some((key) => key !== -1);
-    for (let row = rows.from; row < rows.to; row++) {
-      if (columns.stage[row] !== OTHER) this.#addToStage(columns, row);
-      if (hasKeys && isAtDoor(columns, row)) {
-        const endpoint = endpoints.recordOf(
-          columns.strings,
-          columns.service[row]!,
-          columns.name[row]!,
-        );
-        if (!endpoint.isOverflow) this.#addToDoor(columns, row, endpoint);
+  /** Before spans are added; false when none of them can be in a slice. */
+  begin(strings: StringDictionary, nowUs: number): boolean {
+    this.#nowUs = nowUs;
+    this.#resource = undefined;
+    if (this.#strings !== strings) {
+      this.#strings = strings;
+      this.#records = new PairCache(CACHE_SLOTS);
+    }
+    let isFound = false;
+    for (let index = 0; index < KEYS.length; index++) {
+      const key = strings.find(KEYS[index]!);
+      this.#keys[index] = key ?? -1;
+      isFound ||= key !== undefined;
+    }
+    return isFound;
+  }
+
+  /** Hot: once a span at the door. */
+  addSpan(columns: SpanColumns, row: number, endpoint: EndpointRecord): void {
+    this.#readValues(columns, row);
+    for (let index = 0; index < KEYS.length; index++) {
+      const value = this.#values[index]!;
+      if (value === 0) continue;
+      const first = KEYS.length * endpoint.index + index;
+      let record = this.#records.find(first, value);
+      if (record === undefined) {
+        const { service, operation } = endpoint;
+        const dimension = DOOR_DIMENSIONS[index]!;
+        const text = columns.strings.text(value);
+        record = this.#recordOf({ service, operation, dimension, value: text });
+        this.#records.set({ first, second: value, item: record });
       }
+      this.#count(columns, row, record);
+    }
+  }
+
+  /** Sums up what was counted for endpoints: nothing more is done for each span. */
+  addStages(cells: Iterable<TallyCell>): void {
+    for (const { subject, minute, stage, errorCount, sketch } of cells) {
+      if (stage === OTHER) continue;
+      const record = this.#recordOf({
+        service: subject.service,
+        operation: ALL_OPERATIONS,
+        dimension: 'stage',
+        value: STAGES[stage] ?? 'other',
+      });
+      if (record === null) {
+        this.overflowCount += sketch.count;
+        continue;
+      }
+      const sum = this.#cells.cellOf(record, minute, stage);
+      sum.errorCount += errorCount;
+      sum.sketch.addAll(sketch);
     }
   }
 
@@ -76,52 +107,6 @@ export class SliceCounter {
     this.#registry.makeRoom(this.#nowUs);
   }
 
-  #begin(strings: StringDictionary, nowUs: number): void {
-    this.#nowUs = nowUs;
-    this.#resource = undefined;
-    for (let index = 0; index < KEYS.length; index++) {
-      this.#keys[index] = strings.find(KEYS[index]!) ?? -1;
-    }
-    if (this.#strings === strings) return;
-    this.#strings = strings;
-    this.#stages = new PairCache(CACHE_SLOTS);
-    this.#doors = new PairCache(CACHE_SLOTS);
-  }
-
-  #addToStage(columns: SpanColumns, row: number): void {
-    const service = columns.service[row]!;
-    const stage = columns.stage[row]!;
-    let record = this.#stages.find(service, stage);
-    if (record === undefined) {
-      record = this.#recordOf({
-        service: columns.strings.text(service),
-        operation: ALL_OPERATIONS,
-        dimension: 'stage',
-        value: STAGES[stage] ?? 'other',
-      });
-      this.#stages.set({ first: service, second: stage, item: record });
-    }
-    this.#count(columns, row, record);
-  }
-
-  #addToDoor(columns: SpanColumns, row: number, endpoint: EndpointRecord): void {
-    this.#readValues(columns, row);
-    for (let index = 0; index < KEYS.length; index++) {
-      const value = this.#values[index]!;
-      if (value === 0) continue;
-      const first = KEYS.length * endpoint.index + index;
-      let record = this.#doors.find(first, value);
-      if (record === undefined) {
-        const { service, operation } = endpoint;
-        const dimension = DOOR_DIMENSIONS[index]!;
-        const text = columns.strings.text(value);
-        record = this.#recordOf({ service, operation, dimension, value: text });
-        this.#doors.set({ first, second: value, item: record });
-      }
-      this.#count(columns, row, record);
-    }
-  }
-
   #recordOf(slice: SliceOf): SliceRecord | null {
     return this.#registry.recordOf(slice, this.#nowUs) ?? null;
   }
@@ -133,10 +118,8 @@ export class SliceCounter {
     }
     if (!isCounted(record)) return;
     const minute = Math.floor(columns.startUs[row]! / US_PER_MINUTE);
-    const cell = this.#cells.cellOf(record, minute);
-    cell.count++;
+    const cell = this.#cells.cellOf(record, minute, columns.stage[row]!);
     cell.errorCount += columns.isError[row]!;
-    cell.stageCounts[columns.stage[row]!]!++;
     cell.sketch.add(columns.durationNs[row]! / 1000);
   }
 
@@ -148,16 +131,14 @@ export class SliceCounter {
     this.#readList(columns.derived, columns.derivedEnd, row);
   }
 
-  #readList(list: SpanColumns['attributes'], ends: Uint32Array, row: number): void {
-    const keys = this.#keys;
+  #readList(list: AttributeColumns, ends: Uint32Array, row: number): void {
+    const { keys, types, values } = list;
+    const [bot, version, channel] = this.#keys;
     const end = ends[row]!;
     for (let at = row === 0 ? 0 : ends[row - 1]!; at < end; at++) {
-      const key = list.keys[at]!;
-      for (let index = 0; index < keys.length; index++) {
-        if (keys[index] === key && list.types[at] === VALUE_TYPE.string) {
-          this.#values[index] = list.values[at]!;
-        }
-      }
+      const key = keys[at];
+      const index = key === bot ? 0 : key === version ? 1 : key === channel ? 2 : -1;
+      if (index >= 0 && types[at] === VALUE_TYPE.string) this.#values[index] = values[at]!;
     }
   }
 

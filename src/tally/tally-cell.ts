@@ -1,4 +1,7 @@
-/** Counts of one endpoint, or a slice of one, in one minute, under construction. */
+/**
+ * Counts of one endpoint, or a slice of one, in one minute, under construction. Spans of different stages are counted
+ * apart, so that stages can be summed up over endpoints without counting each span again.
+ */
 import { US_PER_MINUTE } from '../base/time.ts';
 import type { Slice } from '../model/slice.ts';
 import type { Tally, TallyMeasure } from '../model/tally.ts';
@@ -16,18 +19,17 @@ export interface TallySubject {
   readonly measure: TallyMeasure | undefined;
   /** When a group last held a span of it, by our clock. */
   seenUs: number;
-  /** The cell that the last span fell into, and its minute: spans of a group come minute by minute. */
-  cellMinute: number;
+  /** The cell that the last span fell into: spans of a group come minute by minute, and nearly always in one stage. */
   cell: TallyCell | undefined;
 }
 
 export interface TallyCell {
   readonly subject: TallySubject;
   readonly minute: number;
-  count: number;
+  /** Index into STAGES: the same operation may inherit different ones. */
+  readonly stage: number;
   errorCount: number;
-  /** Spans per stage: the same operation may inherit different stages. */
-  readonly stageCounts: Uint32Array;
+  /** Counts the spans, too. */
   readonly sketch: SketchBuilder;
 }
 
@@ -38,15 +40,27 @@ const MINUTE_SPAN = 2 ** 26;
 export class CellTable {
   readonly #cells = new Map<number, TallyCell>();
 
-  /** Hot: once a span; nearly always the cell of the span before. */
-  cellOf(subject: TallySubject, minute: number): TallyCell {
+  /** Hot: once a span. */
+  cellOf(subject: TallySubject, minute: number, stage: number): TallyCell {
     const { cell } = subject;
-    return cell !== undefined && subject.cellMinute === minute ? cell : this.#find(subject, minute);
+    const isSame = cell !== undefined && cell.minute === minute && cell.stage === stage;
+    return isSame ? cell : this.#find(subject, minute, stage);
   }
 
-  /** What was counted; counting goes on. */
+  cells(): IterableIterator<TallyCell> {
+    return this.#cells.values();
+  }
+
+  /** What was counted, stages together; counting goes on. */
   tallies(): Tally[] {
-    return Array.from(this.#cells.values(), tallyOf);
+    const cellsByMinute = new Map<number, TallyCell[]>();
+    for (const cell of this.#cells.values()) {
+      const key = cell.subject.index * MINUTE_SPAN + cell.minute;
+      const cells = cellsByMinute.get(key);
+      if (cells) cells.push(cell);
+      else cellsByMinute.set(key, [cell]);
+    }
+    return Array.from(cellsByMinute.values(), tallyOf);
   }
 
   clear(): void {
@@ -54,54 +68,48 @@ export class CellTable {
     this.#cells.clear();
   }
 
-  #find(subject: TallySubject, minute: number): TallyCell {
-    const key = subject.index * MINUTE_SPAN + minute;
+  #find(subject: TallySubject, minute: number, stage: number): TallyCell {
+    const key = (subject.index * STAGES.length + stage) * MINUTE_SPAN + minute;
     let cell = this.#cells.get(key);
     if (cell === undefined) {
-      cell = newCell(subject, minute);
+      cell = { subject, minute, stage, errorCount: 0, sketch: new SketchBuilder() };
       this.#cells.set(key, cell);
     }
     subject.cell = cell;
-    subject.cellMinute = minute;
     return cell;
   }
 }
 
-function newCell(subject: TallySubject, minute: number): TallyCell {
-  return {
-    subject,
-    minute,
-    count: 0,
-    errorCount: 0,
-    stageCounts: new Uint32Array(STAGES.length),
-    sketch: new SketchBuilder(),
-  };
-}
-
-function tallyOf(cell: TallyCell): Tally {
-  const { endpointId, service, operation, slice, measure } = cell.subject;
-  const stage = usualStage(cell.stageCounts);
+/** Of the cells of one subject and minute. */
+function tallyOf(cells: readonly TallyCell[]): Tally {
+  const first = cells[0]!; // there is no list without a cell
+  const { endpointId, service, operation, slice, measure } = first.subject;
   return {
     endpoint: {
       endpointId,
       service,
       operation,
-      stage,
+      stage: usualStage(cells),
       ...(slice && { slice }),
       ...(measure && { measure }),
     },
-    minuteUs: cell.minute * US_PER_MINUTE,
-    count: cell.count,
-    errorCount: cell.errorCount,
-    sketch: cell.sketch.build(),
+    minuteUs: first.minute * US_PER_MINUTE,
+    errorCount: cells.reduce((sum, { errorCount }) => sum + errorCount, 0),
+    ...sumOf(cells.map(({ sketch }) => sketch)),
   };
 }
 
 /** The stage of most spans; the earlier stage on a tie. */
-function usualStage(stageCounts: Uint32Array): Stage {
-  let best = 0;
-  for (let stage = 1; stage < stageCounts.length; stage++) {
-    if (stageCounts[stage]! > stageCounts[best]!) best = stage;
+function usualStage(cells: readonly TallyCell[]): Stage {
+  const [best] = [...cells].sort((a, b) => b.sketch.count - a.sketch.count || a.stage - b.stage);
+  return STAGES[best?.stage ?? 0] ?? 'other';
+}
+
+function sumOf([first, ...others]: readonly SketchBuilder[]): Pick<Tally, 'count' | 'sketch'> {
+  const sum = new SketchBuilder();
+  if (first === undefined || others.length > 0) {
+    for (const sketch of [first, ...others]) if (sketch) sum.addAll(sketch);
+    return { count: sum.count, sketch: sum.build() };
   }
-  return STAGES[best] ?? 'other';
+  return { count: first.count, sketch: first.build() };
 }
