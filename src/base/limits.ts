@@ -109,6 +109,16 @@ export const LIMITS = {
   slicesPerServiceMax: 2000,
   /** UTF-16 units of a slice's value: longer ones are no ids. */
   sliceValueCharsMax: 256,
+  /** Spans of sampled traces held for the self time and gap of stages, 60 bytes each; a power of two. */
+  stageTimesSpansMax: 2 ** 18,
+  /** Sampling keeps at least so much of them: spans of up to 50 s are measured at any traffic. */
+  stageTimesHistoryUs: 70 * 1_000_000,
+  /** A parent waits so long for its children: exporters send every 5 s by default. */
+  stageTimesSettleUs: 10 * 1_000_000,
+  /** A parent with more children is not measured: sorting them would hold up a commit. */
+  stageTimesChildrenMax: 1024,
+  /** Spans that begin further from our clock are not measured: 1 h. */
+  stageTimesLateUsMax: 3600 * 1_000_000,
   /** Services with an overflow endpoint, log tallies or log templates of their own; more go to `(overflow)`. */
   servicesMax: 1000,
   /** Distinct log templates per service; more go to its template `(overflow)`. */
@@ -271,6 +281,14 @@ assert(
   LIMITS.storeKeysCachedMax >= LIMITS.endpointsMax + LIMITS.servicesMax + LIMITS.slicesMax &&
     LIMITS.storeKeysCachedMax >= LIMITS.templatesMax + LIMITS.servicesMax,
   'the keys in use must be remembered',
+);
+assert(
+  Number.isInteger(Math.log2(LIMITS.stageTimesSpansMax)),
+  'a ring finds its slots by the lowest bits',
+);
+assert(
+  2 * LIMITS.stageTimesSettleUs < LIMITS.stageTimesHistoryUs,
+  'a parent must be measured before its children are gone',
 );
 assert(LIMITS.queryRowsDefault <= LIMITS.queryRowsMax, 'the default limit must be allowed');
 assert(LIMITS.alertTimeoutMs < LIMITS.alertResendMs, 'an alert is told of before it is due again');

@@ -14,6 +14,7 @@ import type { LogTemplate } from '../model/tally.ts';
 import { SELF_SERVICE } from '../model/vocabulary.ts';
 import type { IngestReply } from '../receive/receive.ts';
 import type { TelemetryWriter } from '../store/api/telemetry.ts';
+import { StageTimes } from '../tally/stage-times.ts';
 import { TallyBuilder } from '../tally/tally.ts';
 import { TemplateMiner } from '../tally/template.ts';
 import type { DeadLetters } from './dead-letter.ts';
@@ -43,6 +44,7 @@ export function createStoreStage(options: StoreStageOptions): StoreStage {
   const { writer, normaliser, clock, counters, log, tracer, deadLetters } = options;
   const miner = new TemplateMiner(writer.loadTemplates(), { clock });
   const tally = new TallyBuilder({ clock });
+  const stageTimes = new StageTimes({ clock });
   /** Templates that no commit has carried yet. */
   const unannounced = new Map<string, LogTemplate>();
 
@@ -136,15 +138,20 @@ export function createStoreStage(options: StoreStageOptions): StoreStage {
       tally.addLogs(logs, ...rows.logs);
     }
     for (const template of miner.takeNew()) unannounced.set(template.templateId, template);
+    const { tallies, templateTallies } = tally.take();
     writer.write({
       spans,
       logs,
       points,
       requests: items.map(({ rows }) => rows),
-      ...tally.take(),
+      tallies: [...tallies, ...stageTimes.tallies()],
+      templateTallies,
       newTemplates: [...unannounced.values()],
     });
     unannounced.clear();
+    // only now: a group that is tried again must not come into the sample twice
+    stageTimes.clear();
+    for (const { rows } of items) stageTimes.addSpans(spans, ...rows.spans);
   }
 
   function traceCommit({ spans, logs, points }: GroupColumns, work: () => void): void {
