@@ -98,6 +98,8 @@ describe('loadConfig() takes each value from the highest source', () => {
 describe('loadConfig() understands the text of variables', () => {
   const cases = [
     { env: { TAPROOT_DETECTION: 'off' }, want: { detection: false } },
+    { env: { TAPROOT_DETECTION_METHOD: 'ratio' }, want: { detectionMethod: 'ratio' } },
+    { env: {}, want: { detectionMethod: 'adaptive' } },
     { env: { TAPROOT_SELF_TRACING: 'YES' }, want: { selfTracing: true } },
     {
       env: { TAPROOT_CORS_ORIGINS: '["https://a.example"]' },
@@ -145,6 +147,11 @@ describe('loadConfig() refuses', () => {
       says: /apiPort = "many" \(environment TAPROOT_API_PORT\)/,
     },
     { name: 'a fraction', from: { env: { TAPROOT_API_PORT: '1.5' } }, says: /apiPort = "1.5"/ },
+    {
+      name: 'a detection method that does not exist',
+      from: { env: { TAPROOT_DETECTION_METHOD: 'sigma' } },
+      says: /detectionMethod = "sigma" .*"adaptive"\|"ratio"/,
+    },
     {
       name: 'a word for a boolean',
       from: { env: { TAPROOT_DETECTION: 'maybe' } },
