@@ -1,24 +1,18 @@
-/** Shows a simulated month to watches, all at once and minute by minute, and scores what they report. */
+/** Shows simulated months to watches, minute by minute, and scores what they report. */
 import type { EndpointWatch } from '../model/watch.ts';
 import type { Month } from './month.ts';
-import {
-  AlarmLog,
-  findMistakes,
-  type Mistakes,
-  type PeriodScore,
-  scoreAlarms,
-} from './month-score.ts';
+import { AlarmLog, type JudgedMonth, type PeriodScore, scoreMonths } from './month-score.ts';
 import { MINUTES_PER_DAY } from './month-world.ts';
 
-export interface MethodScore {
+/** One method on one month. */
+export interface MonthRun extends JudgedMonth {
   readonly method: string;
-  readonly periods: readonly PeriodScore[];
-  /** Of a watch's own steps. */
-  readonly cpuUsPerEndpointMinute: number;
+  /** Of the watch's own steps. */
+  readonly cpuUs: number;
   readonly stateBytesPerEndpoint: number;
-  readonly mistakes: Mistakes;
 }
 
+/** All watches see the same minutes. */
 export function runMonth(
   month: Month,
   options: {
@@ -27,7 +21,7 @@ export function runMonth(
     readonly cpuUs: () => number;
     readonly onDay?: (day: number) => void;
   },
-): MethodScore[] {
+): MonthRun[] {
   const { watches, cpuUs, onDay } = options;
   const runs = [...watches].map(([method, watch]) => ({
     method,
@@ -46,14 +40,41 @@ export function runMonth(
       run.log.note(tallied.minuteUs, anomalies);
     }
   }
+  const { startUs, dayCount, incidents } = month;
   const endpointCount = month.world.endpoints.length;
-  const truth = { ...month, endpointCount };
-  return runs.map(({ method, watch, log, usedUs }) => ({
+  return runs.map(({ method, watch: { state }, log, usedUs }) => ({
     method,
-    periods: scoreAlarms(log.alarms(), truth),
-    cpuUsPerEndpointMinute: usedUs / minute / endpointCount,
+    alarms: log.alarms(),
+    truth: { startUs, dayCount, endpointCount, incidents },
+    cpuUs: usedUs,
     stateBytesPerEndpoint:
-      (watch.state.size * watch.state.width * Float32Array.BYTES_PER_ELEMENT) / endpointCount,
-    mistakes: findMistakes(log.alarms(), truth),
+      (state.size * state.width * Float32Array.BYTES_PER_ELEMENT) / endpointCount,
   }));
+}
+
+export interface MethodScore {
+  readonly method: string;
+  readonly periods: readonly PeriodScore[];
+  readonly cpuUsPerEndpointMinute: number;
+  readonly stateBytesPerEndpoint: number;
+}
+
+/** The months of each method taken together. */
+export function scoreRuns(runs: readonly MonthRun[]): MethodScore[] {
+  const methods = new Set(runs.map(({ method }) => method));
+  return [...methods].map((method) => {
+    const months = runs.filter((run) => run.method === method);
+    const endpointMinutes = months.reduce(
+      (sum, { truth }) => sum + truth.endpointCount * truth.dayCount * MINUTES_PER_DAY,
+      0,
+    );
+    return {
+      method,
+      periods: scoreMonths(months),
+      cpuUsPerEndpointMinute: months.reduce((sum, { cpuUs }) => sum + cpuUs, 0) / endpointMinutes,
+      stateBytesPerEndpoint: Math.max(
+        ...months.map(({ stateBytesPerEndpoint }) => stateBytesPerEndpoint),
+      ),
+    };
+  });
 }

@@ -94,29 +94,77 @@ export interface Truth {
   readonly incidents: readonly InjectedIncident[];
 }
 
-/** A score for each period that the month reaches into. */
-export function scoreAlarms(alarms: readonly Alarm[], truth: Truth): PeriodScore[] {
-  return PERIODS.filter(({ fromDay }) => fromDay < truth.dayCount).map(
-    ({ name, fromDay, toDay }) => {
-      const endDay = Math.min(toDay, truth.dayCount);
-      const fromUs = truth.startUs + fromDay * US_PER_DAY;
-      const toUs = truth.startUs + endDay * US_PER_DAY;
-      const isInside = (timeUs: number) => fromUs <= timeUs && timeUs < toUs;
-      const opened = alarms.filter(({ openedUs }) => isInside(openedUs - 1));
-      const falseAlarms = opened.filter((alarm) => isFalse(alarm, truth));
-      const outcomes = truth.incidents
-        .filter(({ fromMinute }) => isInside(truth.startUs + fromMinute * US_PER_MINUTE))
-        .map((incident) => outcomeOf(incident, { alarms, truth }));
-      return {
-        period: name,
-        endpointWeeks: (truth.endpointCount * (endDay - fromDay)) / DAYS_PER_WEEK,
-        alarms: opened.length,
-        falseAlarms: falseAlarms.length,
-        falseIncidents: countMerged(falseAlarms),
-        ...summaryOf(outcomes),
-      };
-    },
+/** What a watch reported about a month, and what there was. */
+export interface JudgedMonth {
+  readonly alarms: readonly Alarm[];
+  readonly truth: Truth;
+}
+
+/** A score for each period that the months, all of one length, reach into. */
+export function scoreMonths(months: readonly JudgedMonth[]): PeriodScore[] {
+  const dayCount = Math.max(0, ...months.map(({ truth }) => truth.dayCount));
+  return PERIODS.filter(({ fromDay }) => fromDay < dayCount).map(({ name, fromDay, toDay }) => {
+    const days = { fromDay, toDay: Math.min(toDay, dayCount) };
+    return { period: name, ...summaryOf(months.map((month) => findingsOf(month, days))) };
+  });
+}
+
+/** What happened within some days of one month. */
+interface Findings {
+  readonly endpointWeeks: number;
+  readonly alarmCount: number;
+  readonly falseAlarms: readonly Alarm[];
+  readonly outcomes: readonly Outcome[];
+}
+
+function findingsOf(
+  { alarms, truth }: JudgedMonth,
+  { fromDay, toDay }: { readonly fromDay: number; readonly toDay: number },
+): Findings {
+  const fromUs = truth.startUs + fromDay * US_PER_DAY;
+  const toUs = truth.startUs + toDay * US_PER_DAY;
+  const isInside = (timeUs: number) => fromUs <= timeUs && timeUs < toUs;
+  // What opens at the end of a day's last minute is of that day.
+  const opened = alarms.filter(({ openedUs }) => isInside(openedUs - 1));
+  return {
+    endpointWeeks: (truth.endpointCount * (toDay - fromDay)) / DAYS_PER_WEEK,
+    alarmCount: opened.length,
+    falseAlarms: opened.filter((alarm) => isFalse(alarm, truth)),
+    outcomes: truth.incidents
+      .filter((incident) => isInside(rangeOf(incident, truth).fromUs))
+      .map((incident) => outcomeOf(incident, { alarms, truth })),
+  };
+}
+
+function summaryOf(findings: readonly Findings[]): Omit<PeriodScore, 'period'> {
+  const outcomes = findings.flatMap((month) => month.outcomes);
+  const clear = outcomes.filter(
+    ({ incident }) => incident.requestsPerMinute >= CLEAR_REQUESTS_PER_MINUTE,
   );
+  const byKind = INCIDENT_KINDS.map((kind) => [
+    kind,
+    recallOf(outcomes.filter(({ incident }) => incident.kind === kind)),
+  ]);
+  return {
+    endpointWeeks: sumOf(findings.map(({ endpointWeeks }) => endpointWeeks)),
+    alarms: sumOf(findings.map(({ alarmCount }) => alarmCount)),
+    falseAlarms: sumOf(findings.map(({ falseAlarms }) => falseAlarms.length)),
+    falseIncidents: sumOf(findings.map(({ falseAlarms }) => countMerged(falseAlarms))),
+    all: recallOf(outcomes),
+    clear: recallOf(clear),
+    // as: the entries have every kind
+    byKind: Object.fromEntries(byKind) as Record<IncidentKind, Recall>,
+    delayMinutes: delayOf(outcomes),
+    clearDelayMinutes: delayOf(clear),
+    onsetErrorMinutes: quantileOfSorted(
+      sortedCopy(outcomes.filter(isFound).map(({ onsetErrorMinutes }) => onsetErrorMinutes)),
+      0.5,
+    ),
+  };
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
 }
 
 export interface Mistakes {
@@ -124,7 +172,7 @@ export interface Mistakes {
   readonly missed: readonly InjectedIncident[];
 }
 
-export function findMistakes(alarms: readonly Alarm[], truth: Truth): Mistakes {
+export function findMistakes({ alarms, truth }: JudgedMonth): Mistakes {
   return {
     falseAlarms: alarms.filter((alarm) => isFalse(alarm, truth)),
     missed: truth.incidents.filter((incident) => !isFound(outcomeOf(incident, { alarms, truth }))),
@@ -192,28 +240,6 @@ function countMerged(falseAlarms: readonly Alarm[]): number {
     lastUs.set(service, openedUs);
   }
   return count;
-}
-
-function summaryOf(outcomes: readonly Outcome[]) {
-  const clear = outcomes.filter(
-    ({ incident }) => incident.requestsPerMinute >= CLEAR_REQUESTS_PER_MINUTE,
-  );
-  const byKind = INCIDENT_KINDS.map((kind) => [
-    kind,
-    recallOf(outcomes.filter(({ incident }) => incident.kind === kind)),
-  ]);
-  return {
-    all: recallOf(outcomes),
-    clear: recallOf(clear),
-    // as: the entries have every kind
-    byKind: Object.fromEntries(byKind) as Record<IncidentKind, Recall>,
-    delayMinutes: delayOf(outcomes),
-    clearDelayMinutes: delayOf(clear),
-    onsetErrorMinutes: quantileOfSorted(
-      sortedCopy(outcomes.filter(isFound).map(({ onsetErrorMinutes }) => onsetErrorMinutes)),
-      0.5,
-    ),
-  };
 }
 
 function recallOf(outcomes: readonly Outcome[]): Recall {

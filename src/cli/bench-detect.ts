@@ -7,8 +7,8 @@ import { formatNumber } from '../base/quantity.ts';
 import { formatTime, US_PER_MINUTE } from '../base/time.ts';
 import { simulateMonth } from '../bench/month.ts';
 import { INCIDENT_KINDS } from '../bench/month-incidents.ts';
-import { type MethodScore, runMonth } from '../bench/month-run.ts';
-import type { Mistakes, PeriodScore, Recall } from '../bench/month-score.ts';
+import { type MethodScore, type MonthRun, runMonth, scoreRuns } from '../bench/month-run.ts';
+import { findMistakes, type PeriodScore, type Recall } from '../bench/month-score.ts';
 import { RATIO_RULE, type TrailingRule } from '../detect/ratio.ts';
 import type { EndpointWatch } from '../model/watch.ts';
 import { createRatioWatch } from '../pipeline/ratio-watch.ts';
@@ -41,12 +41,14 @@ interface DetectFlags {
   readonly endpoints: number;
   readonly incidents?: number;
   readonly seed: number;
+  readonly months: number;
   readonly method: Method | 'all';
   readonly mistakes?: boolean;
   readonly json?: boolean;
 }
 
 const DAYS_MAX = 28;
+const MONTHS_MAX = 100;
 const ENDPOINTS_DEFAULT = 200;
 const ENDPOINTS_MAX = 20_000;
 const INCIDENTS_DEFAULT = 120;
@@ -68,6 +70,12 @@ export function addBenchDetect(bench: Command): void {
       wholeNumber({ from: 0, to: ENDPOINTS_MAX }),
     )
     .option('--seed <n>', 'of the month', wholeNumber({ from: 0, to: 1_000_000 }), 1)
+    .option(
+      '--months <n>',
+      'months of this seed and the seeds after it, scored together',
+      wholeNumber({ from: 1, to: MONTHS_MAX }),
+      1,
+    )
     .addOption(
       new Option('--method <name>', 'detection method')
         .choices([...METHOD_NAMES, 'all'])
@@ -79,38 +87,51 @@ export function addBenchDetect(bench: Command): void {
 }
 
 function benchDetect(flags: DetectFlags): void {
-  const { days, endpoints, seed } = flags;
+  const { days, endpoints, seed, months } = flags;
+  const methods = flags.method === 'all' ? METHOD_NAMES : [flags.method];
   const incidentCount =
     flags.incidents ?? Math.round((INCIDENTS_DEFAULT * endpoints) / ENDPOINTS_DEFAULT);
-  const month = simulateMonth({ seed, endpointCount: endpoints, dayCount: days, incidentCount });
-  const methods = flags.method === 'all' ? METHOD_NAMES : [flags.method];
-  const scores = runMonth(month, {
-    watches: new Map(methods.map((method) => [method, METHODS[method]()])),
-    cpuUs: () => {
-      const { user, system } = process.cpuUsage();
-      return user + system;
-    },
-    onDay: (day) => {
-      if (process.stderr.isTTY) process.stderr.write(`\r\u001b[Kday ${day + 1} of ${days}`);
-    },
-  });
-  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
+  const runs = Array.from({ length: months }, (_, index) =>
+    runMonth(
+      simulateMonth({
+        seed: seed + index,
+        endpointCount: endpoints,
+        dayCount: days,
+        incidentCount,
+      }),
+      {
+        watches: new Map(methods.map((method) => [method, METHODS[method]()])),
+        cpuUs: () => {
+          const { user, system } = process.cpuUsage();
+          return user + system;
+        },
+        onDay: (day) => showProgress(`seed ${seed + index}, day ${day + 1} of ${days}`),
+      },
+    ),
+  ).flat();
+  showProgress('');
+  const scores = scoreRuns(runs);
   if (flags.json) {
-    const methodsPrinted = scores.map(({ mistakes, ...score }) =>
-      flags.mistakes ? { ...score, mistakes } : score,
-    );
-    const document = { days, endpoints, seed, startUs: month.startUs, methods: methodsPrinted };
+    const mistakes = runs.map((run) => ({ method: run.method, ...findMistakes(run) }));
+    const document = {
+      ...{ days, endpoints, seed, months, methods: scores },
+      ...(flags.mistakes ? { mistakes } : {}),
+    };
     process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
     return;
   }
   process.stdout.write(`${formatScores(scores)}\n`);
   if (!flags.mistakes) return;
-  for (const { method, mistakes } of scores) {
-    process.stdout.write(`\n${method}\n${formatMistakes(mistakes, month.startUs)}\n`);
-  }
+  for (const run of runs) process.stdout.write(`\n${run.method}\n${formatMistakes(run)}\n`);
 }
 
-function formatMistakes({ falseAlarms, missed }: Mistakes, startUs: number): string {
+function showProgress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
+}
+
+function formatMistakes(run: MonthRun): string {
+  const { falseAlarms, missed } = findMistakes(run);
+  const { startUs } = run.truth;
   return [
     ...falseAlarms.map(
       ({ kind, openedUs, statement }) =>

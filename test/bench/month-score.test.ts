@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { InjectedIncident } from '../../src/bench/month-incidents.ts';
-import { type Alarm, AlarmLog, findMistakes, scoreAlarms } from '../../src/bench/month-score.ts';
+import { type Alarm, AlarmLog, findMistakes, scoreMonths } from '../../src/bench/month-score.ts';
 import type { Anomaly } from '../../src/model/anomaly.ts';
 
 const START_US = 1_767_571_200_000_000;
@@ -48,23 +48,19 @@ function alarm(
 
 const A = { service: 'bot', endpointId: 'a' };
 
+const WEEK = { startUs: START_US, dayCount: 7, endpointCount: 70, incidents: [SLOW, SPARSE] };
+
 function scoreWeek(alarms: readonly Alarm[]) {
-  const [first, week] = scoreAlarms(alarms, {
-    startUs: START_US,
-    dayCount: 7,
-    endpointCount: 70,
-    incidents: [SLOW, SPARSE],
-  });
+  const [first, week] = scoreMonths([{ alarms, truth: WEEK }]);
   return { first: first!, week: week! };
 }
 
-describe('scoreAlarms()', () => {
+describe('scoreMonths()', () => {
   it('has no score for days that were not simulated', () => {
-    const truth = { startUs: START_US, endpointCount: 70, incidents: [SLOW, SPARSE] };
-    expect(scoreAlarms([], { ...truth, dayCount: 1 }).map(({ period }) => period)).toEqual([
-      'day 1',
-    ]);
-    const month = scoreAlarms([], { ...truth, dayCount: 28 });
+    const scoreDays = (dayCount: number) =>
+      scoreMonths([{ alarms: [], truth: { ...WEEK, dayCount } }]);
+    expect(scoreDays(1).map(({ period }) => period)).toEqual(['day 1']);
+    const month = scoreDays(28);
     expect(month.map(({ endpointWeeks }) => endpointWeeks)).toEqual([10, 60, 210]);
   });
 
@@ -120,6 +116,29 @@ describe('scoreAlarms()', () => {
     expect(first).toMatchObject({ alarms: 4, falseAlarms: 4, falseIncidents: 3 });
   });
 
+  it('adds up months, but does not merge their alarms', () => {
+    const month = { alarms: [alarm(A, [from, from + 2, from + 5])], truth: WEEK };
+    const other = {
+      alarms: [alarm(A, [from + 3, from + 8, from + 9]), alarm(A, [10, 12, 13])],
+      truth: WEEK,
+    };
+    const again = { alarms: [alarm(A, [11, 13, 14])], truth: WEEK };
+    const [first, week] = scoreMonths([month, other, again]);
+    expect(first).toMatchObject({
+      alarms: 2,
+      falseAlarms: 2,
+      falseIncidents: 2,
+      endpointWeeks: 30,
+    });
+    expect(week).toMatchObject({
+      alarms: 2,
+      falseAlarms: 0,
+      all: { incidents: 6, found: 2 },
+      delayMinutes: { median: 5 },
+      onsetErrorMinutes: 1.5,
+    });
+  });
+
   it('counts an alarm of the last minute of a day on that day', () => {
     const { first, week } = scoreWeek([alarm(A, [DAY - 2, DAY, DAY + 3])]);
     expect([first.alarms, week.alarms]).toEqual([1, 0]);
@@ -130,13 +149,10 @@ describe('findMistakes()', () => {
   it('lists false alarms and missed incidents', () => {
     const wrong = alarm({ ...A, endpointId: 'z' }, [from, from + 2, from + 5]);
     const right = alarm(A, [from, from + 2, from + 5]);
-    const truth = {
-      startUs: START_US,
-      dayCount: 7,
-      endpointCount: 70,
-      incidents: [SLOW, SPARSE],
-    };
-    expect(findMistakes([wrong, right], truth)).toEqual({ falseAlarms: [wrong], missed: [SPARSE] });
+    expect(findMistakes({ alarms: [wrong, right], truth: WEEK })).toEqual({
+      falseAlarms: [wrong],
+      missed: [SPARSE],
+    });
   });
 });
 

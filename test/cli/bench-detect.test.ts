@@ -33,14 +33,29 @@ describe('taproot bench detect', () => {
   it('prints the same numbers for the same seed as one JSON document', async () => {
     const numbers = async () => {
       out = '';
-      expect(await runCli([...SMALL, '--method', 'ratio', '--json', '--mistakes'])).toBe(0);
+      expect(await runCli([...SMALL, '--method', 'ratio', '--json'])).toBe(0);
       const { methods } = JSON.parse(out) as { methods: { cpuUsPerEndpointMinute: number }[] };
       expect(methods[0]?.cpuUsPerEndpointMinute).toBeGreaterThan(0);
       return methods.map((method) => ({ ...method, cpuUsPerEndpointMinute: 0 }));
     };
     const first = await numbers();
     expect(await numbers()).toEqual(first);
-    expect(first).toMatchObject([{ method: 'ratio', mistakes: { missed: expect.anything() } }]);
+    expect(first).toMatchObject([{ method: 'ratio', periods: [{ period: 'day 1' }, {}] }]);
+  });
+
+  it('scores months together', async () => {
+    const incidentsOf = async (...flags: string[]) => {
+      out = '';
+      expect(await runCli([...SMALL, '--method', 'ratio', '--json', ...flags])).toBe(0);
+      const { methods } = JSON.parse(out) as {
+        methods: { periods: { all: { incidents: number } }[] }[];
+      };
+      return methods[0]!.periods.map(({ all }) => all.incidents);
+    };
+    const [first, second] = [await incidentsOf(), await incidentsOf('--seed', '2')];
+    expect(await incidentsOf('--months', '2')).toEqual(
+      first.map((count, index) => count + second[index]!),
+    );
   });
 
   it('lists mistakes when asked to', async () => {
