@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../src/base/errors.ts';
 import { configSchema } from '../../src/config/config.ts';
 import type { Environment } from '../../src/config/environment.ts';
-import { formatConfig, loadConfig } from '../../src/config/load.ts';
+import { formatConfig, hideSecrets, loadConfig } from '../../src/config/load.ts';
 
 let cwd = '';
 beforeEach(() => {
@@ -135,7 +135,33 @@ describe('loadConfig() finds its file', () => {
 });
 
 describe('loadConfig() refuses', () => {
+  const slo = { name: 'a', service: 'bot', operation: 'POST /pay', objective: 0.999 };
   const cases: { name: string; from: Parameters<typeof load>[0]; says: RegExp }[] = [
+    {
+      name: 'a login in the address of an Alertmanager',
+      from: { env: { TAPROOT_ALERTING_ALERTMANAGER_URLS: '["http://li:x@127.0.0.1:9093"]' } },
+      says: /alerting\.authorization/,
+    },
+    {
+      name: 'an Alertmanager that is no web address',
+      from: { env: { TAPROOT_ALERTING_ALERTMANAGER_URLS: '["file:///etc/passwd"]' } },
+      says: /alerting\.alertmanagerUrls/,
+    },
+    {
+      name: 'a label that Taproot sets itself',
+      from: { env: { TAPROOT_ALERTING_LABELS: '{"severity":"page"}' } },
+      says: /alerting\.labels/,
+    },
+    {
+      name: 'two objectives of one name',
+      from: { env: { TAPROOT_SLOS: JSON.stringify([slo, slo]) } },
+      says: /slos.*two have the same name/,
+    },
+    {
+      name: 'an objective without a budget',
+      from: { env: { TAPROOT_SLOS: JSON.stringify([{ ...slo, objective: 1 }]) } },
+      says: /slos\.0\.objective = 1/,
+    },
     {
       name: 'a port out of bounds',
       from: { flags: { otlpHttpPort: '70000' } },
@@ -260,6 +286,18 @@ describe('formatConfig()', () => {
     expect(text).toMatch(/^dataDir: .*elsewhere +# flag$/m);
     expect(text).toMatch(/^apiPort: 4400 +# default$/m);
     expect(text).toMatch(/^# publicUrl: +# not set$/m);
+  });
+
+  test('never shows the login of the Alertmanagers, nor does hideSecrets()', () => {
+    const loaded = load({ env: { TAPROOT_ALERTING_AUTHORIZATION: 'Bearer abc' } });
+    expect(loaded.config.alerting.authorization).toBe('Bearer abc');
+    const text = formatConfig(loaded);
+    expect(text).toMatch(/^ {2}# authorization: \(hidden\) +# environment$/m);
+    expect(text).not.toContain('abc');
+    expect(JSON.stringify(hideSecrets(loaded))).not.toContain('abc');
+    expect(() => load({ env: { TAPROOT_ALERTING_AUTHORIZATION: 'Bearer\nabc' } })).toThrow(
+      /alerting\.authorization = \(hidden\)/,
+    );
   });
 
   test('prints a file that loads to the same configuration', () => {

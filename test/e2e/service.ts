@@ -30,11 +30,14 @@ export interface ServiceOptions {
   /** Merged over ports and folder in the configuration file. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** Default: a free one. */
+  readonly apiPort?: number;
 }
 
 export async function startService(options: ServiceOptions = {}): Promise<Service> {
   const folder = temporaryFolder('service');
-  const [otlpHttpPort = 0, otlpGrpcPort = 0, apiPort = 0] = await freePorts(3);
+  const [otlpHttpPort = 0, otlpGrpcPort = 0, freePort = 0] = await freePorts(3);
+  const apiPort = options.apiPort ?? freePort;
   const configFile = join(folder.path, 'taproot.yaml');
   const ports = { otlpHttpPort, otlpGrpcPort, apiPort };
   const dataDir = join(folder.path, 'data');
