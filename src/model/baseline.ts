@@ -29,6 +29,8 @@ export interface EndpointBaseline {
   readonly requests: number;
   readonly latencyUsP50: Band;
   readonly latencyUsP95: Band;
+  /** Where it was learned minute by minute. */
+  readonly latencyUsP99?: Band;
   readonly errorRatio: Band;
   readonly requestsPerMinute: Band;
   /** Why the bands are as wide as they are. */

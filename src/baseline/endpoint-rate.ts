@@ -1,0 +1,288 @@
+/**
+ * Requests a minute of an endpoint: three predictors (recent level; level × time of day; level × hour of week) that are
+ * mixed by their own recent errors, and the noise around the mixture at 1, 4 and 16 minutes.
+ */
+import type { RateForecast } from '../model/endpoint-forecast.ts';
+import {
+  DAY_BIN_MINUTES,
+  DAY_BINS,
+  RATE_EXPERTS,
+  ROW,
+  WEEK_BIN_MINUTES,
+  WEEK_BINS,
+} from '../model/endpoint-row.ts';
+
+/** A level stands on so many minutes … */
+const HORIZON_MINUTES = [20, 45, 45] as const;
+/** … or on so many requests when these take longer … */
+const HORIZON_REQUESTS = 40;
+/** … but no longer than this: without a season the level must follow the day. */
+const HORIZON_MINUTES_MAX = [240, 1440, 1440] as const;
+/** Requests by which a level is drawn to the long mean, or to the season as it was. */
+const LEVEL_PRIOR_REQUESTS = 2;
+/** Requests by which a bin of a season is drawn to the season below it. */
+const SEASON_PRIOR_REQUESTS = 20;
+/** A season's bin learns from a visit by this share: four weeks back count a fifth. */
+const SEASON_GAIN = 0.33;
+const MEAN_MINUTES = 1440;
+/** Squares of predictors are a mean of so many blocks of 16 minutes. */
+const EXPERT_BLOCKS = 16;
+/** Below 5 % predictors are equally good. */
+const EXPERT_SQUARE_MIN = 0.0025;
+/** Memory of the noise: two days. */
+const NOISE_MINUTES = 2880;
+const BLOCKS = [1, 4, 16] as const;
+/** Until known: 14 % a minute, 10 % a block; counts as so many blocks. */
+const NOISE_PRIOR = [0.02, 0.01, 0.01] as const;
+const NOISE_PRIOR_BLOCKS = [30, 10, 6] as const;
+/** A square counts at most as that of 4 standard deviations: one odd minute must not blind the watch. */
+const SQUARE_MAX = 16;
+/** Nobody's rate is known better than this, or worse. */
+const WANDER_MIN = 0.03;
+const WANDER_MAX = 0.6;
+
+export function newRateForecast(): RateForecast {
+  return {
+    expected: 0,
+    dispersion: 0,
+    wander: 0,
+    shapes: new Float64Array(RATE_EXPERTS),
+    means: new Float64Array(RATE_EXPERTS),
+  };
+}
+
+export function startRate(row: Float32Array): void {
+  row.fill(-1, ROW.rateDay, ROW.rateDay + DAY_BINS);
+  row.fill(-1, ROW.rateWeek, ROW.rateWeek + WEEK_BINS);
+  row.fill(0.01, ROW.rateSquare, ROW.rateSquare + RATE_EXPERTS);
+}
+
+export function predictRate(row: Float32Array, minute: number, forecast: RateForecast): void {
+  const { shapes, means } = forecast;
+  readShapes(row, { minute, shapes });
+  const mean = Math.max(row[ROW.rateMean]!, 1e-4);
+  let weights = 0;
+  let logs = 0;
+  let fewness = 0;
+  for (let expert = 0; expert < RATE_EXPERTS; expert++) {
+    const shape = shapes[expert]!;
+    means[expert] = Number.NaN;
+    if (Number.isNaN(shape)) continue;
+    const observed = row[ROW.rateObserved + expert]!;
+    const usual = expert === 0 ? mean : 1;
+    const level =
+      (observed + LEVEL_PRIOR_REQUESTS) /
+      (row[ROW.rateShape + expert]! + LEVEL_PRIOR_REQUESTS / usual);
+    means[expert] = shape * level;
+    const weight = (row[ROW.rateSquare + expert]! + EXPERT_SQUARE_MIN) ** -2;
+    weights += weight;
+    logs += weight * Math.log(means[expert]!);
+    fewness += weight / (observed + 2 * LEVEL_PRIOR_REQUESTS);
+  }
+  forecast.expected = Math.exp(logs / weights);
+  const minuteNoise = noiseOf(row, 0, forecast.expected);
+  forecast.dispersion = Math.max(minuteNoise, BLOCKS[1] * noiseOf(row, 1, forecast.expected));
+  const slow = Math.max(noiseOf(row, 2, forecast.expected), WANDER_MIN ** 2);
+  forecast.wander = Math.min(Math.sqrt(slow + fewness / weights), WANDER_MAX);
+}
+
+/** Takes in the minute that was predicted; weight 0–1: how far it is to be believed. */
+export function learnRate(
+  row: Float32Array,
+  minute: number,
+  seen: { readonly count: number; readonly weight: number; readonly forecast: RateForecast },
+): void {
+  const { weight, forecast } = seen;
+  const mean = forecast.expected;
+  const variance = mean + forecast.dispersion * mean * mean + 1;
+  const reach = 4 * Math.sqrt(variance);
+  const count = Math.min(Math.max(seen.count, mean - reach), mean + reach);
+  closeBins(row, minute);
+  if (weight <= 0) {
+    row.fill(0, ROW.rateBlockObserved, ROW.rateBlockMinutes + 2);
+    return;
+  }
+  learnNoise(row, { count, forecast });
+  learnLevels(row, { count, weight, shapes: forecast.shapes });
+  const age = Math.min(row[ROW.learnedMinutes]! + 1, MEAN_MINUTES);
+  row[ROW.rateMean]! += (weight * (count - row[ROW.rateMean]!)) / age;
+  row[ROW.rateDaySum]! += weight * count;
+  row[ROW.rateDayMinutes]! += weight;
+  row[ROW.rateWeekSum]! += weight * count;
+  row[ROW.rateWeekMinutes]! += weight;
+}
+
+/** The rate is about to change, or has changed for good: the levels are known no more, the seasons' shapes are. */
+export function loosenRate(row: Float32Array, requestsMax: number): void {
+  for (let expert = 0; expert < RATE_EXPERTS; expert++) {
+    const observed = row[ROW.rateObserved + expert]!;
+    if (observed <= requestsMax) continue;
+    row[ROW.rateShape + expert]! *= requestsMax / observed;
+    row[ROW.rateObserved + expert] = requestsMax;
+  }
+}
+
+/** After minutes nobody watched, levels are known less. */
+export function skipRate(row: Float32Array, gapMinutes: number): void {
+  row.fill(0, ROW.rateBlockObserved, ROW.rateBlockMinutes + 2);
+  for (let expert = 0; expert < RATE_EXPERTS; expert++) {
+    const keep = Math.exp(-gapMinutes / horizonOf(row, expert));
+    row[ROW.rateObserved + expert]! *= keep;
+    row[ROW.rateShape + expert]! *= keep;
+  }
+}
+
+function readShapes(
+  row: Float32Array,
+  { minute, shapes }: { readonly minute: number; readonly shapes: Float64Array },
+): void {
+  const mean = Math.max(row[ROW.rateMean]!, 1e-4);
+  shapes[0] = 1;
+  const day = seasonAt(row, minute, DAY);
+  shapes[1] = drawn(day, mean, DAY_BIN_MINUTES * mean);
+  const week = seasonAt(row, minute, WEEK);
+  const below = Number.isNaN(shapes[1]!) ? mean : shapes[1]!;
+  shapes[2] = drawn(week, below, WEEK_BIN_MINUTES * mean);
+}
+
+/** Few requests behind a bin: it is drawn to what is known without it. A visit's requests count for two. */
+function drawn(value: number, below: number, requests: number): number {
+  const own = 2 * requests;
+  return (value * own + below * SEASON_PRIOR_REQUESTS) / (own + SEASON_PRIOR_REQUESTS);
+}
+
+interface Season {
+  readonly at: number;
+  readonly bins: number;
+  readonly minutes: number;
+}
+
+const DAY: Season = { at: ROW.rateDay, bins: DAY_BINS, minutes: DAY_BIN_MINUTES };
+const WEEK: Season = { at: ROW.rateWeek, bins: WEEK_BINS, minutes: WEEK_BIN_MINUTES };
+
+/** Between the middles of two bins, in a straight line; NaN when neither was seen. */
+function seasonAt(row: Float32Array, minute: number, season: Season): number {
+  const position = minute / season.minutes - 0.5;
+  const below = Math.floor(position);
+  const left = row[season.at + (below % season.bins)]!;
+  const right = row[season.at + ((below + 1) % season.bins)]!;
+  if (left < 0) return right < 0 ? Number.NaN : right;
+  return right < 0 ? left : left + (position - below) * (right - left);
+}
+
+/** Dispersion at a block length: excess variance over Poisson as a share of the squared mean, by moments. */
+function noiseOf(row: Float32Array, scale: number, mean: number): number {
+  const block = BLOCKS[scale]! * mean;
+  const priorWeight = NOISE_PRIOR_BLOCKS[scale]! * block * block;
+  const excess = row[ROW.rateExcess + scale]! + NOISE_PRIOR[scale]! * priorWeight;
+  return Math.max(0, excess / (row[ROW.rateWeight + scale]! + priorWeight));
+}
+
+function learnNoise(
+  row: Float32Array,
+  { count, forecast }: { readonly count: number; readonly forecast: RateForecast },
+): void {
+  const mean = forecast.expected;
+  addNoise(row, { scale: 0, observed: count, expected: mean });
+  for (let scale = 1; scale < BLOCKS.length; scale++) {
+    const at = scale - 1;
+    row[ROW.rateBlockObserved + at]! += count;
+    row[ROW.rateBlockExpected + at]! += mean;
+    row[ROW.rateBlockMinutes + at]! += 1;
+    if (scale === 2) {
+      for (let expert = 0; expert < RATE_EXPERTS; expert++) {
+        row[ROW.rateBlockExperts + expert]! += forecast.means[expert]!;
+      }
+    }
+    if (row[ROW.rateBlockMinutes + at]! < BLOCKS[scale]!) continue;
+    const observed = row[ROW.rateBlockObserved + at]!;
+    addNoise(row, { scale, observed, expected: row[ROW.rateBlockExpected + at]! });
+    if (scale === 2) judgeExperts(row, observed);
+    row[ROW.rateBlockObserved + at] = 0;
+    row[ROW.rateBlockExpected + at] = 0;
+    row[ROW.rateBlockMinutes + at] = 0;
+  }
+}
+
+function addNoise(
+  row: Float32Array,
+  block: { readonly scale: number; readonly observed: number; readonly expected: number },
+): void {
+  const { scale, observed, expected } = block;
+  const keep = 1 - BLOCKS[scale]! / NOISE_MINUTES;
+  const noise = noiseOf(row, scale, expected / BLOCKS[scale]!);
+  const variance = expected + noise * expected * expected;
+  const square = Math.min((observed - expected) ** 2, SQUARE_MAX * variance);
+  row[ROW.rateExcess + scale] = keep * row[ROW.rateExcess + scale]! + square - expected;
+  row[ROW.rateWeight + scale] = keep * row[ROW.rateWeight + scale]! + expected * expected;
+}
+
+/** Mean square of ln(observed / predicted) over blocks of 16 minutes; a predictor that saw nothing yet is not judged. */
+function judgeExperts(row: Float32Array, observed: number): void {
+  for (let expert = 0; expert < RATE_EXPERTS; expert++) {
+    const predicted = row[ROW.rateBlockExperts + expert]!;
+    row[ROW.rateBlockExperts + expert] = 0;
+    if (Number.isNaN(predicted)) continue;
+    const error = Math.log((observed + 2) / (predicted + 2));
+    const square = row[ROW.rateSquare + expert]!;
+    row[ROW.rateSquare + expert] = square + (error * error - square) / EXPERT_BLOCKS;
+  }
+}
+
+function horizonOf(row: Float32Array, expert: number): number {
+  const mean = Math.max(row[ROW.rateMean]!, 1e-4);
+  const wanted = Math.max(HORIZON_MINUTES[expert]!, HORIZON_REQUESTS / mean);
+  return Math.min(wanted, HORIZON_MINUTES_MAX[expert]!);
+}
+
+function learnLevels(
+  row: Float32Array,
+  learned: { readonly count: number; readonly weight: number; readonly shapes: Float64Array },
+): void {
+  const { count, weight, shapes } = learned;
+  for (let expert = 0; expert < RATE_EXPERTS; expert++) {
+    const shape = shapes[expert]!;
+    if (Number.isNaN(shape)) continue;
+    const keep = 1 - weight / horizonOf(row, expert);
+    row[ROW.rateObserved + expert] = keep * row[ROW.rateObserved + expert]! + weight * count;
+    row[ROW.rateShape + expert] = keep * row[ROW.rateShape + expert]! + weight * shape;
+  }
+}
+
+/** When a bin of a season ends, the season takes its mean in. */
+function closeBins(row: Float32Array, minute: number): void {
+  const dayBin = Math.floor(minute / DAY_BIN_MINUTES);
+  if (dayBin !== row[ROW.rateDayBin]) {
+    closeBin(row, DAY, {
+      bin: row[ROW.rateDayBin]!,
+      sum: row[ROW.rateDaySum]!,
+      minutes: row[ROW.rateDayMinutes]!,
+    });
+    row[ROW.rateDayBin] = dayBin;
+    row[ROW.rateDaySum] = 0;
+    row[ROW.rateDayMinutes] = 0;
+  }
+  const weekBin = Math.floor(minute / WEEK_BIN_MINUTES);
+  if (weekBin !== row[ROW.rateWeekBin]) {
+    closeBin(row, WEEK, {
+      bin: row[ROW.rateWeekBin]!,
+      sum: row[ROW.rateWeekSum]!,
+      minutes: row[ROW.rateWeekMinutes]!,
+    });
+    row[ROW.rateWeekBin] = weekBin;
+    row[ROW.rateWeekSum] = 0;
+    row[ROW.rateWeekMinutes] = 0;
+  }
+}
+
+function closeBin(
+  row: Float32Array,
+  season: Season,
+  visit: { readonly bin: number; readonly sum: number; readonly minutes: number },
+): void {
+  if (visit.minutes < season.minutes / 3) return;
+  const at = season.at + (visit.bin % season.bins);
+  const mean = visit.sum / visit.minutes;
+  const known = row[at]!;
+  row[at] = known < 0 ? mean : known + SEASON_GAIN * (mean - known);
+}

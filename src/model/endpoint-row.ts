@@ -1,0 +1,187 @@
+/**
+ * What an endpoint's watch remembers: one row of numbers, here with their names and units. A service has a row too: it
+ * is the prior of its endpoints, and its total count tells silence. Minutes are counted since 2020-01-01 UTC, because
+ * a Float32 holds minutes exactly only up to 2^24, which is 31 years.
+ */
+import { US_PER_MINUTE } from '../base/time.ts';
+
+/** Of the layout: raise it with every change of what a number means. */
+export const ENDPOINT_ROW_VERSION = 1;
+
+/** 2020-01-01T00:00Z, a Wednesday. */
+const ORIGIN_US = 1_577_836_800_000_000;
+
+export function minuteNumberOf(timeUs: number): number {
+  return Math.floor((timeUs - ORIGIN_US) / US_PER_MINUTE);
+}
+
+export function minuteUsOf(minute: number): number {
+  return ORIGIN_US + minute * US_PER_MINUTE;
+}
+
+/** Half hours of a day. */
+export const DAY_BINS = 48;
+export const DAY_BIN_MINUTES = 30;
+/** Hours of a week. */
+export const WEEK_BINS = 168;
+export const WEEK_BIN_MINUTES = 60;
+/** Predictors of the rate: the recent level alone, with the time of day, with the hour of the week. */
+export const RATE_EXPERTS = 3;
+/** Of ln latency around its level, a quarter octave each: from a sixteenth to 256 times the level. */
+export const LATENCY_BINS = 48;
+/** Bins below the level. */
+export const LATENCY_BINS_BELOW = 16;
+/** Sketch buckets, 16 an octave, of a bin. */
+export const BUCKETS_PER_BIN = 4;
+/** Ways in which latency may change; see baseline/endpoint-latency.ts. */
+export const LATENCY_CHANGES = 5;
+/** Minutes kept for pictures. */
+export const PICTURE_MINUTES = 60;
+
+/** Sequential tests; see detect/endpoint-evidence.ts. Each has evidence (nats) and a first minute of it. */
+export const TRAFFIC_UP_CHANNELS = 3;
+export const TRAFFIC_DOWN_CHANNELS = 3;
+export const ERROR_CHANNELS = 2;
+export const CHANNELS =
+  TRAFFIC_UP_CHANNELS + TRAFFIC_DOWN_CHANNELS + ERROR_CHANNELS + LATENCY_CHANGES;
+
+/** What may be open at the same time, in the order of EPISODE_FIELDS' blocks. */
+export const DETECTORS = [
+  'trafficUp',
+  'trafficDown',
+  'errorUp',
+  'latencyUp',
+  'latencyDown',
+] as const;
+export type Detector = (typeof DETECTORS)[number];
+
+/** An episode's part of the row. */
+export const EPISODE = {
+  /** Minute in which the evidence was enough; 0: none is open. */
+  detected: 0,
+  onset: 1,
+  /** Last minute outside. */
+  lastOutside: 2,
+  /** Channel that opened it. */
+  channel: 3,
+  /** Evidence for recovery, nats. */
+  recovery: 4,
+  /** Of the worst minute: in the unit of the kind. */
+  value: 5,
+  expected: 6,
+  low: 7,
+  high: 8,
+  n: 9,
+  /** Evidence so far, nats. */
+  score: 10,
+  /** Contribution of the worst minute, nats. */
+  worst: 11,
+  /** Score when it was last told of, nats. */
+  toldScore: 12,
+  toldMinute: 13,
+} as const;
+export const EPISODE_WIDTH = 14;
+
+let width = 0;
+/** Hands out the next numbers of the row. */
+function take(count: number): number {
+  const start = width;
+  width += count;
+  return start;
+}
+
+export const ROW = {
+  /** Last minute taken in; 0: new row. */
+  lastMinute: take(1),
+  firstMinute: take(1),
+  /** Last minute with traffic. */
+  lastTrafficMinute: take(1),
+  /** Minutes with traffic that were learned. */
+  learnedMinutes: take(1),
+  learnedRequests: take(1),
+  /** Last change event of the service, minute. */
+  changeMinute: take(1),
+
+  /** Requests a minute, mean of about a day. */
+  rateMean: take(1),
+  /** By predictor: observed and predicted requests, discounted; mean square of ln(observed / predicted). */
+  rateObserved: take(RATE_EXPERTS),
+  rateShape: take(RATE_EXPERTS),
+  rateSquare: take(RATE_EXPERTS),
+  /** Requests a minute by half hour of the day, hour of the week; −1: not seen. */
+  rateDay: take(DAY_BINS),
+  rateWeek: take(WEEK_BINS),
+  /** Requests and minutes of the bin under way, and its number since 2020. */
+  rateDaySum: take(1),
+  rateDayMinutes: take(1),
+  rateDayBin: take(1),
+  rateWeekSum: take(1),
+  rateWeekMinutes: take(1),
+  rateWeekBin: take(1),
+  /** Blocks of 1, 4, 16 minutes: excess squares and their weights, discounted. */
+  rateExcess: take(3),
+  rateWeight: take(3),
+  /** Blocks under way: observed and predicted requests of 4 and of 16 minutes; predicted by each predictor. */
+  rateBlockObserved: take(2),
+  rateBlockExpected: take(2),
+  rateBlockExperts: take(RATE_EXPERTS),
+  /** Minutes of the blocks under way. */
+  rateBlockMinutes: take(2),
+
+  /** Failed requests, and all, discounted. */
+  errorHits: take(1),
+  errorTotal: take(1),
+  /** Blocks of 1 and 4 minutes: excess squares and their weights; the block of 4 under way. */
+  errorExcess: take(2),
+  errorWeight: take(2),
+  errorBlock: take(1),
+  errorBlockTotal: take(1),
+  errorBlockMinutes: take(1),
+
+  /** Level of latency in sketch buckets, its variance (buckets²), and the mean of about a day. */
+  latencyLevel: take(1),
+  latencyVariance: take(1),
+  /** Variance of single requests about the level, buckets², cut at ± 1.5 octaves. */
+  latencySpread: take(1),
+  latencyDayMean: take(1),
+  /** Requests with a latency so far. */
+  latencySeen: take(1),
+  /** Buckets above the mean of the day, by hour; NaN: not seen. Sum and weight of the hour under way. */
+  latencyHour: take(24),
+  latencyHourSum: take(1),
+  latencyHourMinutes: take(1),
+  latencyHourBin: take(1),
+  /** Requests by bin around the level, discounted. */
+  latencyReference: take(LATENCY_BINS),
+  /** ln likelihood ratio of each change, by bin; what a usual request gives of it on average, and its variance. */
+  latencyLlr: take(LATENCY_CHANGES * LATENCY_BINS),
+  latencyLlrMean: take(LATENCY_CHANGES),
+  latencyLlrVariance: take(LATENCY_CHANGES),
+  /** Minute in which the ratios were made; they are made anew from time to time. */
+  latencyLlrMinute: take(1),
+  /** By change, of blocks of 1 and 4 minutes: excess squares and weights; the block under way. */
+  latencyExcess: take(2 * LATENCY_CHANGES),
+  latencyWeight: take(2 * LATENCY_CHANGES),
+  latencyBlock: take(LATENCY_CHANGES),
+  latencyBlockRequests: take(1),
+  latencyBlockMinutes: take(1),
+  /** Slow wander of the level: squares of 16-minute means (buckets²), its weight, the block under way. */
+  latencyWander: take(1),
+  latencyWanderWeight: take(1),
+  latencyWanderSum: take(1),
+  latencyWanderRequests: take(1),
+  latencyWanderMinutes: take(1),
+
+  evidence: take(CHANNELS),
+  evidenceSince: take(CHANNELS),
+  episodes: take(DETECTORS.length * EPISODE_WIDTH),
+
+  /** By minute modulo 60: requests, failed ones, p50, p95 and p99 in µs (NaN: none). */
+  ringCount: take(PICTURE_MINUTES),
+  ringErrors: take(PICTURE_MINUTES),
+  ringP50: take(PICTURE_MINUTES),
+  ringP95: take(PICTURE_MINUTES),
+  ringP99: take(PICTURE_MINUTES),
+} as const;
+
+export const ENDPOINT_ROW_WIDTH = width;

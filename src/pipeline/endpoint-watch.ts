@@ -1,0 +1,359 @@
+/**
+ * Watches endpoints minute by minute: what each is expected to do, the evidence against it, then learning, in which
+ * incidents have no say. Services are watched too, for silence. Everything that lasts is in the rows.
+ */
+
+import type { RowSlab } from '../base/row-slab.ts';
+import {
+  endpointBaselineOf,
+  errorBand,
+  latencyBandOf,
+  rateBand,
+} from '../baseline/endpoint-bands.ts';
+import {
+  learnErrors,
+  loosenErrors,
+  newErrorForecast,
+  predictErrors,
+} from '../baseline/endpoint-errors.ts';
+import {
+  judgeLatency,
+  learnLatency,
+  loosenLatency,
+  newLatencyMinute,
+  predictLatency,
+  startLatency,
+} from '../baseline/endpoint-latency.ts';
+import {
+  learnRate,
+  loosenRate,
+  newRateForecast,
+  predictRate,
+  skipRate,
+  startRate,
+} from '../baseline/endpoint-rate.ts';
+import { fadeService } from '../baseline/endpoint-shape.ts';
+import {
+  closeEpisode,
+  type EpisodeEvent,
+  isOpen,
+  type Reading,
+  stepEpisode,
+} from '../detect/endpoint-episode.ts';
+import {
+  addErrors,
+  addLatency,
+  addTraffic,
+  CHANNELS_OF,
+  quantileOfChannel,
+  stepEvidence,
+  trustOf,
+} from '../detect/endpoint-evidence.ts';
+import type { Anomaly } from '../model/anomaly.ts';
+import type { EndpointBaseline } from '../model/baseline.ts';
+import {
+  CHANNELS,
+  DETECTORS,
+  type Detector,
+  minuteNumberOf,
+  PICTURE_MINUTES,
+  ROW,
+} from '../model/endpoint-row.ts';
+import type { LatencySketch } from '../model/tally.ts';
+import type { EndpointMinute, EndpointWatch } from '../model/watch.ts';
+import { emptySketch } from '../tally/sketch.ts';
+import { episodeAnomaly, episodeIdOf, type Subject } from './endpoint-anomaly.ts';
+import { type EndpointEntry, EndpointRegistry, type ServiceEntry } from './endpoint-registry.ts';
+
+/** Traffic is judged once an endpoint is known this long … */
+const TRAFFIC_MINUTES_MIN = 15;
+/** … its latency once this many requests are, too … */
+const LATENCY_MINUTES_MIN = 10;
+const LATENCY_REQUESTS_MIN = 30;
+/** … and its errors early, because the service's ratio is known. */
+const ERROR_MINUTES_MIN = 5;
+/** Who was silent for two weeks is forgotten. */
+const FORGET_MINUTES = 14 * 1440;
+/** After a deploy, or for a new normal, what was known counts as so many requests. */
+const LOOSE_REQUESTS = 40;
+const EMPTY = emptySketch();
+
+const TRAFFIC: readonly Detector[] = ['trafficUp', 'trafficDown'];
+const ERRORS: readonly Detector[] = ['errorUp'];
+const LATENCY: readonly Detector[] = ['latencyUp', 'latencyDown'];
+
+export function createEndpointWatch(): EndpointWatch {
+  return new TallyWatch();
+}
+
+/** Guards the rows. */
+class TallyWatch implements EndpointWatch {
+  readonly #registry = new EndpointRegistry();
+  readonly #rate = newRateForecast();
+  readonly #errors = newErrorForecast();
+  readonly #latency = newLatencyMinute();
+  readonly #llr = new Float64Array(CHANNELS);
+  #resumed: readonly Anomaly[] = [];
+
+  get state(): RowSlab {
+    return this.#registry.rows;
+  }
+
+  resume(open: readonly Anomaly[]): void {
+    this.#resumed = open;
+  }
+
+  step({ minuteUs, tallies, changes }: EndpointMinute): readonly Anomaly[] {
+    const minute = minuteNumberOf(minuteUs);
+    const registry = this.#registry;
+    registry.sync();
+    const found = this.#closeLost();
+    for (const tally of tallies) {
+      const entry = registry.entryOf(tally.endpoint);
+      if (entry === undefined) continue;
+      entry.tally = tally;
+      if (entry.isWhole) entry.service.count += tally.count;
+    }
+    for (const { service } of changes) {
+      const entry = service === undefined ? undefined : registry.findService(service);
+      if (entry) entry.isChanged = true;
+    }
+    for (const entry of registry.services()) this.#stepService(entry, minute, found);
+    for (const entry of registry.endpoints()) this.#stepEndpoint(entry, minute, found);
+    for (const entry of registry.services()) {
+      entry.count = 0;
+      entry.isChanged = false;
+    }
+    if (minute % 60 === 0) registry.forgetBefore(minute - FORGET_MINUTES);
+    return found;
+  }
+
+  baselines(atUs: number): ReadonlyMap<string, EndpointBaseline> {
+    const registry = this.#registry;
+    registry.sync();
+    const minute = minuteNumberOf(atUs);
+    const bands = new Map<string, EndpointBaseline>();
+    for (const { endpoint, isWhole, row, service } of registry.endpoints()) {
+      if (!isWhole || row[ROW.latencySeen] === 0) continue;
+      const context = { endpoint, service: service.row, minute };
+      bands.set(endpoint.endpointId, endpointBaselineOf(row, context));
+    }
+    return bands;
+  }
+
+  /** A service that says nothing at all is one anomaly, not one for each endpoint. */
+  #stepService(entry: ServiceEntry, minute: number, found: Anomaly[]): void {
+    const { row, count } = entry;
+    const gapMinutes = enterMinute(row, minute);
+    if (gapMinutes <= 0) return;
+    const rate = this.#rate;
+    predictRate(row, minute, rate);
+    const isKnown = minute - row[ROW.firstMinute]! >= TRAFFIC_MINUTES_MIN;
+    entry.isSilent = isKnown && count === 0;
+    const llr = this.#llr.fill(0);
+    if (isKnown) addTraffic(llr, { count, forecast: rate });
+    const { at, count: channels } = CHANNELS_OF.trafficDown;
+    const silence = at + channels - 1;
+    for (let channel = 0; channel < CHANNELS; channel++) if (channel !== silence) llr[channel] = 0;
+    // Silence is all or nothing: a single request is the end of it.
+    if (count > 0) row[ROW.evidence + silence] = 0;
+    stepEvidence(row, { llr, minute });
+    const context = {
+      subject: { kind: 'service', service: entry.service } as const,
+      service: row,
+      minute,
+    };
+    const event = stepEpisode(row, {
+      detector: 'trafficDown',
+      minute,
+      llr,
+      read: () => ({ value: count, ...rateBand(rate), n: count }),
+    });
+    const weight = isOpen(row, 'trafficDown') ? 0 : trustOf(row, TRAFFIC);
+    if (event !== undefined) {
+      row[ROW.ringCount + (minute % PICTURE_MINUTES)] = count;
+      found.push(episodeAnomaly(row, { ...context, detector: 'trafficDown', event }));
+      if (isEnd(event)) closeEpisode(row, 'trafficDown');
+      if (event === 'accepted') loosenRate(row, 0);
+    }
+    learnRate(row, minute, { count, weight, forecast: rate });
+    fadeService(row);
+    leaveMinute(row, { minute, count, errors: 0 });
+  }
+
+  #stepEndpoint(entry: EndpointEntry, minute: number, found: Anomaly[]): void {
+    const { row, service, tally } = entry;
+    entry.tally = undefined;
+    if (row[ROW.lastMinute] === 0 && tally === undefined) return;
+    const gapMinutes = enterMinute(row, minute);
+    if (gapMinutes <= 0) return;
+    if (service.isChanged) {
+      loosenRate(row, LOOSE_REQUESTS);
+      loosenLatency(row, false);
+    }
+    const seen: Seen = {
+      entry,
+      minute,
+      count: tally?.count ?? 0,
+      errors: tally?.errorCount ?? 0,
+      sketch: tally?.sketch ?? EMPTY,
+    };
+    predictRate(row, minute, this.#rate);
+    predictErrors(row, service.row, this.#errors);
+    predictLatency(row, { minute, gapMinutes, service: service.row });
+    judgeLatency(row, seen.sketch, this.#latency);
+    this.#weigh(seen);
+    leaveMinute(row, { minute, count: seen.count, errors: seen.errors, latency: this.#latency });
+    for (const detector of DETECTORS) this.#tell(seen, detector, found);
+    this.#learn(seen);
+    if (seen.count > 0) row[ROW.learnedMinutes]! += 1;
+  }
+
+  /** Adds the minute's evidence. */
+  #weigh({ entry, minute, count, errors }: Seen): void {
+    const { row, service } = entry;
+    const ageMinutes = minute - row[ROW.firstMinute]!;
+    const llr = this.#llr.fill(0);
+    if (ageMinutes >= TRAFFIC_MINUTES_MIN) addTraffic(llr, { count, forecast: this.#rate });
+    if (service.isSilent) {
+      const { at, count: channels } = CHANNELS_OF.trafficDown;
+      llr.fill(0, at, at + channels);
+    }
+    if (count > 0 && ageMinutes >= ERROR_MINUTES_MIN) {
+      addErrors(llr, { count, errors, forecast: this.#errors });
+    }
+    if (ageMinutes >= LATENCY_MINUTES_MIN && row[ROW.latencySeen]! >= LATENCY_REQUESTS_MIN) {
+      addLatency(llr, this.#latency);
+    }
+    stepEvidence(row, { llr, minute });
+  }
+
+  #tell(seen: Seen, detector: Detector, found: Anomaly[]): void {
+    const { entry, minute } = seen;
+    const { row, service } = entry;
+    const event = stepEpisode(row, {
+      detector,
+      minute,
+      llr: this.#llr,
+      read: (channel) => this.#read(seen, detector, channel),
+    });
+    if (event === undefined) return;
+    const subject: Subject = { kind: 'endpoint', endpoint: entry.endpoint };
+    found.push(episodeAnomaly(row, { subject, detector, event, service: service.row, minute }));
+    if (!isEnd(event)) return;
+    closeEpisode(row, detector);
+    if (event !== 'accepted') return;
+    if (TRAFFIC.includes(detector)) loosenRate(row, 0);
+    else if (ERRORS.includes(detector)) loosenErrors(row, LOOSE_REQUESTS);
+    else loosenLatency(row, true);
+  }
+
+  #read({ entry, count, errors }: Seen, detector: Detector, channel: number): Reading {
+    switch (detector) {
+      case 'trafficUp':
+      case 'trafficDown':
+        return { value: count, ...rateBand(this.#rate), n: count };
+      case 'errorUp':
+        return { value: errors / Math.max(count, 1), ...errorBand(this.#errors, count), n: count };
+      default: {
+        const { p50Us, p95Us, p99Us } = this.#latency;
+        const quantile = quantileOfChannel(channel);
+        const [q, value] =
+          quantile === 'p50' ? [0.5, p50Us] : quantile === 'p95' ? [0.95, p95Us] : [0.99, p99Us];
+        const context = { service: entry.service.row, requests: count };
+        return { value, ...latencyBandOf(entry.row, q, context), n: count };
+      }
+    }
+  }
+
+  /** Minutes under suspicion teach little, those of an episode nothing. */
+  #learn({ entry, minute, count, errors, sketch }: Seen): void {
+    const { row, service } = entry;
+    learnRate(row, minute, { count, weight: weightOf(row, TRAFFIC), forecast: this.#rate });
+    learnErrors(row, { count, errors, weight: weightOf(row, ERRORS), ratio: this.#errors.ratio });
+    if (entry.isWhole && !isOpen(row, 'errorUp')) {
+      service.row[ROW.errorHits]! += errors;
+      service.row[ROW.errorTotal]! += count;
+    }
+    learnLatency(row, minute, {
+      sketch,
+      judged: this.#latency,
+      weight: weightOf(row, LATENCY),
+      service: service.row,
+    });
+  }
+
+  /** Open anomalies whose rows are lost, because a newer Taproot could not read them. */
+  #closeLost(): Anomaly[] {
+    const lost = this.#resumed;
+    this.#resumed = [];
+    if (lost.length === 0) return [];
+    const openIds = new Set<string>();
+    for (const { row, endpoint } of this.#registry.endpoints()) {
+      const subject: Subject = { kind: 'endpoint', endpoint };
+      for (const detector of DETECTORS) {
+        if (isOpen(row, detector)) openIds.add(episodeIdOf(row, { subject, detector }));
+      }
+    }
+    for (const { row, service } of this.#registry.services()) {
+      if (isOpen(row, 'trafficDown')) {
+        openIds.add(
+          episodeIdOf(row, { subject: { kind: 'service', service }, detector: 'trafficDown' }),
+        );
+      }
+    }
+    return lost
+      .filter(({ anomalyId }) => !openIds.has(anomalyId))
+      .map((anomaly) => ({ ...anomaly, status: 'closed', end: 'gone' }));
+  }
+}
+
+interface Seen {
+  readonly entry: EndpointEntry;
+  readonly minute: number;
+  readonly count: number;
+  readonly errors: number;
+  readonly sketch: LatencySketch;
+}
+
+/** Minutes since the last one, 0 when this one was taken in before; a new row is made ready. */
+function enterMinute(row: Float32Array, minute: number): number {
+  const last = row[ROW.lastMinute]!;
+  if (last === 0) {
+    row[ROW.firstMinute] = minute;
+    startRate(row);
+    startLatency(row);
+    return 1;
+  }
+  const gapMinutes = Math.max(0, minute - last);
+  if (gapMinutes > 1) skipRate(row, gapMinutes);
+  return gapMinutes;
+}
+
+function leaveMinute(
+  row: Float32Array,
+  seen: {
+    readonly minute: number;
+    readonly count: number;
+    readonly errors: number;
+    readonly latency?: { readonly p50Us: number; readonly p95Us: number; readonly p99Us: number };
+  },
+): void {
+  const { minute, count, errors, latency } = seen;
+  const at = minute % PICTURE_MINUTES;
+  row[ROW.lastMinute] = minute;
+  if (count > 0) row[ROW.lastTrafficMinute] = minute;
+  row[ROW.ringCount + at] = count;
+  row[ROW.ringErrors + at] = errors;
+  row[ROW.ringP50 + at] = latency?.p50Us ?? Number.NaN;
+  row[ROW.ringP95 + at] = latency?.p95Us ?? Number.NaN;
+  row[ROW.ringP99 + at] = latency?.p99Us ?? Number.NaN;
+}
+
+function weightOf(row: Float32Array, detectors: readonly Detector[]): number {
+  return detectors.some((detector) => isOpen(row, detector)) ? 0 : trustOf(row, detectors);
+}
+
+function isEnd(event: EpisodeEvent): event is 'recovered' | 'accepted' | 'gone' {
+  return event !== 'opened' && event !== 'changed';
+}
