@@ -127,7 +127,10 @@ export function judgeLatency(row: Float32Array, sketch: LatencySketch, out: Late
   }
 }
 
-/** Takes in the minute that was judged; weight 0–1: how far it is to be believed. */
+/**
+ * Takes in the minute that was judged; weight 0–1: how far the level is to follow it, 0: not to learn at all. Shape and
+ * noise are means of days and need no such care: they would only be too narrow if odd minutes were left out.
+ */
 export function learnLatency(
   row: Float32Array,
   minute: number,
@@ -143,6 +146,7 @@ export function learnLatency(
   if (judged.requests === 0) return;
   if (row[ROW.latencySeen] === 0) {
     startLevel(row, sketch);
+    row[ROW.latencySince] = minute;
   } else if (weight <= 0) {
     dropBlocks(row);
     return;
@@ -155,13 +159,16 @@ export function learnLatency(
   learnShape(row, seen);
 }
 
-/** A deploy, or a change for good: the level is known less. */
-export function loosenLatency(row: Float32Array, isForGood: boolean): void {
-  row[ROW.latencyVariance] = Math.max(
-    row[ROW.latencyVariance]!,
-    isForGood ? START_VARIANCE : CHANGE_VARIANCE,
-  );
+/** A deploy: the level is known less. */
+export function loosenLatency(row: Float32Array): void {
+  row[ROW.latencyVariance] = Math.max(row[ROW.latencyVariance]!, CHANGE_VARIANCE);
   row[ROW.latencyLlrMinute] = 0;
+}
+
+/** A change for good: level and shape are learned anew. */
+export function forgetLatency(row: Float32Array): void {
+  row[ROW.latencySeen] = 0;
+  row.fill(0, ROW.latencyReference, ROW.latencyReference + LATENCY_BINS);
 }
 
 /** Variance of what the level may do unnoticed, buckets². */
@@ -278,14 +285,13 @@ function learnShape(
   seen: {
     readonly sketch: LatencySketch;
     readonly judged: LatencyMinute;
-    readonly weight: number;
     readonly service: Float32Array;
   },
 ): void {
   const { sketch, judged, service } = seen;
-  const own = (seen.weight * Math.min(judged.requests, SHAPE_REQUESTS_MAX)) / judged.requests;
-  const shared = (seen.weight * Math.min(judged.requests, SERVICE_REQUESTS_MAX)) / judged.requests;
-  const keep = 1 - seen.weight / SHAPE_MINUTES;
+  const own = Math.min(judged.requests, SHAPE_REQUESTS_MAX) / judged.requests;
+  const shared = Math.min(judged.requests, SERVICE_REQUESTS_MAX) / judged.requests;
+  const keep = 1 - 1 / SHAPE_MINUTES;
   const level = row[ROW.latencyLevel]!;
   for (let bin = 0; bin < LATENCY_BINS; bin++) row[ROW.latencyReference + bin]! *= keep;
   for (let index = 0; index < sketch.buckets.length; index++) {

@@ -3,14 +3,16 @@
  * mixed by their own recent errors, and the noise around the mixture at 1, 4 and 16 minutes.
  */
 import type { RateForecast } from '../model/endpoint-forecast.ts';
+import { DAY_BINS, RATE_EXPERTS, ROW, WEEK_BINS } from '../model/endpoint-row.ts';
 import {
-  DAY_BIN_MINUTES,
-  DAY_BINS,
-  RATE_EXPERTS,
-  ROW,
-  WEEK_BIN_MINUTES,
-  WEEK_BINS,
-} from '../model/endpoint-row.ts';
+  closeBins,
+  dayAt,
+  dayRangeAt,
+  jobFactorAt,
+  learnJobs,
+  learnSeason,
+  weekFactorAt,
+} from './endpoint-season.ts';
 
 /** A level stands on so many minutes … */
 const HORIZON_MINUTES = [20, 45, 45] as const;
@@ -20,11 +22,21 @@ const HORIZON_REQUESTS = 40;
 const HORIZON_MINUTES_MAX = [240, 1440, 1440] as const;
 /** Requests by which a level is drawn to the long mean, or to the season as it was. */
 const LEVEL_PRIOR_REQUESTS = 2;
-/** Requests by which a bin of a season is drawn to the season below it. */
-const SEASON_PRIOR_REQUESTS = 20;
-/** A season's bin learns from a visit by this share: four weeks back count a fifth. */
-const SEASON_GAIN = 0.33;
 const MEAN_MINUTES = 1440;
+const SLOWER = 3;
+/** Requests from which a trend is to be believed by half. */
+const TREND_REQUESTS = 100;
+/** The trend moves the recent level by no more than this, ln. */
+const TREND_MAX = 0.3;
+/** A minute of so many times the expected requests is all that a season takes of it. */
+const SEASON_FACTOR_MAX = 3;
+/** Nobody can know of a job, or the end of one, at a time of day that was never seen. */
+const UNKNOWN_HIGH = 1.7;
+const UNKNOWN_LOW = 0.7;
+/** How far minutes under suspicion are believed on the first day. */
+const UNKNOWN_TRUST = 0.5;
+/** A new endpoint's first minutes are believed whatever they are. */
+const START_MINUTES = 15;
 /** Squares of predictors are a mean of so many blocks of 16 minutes. */
 const EXPERT_BLOCKS = 16;
 /** Below 5 % predictors are equally good. */
@@ -46,6 +58,8 @@ export function newRateForecast(): RateForecast {
     expected: 0,
     dispersion: 0,
     wander: 0,
+    highFactor: 1,
+    lowFactor: 1,
     shapes: new Float64Array(RATE_EXPERTS),
     means: new Float64Array(RATE_EXPERTS),
   };
@@ -59,7 +73,7 @@ export function startRate(row: Float32Array): void {
 
 export function predictRate(row: Float32Array, minute: number, forecast: RateForecast): void {
   const { shapes, means } = forecast;
-  readShapes(row, { minute, shapes });
+  readShapes(row, minute, forecast);
   const mean = Math.max(row[ROW.rateMean]!, 1e-4);
   let weights = 0;
   let logs = 0;
@@ -73,13 +87,14 @@ export function predictRate(row: Float32Array, minute: number, forecast: RateFor
     const level =
       (observed + LEVEL_PRIOR_REQUESTS) /
       (row[ROW.rateShape + expert]! + LEVEL_PRIOR_REQUESTS / usual);
-    means[expert] = shape * level;
+    means[expert] = shape * level * (expert === 0 ? trendOf(row) : 1);
     const weight = (row[ROW.rateSquare + expert]! + EXPERT_SQUARE_MIN) ** -2;
     weights += weight;
     logs += weight * Math.log(means[expert]!);
     fewness += weight / (observed + 2 * LEVEL_PRIOR_REQUESTS);
   }
   forecast.expected = Math.exp(logs / weights);
+  widen(row, minute, forecast);
   const minuteNoise = noiseOf(row, 0, forecast.expected);
   forecast.dispersion = Math.max(minuteNoise, BLOCKS[1] * noiseOf(row, 1, forecast.expected));
   const slow = Math.max(noiseOf(row, 2, forecast.expected), WANDER_MIN ** 2);
@@ -92,12 +107,17 @@ export function learnRate(
   minute: number,
   seen: { readonly count: number; readonly weight: number; readonly forecast: RateForecast },
 ): void {
-  const { weight, forecast } = seen;
+  const { forecast } = seen;
+  // A time of day never seen: what looks odd may well be the day.
+  const isUnknown = Number.isNaN(forecast.shapes[1]!);
+  const weight = isUnknown && seen.weight > 0 ? Math.max(seen.weight, UNKNOWN_TRUST) : seen.weight;
   const mean = forecast.expected;
   const variance = mean + forecast.dispersion * mean * mean + 1;
-  const reach = 4 * Math.sqrt(variance);
+  const isNew = minute - row[ROW.firstMinute]! < START_MINUTES;
+  const reach = isNew ? Number.POSITIVE_INFINITY : 4 * Math.sqrt(variance);
   const count = Math.min(Math.max(seen.count, mean - reach), mean + reach);
   closeBins(row, minute);
+  if (!isNew) learnJobs(row, minute, { count: seen.count, forecast });
   if (weight <= 0) {
     row.fill(0, ROW.rateBlockObserved, ROW.rateBlockMinutes + 2);
     return;
@@ -106,10 +126,9 @@ export function learnRate(
   learnLevels(row, { count, weight, shapes: forecast.shapes });
   const age = Math.min(row[ROW.learnedMinutes]! + 1, MEAN_MINUTES);
   row[ROW.rateMean]! += (weight * (count - row[ROW.rateMean]!)) / age;
-  row[ROW.rateDaySum]! += weight * count;
-  row[ROW.rateDayMinutes]! += weight;
-  row[ROW.rateWeekSum]! += weight * count;
-  row[ROW.rateWeekMinutes]! += weight;
+  // What comes each day may be far from what was expected; a single minute is one of fifteen.
+  const seasonal = Math.min(seen.count, SEASON_FACTOR_MAX * mean + reach);
+  learnSeason(row, { count: seasonal, weight, shape: forecast.shapes[1]! });
 }
 
 /** The rate is about to change, or has changed for good: the levels are known no more, the seasons' shapes are. */
@@ -132,42 +151,29 @@ export function skipRate(row: Float32Array, gapMinutes: number): void {
   }
 }
 
-function readShapes(
-  row: Float32Array,
-  { minute, shapes }: { readonly minute: number; readonly shapes: Float64Array },
-): void {
-  const mean = Math.max(row[ROW.rateMean]!, 1e-4);
+/** What each predictor says of this minute, before its level. */
+function readShapes(row: Float32Array, minute: number, { shapes }: RateForecast): void {
   shapes[0] = 1;
-  const day = seasonAt(row, minute, DAY);
-  shapes[1] = drawn(day, mean, DAY_BIN_MINUTES * mean);
-  const week = seasonAt(row, minute, WEEK);
-  const below = Number.isNaN(shapes[1]!) ? mean : shapes[1]!;
-  shapes[2] = drawn(week, below, WEEK_BIN_MINUTES * mean);
+  shapes[1] = dayAt(row, minute);
+  shapes[2] = shapes[1]! * weekFactorAt(row, minute);
 }
 
-/** Few requests behind a bin: it is drawn to what is known without it. A visit's requests count for two. */
-function drawn(value: number, below: number, requests: number): number {
-  const own = 2 * requests;
-  return (value * own + below * SEASON_PRIOR_REQUESTS) / (own + SEASON_PRIOR_REQUESTS);
-}
-
-interface Season {
-  readonly at: number;
-  readonly bins: number;
-  readonly minutes: number;
-}
-
-const DAY: Season = { at: ROW.rateDay, bins: DAY_BINS, minutes: DAY_BIN_MINUTES };
-const WEEK: Season = { at: ROW.rateWeek, bins: WEEK_BINS, minutes: WEEK_BIN_MINUTES };
-
-/** Between the middles of two bins, in a straight line; NaN when neither was seen. */
-function seasonAt(row: Float32Array, minute: number, season: Season): number {
-  const position = minute / season.minutes - 0.5;
-  const below = Math.floor(position);
-  const left = row[season.at + (below % season.bins)]!;
-  const right = row[season.at + ((below + 1) % season.bins)]!;
-  if (left < 0) return right < 0 ? Number.NaN : right;
-  return right < 0 ? left : left + (position - below) * (right - left);
+/** Predictors that disagree, and the neighbouring quarter hours, make the usual wider; so do jobs. */
+function widen(row: Float32Array, minute: number, forecast: RateForecast): void {
+  const { expected, means, shapes } = forecast;
+  const { high, low } = dayRangeAt(row, minute);
+  let most = expected;
+  let least = expected;
+  for (let expert = 1; expert < RATE_EXPERTS; expert++) {
+    const mean = means[expert]!;
+    if (Number.isNaN(mean)) continue;
+    most = Math.max(most, (mean * high) / shapes[1]!);
+    least = Math.min(least, (mean * low) / shapes[1]!);
+  }
+  const isUnknown = Number.isNaN(shapes[1]!);
+  const jobs = jobFactorAt(row, minute);
+  forecast.highFactor = isUnknown ? UNKNOWN_HIGH : Math.max(most / expected, jobs);
+  forecast.lowFactor = isUnknown ? UNKNOWN_LOW : least / expected;
 }
 
 /** Dispersion at a block length: excess variance over Poisson as a share of the squared mean, by moments. */
@@ -247,42 +253,20 @@ function learnLevels(
     row[ROW.rateObserved + expert] = keep * row[ROW.rateObserved + expert]! + weight * count;
     row[ROW.rateShape + expert] = keep * row[ROW.rateShape + expert]! + weight * shape;
   }
+  const keep = 1 - weight / (SLOWER * horizonOf(row, 0));
+  row[ROW.rateSlowObserved] = keep * row[ROW.rateSlowObserved]! + weight * count;
+  row[ROW.rateSlowMinutes] = keep * row[ROW.rateSlowMinutes]! + weight;
 }
 
-/** When a bin of a season ends, the season takes its mean in. */
-function closeBins(row: Float32Array, minute: number): void {
-  const dayBin = Math.floor(minute / DAY_BIN_MINUTES);
-  if (dayBin !== row[ROW.rateDayBin]) {
-    closeBin(row, DAY, {
-      bin: row[ROW.rateDayBin]!,
-      sum: row[ROW.rateDaySum]!,
-      minutes: row[ROW.rateDayMinutes]!,
-    });
-    row[ROW.rateDayBin] = dayBin;
-    row[ROW.rateDaySum] = 0;
-    row[ROW.rateDayMinutes] = 0;
-  }
-  const weekBin = Math.floor(minute / WEEK_BIN_MINUTES);
-  if (weekBin !== row[ROW.rateWeekBin]) {
-    closeBin(row, WEEK, {
-      bin: row[ROW.rateWeekBin]!,
-      sum: row[ROW.rateWeekSum]!,
-      minutes: row[ROW.rateWeekMinutes]!,
-    });
-    row[ROW.rateWeekBin] = weekBin;
-    row[ROW.rateWeekSum] = 0;
-    row[ROW.rateWeekMinutes] = 0;
-  }
-}
-
-function closeBin(
-  row: Float32Array,
-  season: Season,
-  visit: { readonly bin: number; readonly sum: number; readonly minutes: number },
-): void {
-  if (visit.minutes < season.minutes / 3) return;
-  const at = season.at + (visit.bin % season.bins);
-  const mean = visit.sum / visit.minutes;
-  const known = row[at]!;
-  row[at] = known < 0 ? mean : known + SEASON_GAIN * (mean - known);
+/**
+ * A level over 20 minutes lags 20 minutes behind a trend and one over 60 minutes 60: half of the distance between them
+ * is what the nearer one lacks (double exponential smoothing, Brown 1959).
+ */
+function trendOf(row: Float32Array): number {
+  const near = (row[ROW.rateObserved]! + LEVEL_PRIOR_REQUESTS) / (row[ROW.rateShape]! + 1e-3);
+  const far =
+    (row[ROW.rateSlowObserved]! + LEVEL_PRIOR_REQUESTS) / (row[ROW.rateSlowMinutes]! + 1e-3);
+  const lack = Math.log(near / far) / (SLOWER - 1);
+  const trust = row[ROW.rateObserved]! / (row[ROW.rateObserved]! + TREND_REQUESTS);
+  return Math.exp(Math.min(Math.max(trust * lack, -TREND_MAX), TREND_MAX));
 }

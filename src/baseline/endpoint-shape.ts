@@ -34,25 +34,92 @@ export function refreshLikelihoods(
   context: { readonly service: Float32Array; readonly slack: number },
 ): void {
   const density = densityOf(row, context.service);
+  const own = ownShares(row);
   const logs = density.map(Math.log);
   const slack = context.slack / BUCKETS_PER_BIN;
   for (let change = 0; change < LATENCY_CHANGES; change++) {
     const { share, factor } = CHANGES[change]!;
+    const sign = factor > 1 ? 1 : -1;
     const moved = (16 * Math.log2(factor)) / BUCKETS_PER_BIN;
-    const allowed = factor > 1 ? slack : -slack;
-    let mean = 0;
-    let square = 0;
-    for (let bin = 0; bin < LATENCY_BINS; bin++) {
+    const allowed = sign * slack;
+    const llr = density.map((_, bin) => {
       const ratio = logAt(logs, bin - allowed - moved) - logAt(logs, bin - allowed);
       const mixed = share === 1 ? ratio : Math.log(1 - share + share * Math.exp(ratio));
-      const llr = Math.min(Math.max(mixed, -LLR_MAX), LLR_MAX);
-      row[ROW.latencyLlr + change * LATENCY_BINS + bin] = llr;
-      mean += density[bin]! * llr;
-      square += density[bin]! * llr * llr;
-    }
-    row[ROW.latencyLlrMean + change] = mean;
-    row[ROW.latencyLlrVariance + change] = square - mean * mean;
+      return sign * Math.min(Math.max(mixed, -LLR_MAX), LLR_MAX);
+    });
+    makeMonotone(llr, density);
+    store(row, { change, llr: llr.map((value) => sign * value), density, own });
   }
+}
+
+/**
+ * A true likelihood ratio of n requests has a mean of about −v/2 each, v its variance. Slack, smoothing and priors must
+ * not leave more than that, neither of the shape nor of the endpoint's own past: its past is no change.
+ */
+function store(
+  row: Float32Array,
+  made: {
+    readonly change: number;
+    readonly llr: Float64Array;
+    readonly density: Float64Array;
+    readonly own: Float64Array;
+  },
+): void {
+  const { change, llr, density, own } = made;
+  let mean = 0;
+  let square = 0;
+  let ownMean = 0;
+  for (let bin = 0; bin < LATENCY_BINS; bin++) {
+    mean += density[bin]! * llr[bin]!;
+    square += density[bin]! * llr[bin]! * llr[bin]!;
+    ownMean += own[bin]! * llr[bin]!;
+  }
+  const variance = square - mean * mean;
+  const bias = Math.max(0, Math.max(mean, ownMean) + variance / 2);
+  for (let bin = 0; bin < LATENCY_BINS; bin++) {
+    row[ROW.latencyLlr + change * LATENCY_BINS + bin] = llr[bin]! - bias;
+  }
+  row[ROW.latencyLlrMean + change] = mean - bias;
+  row[ROW.latencyLlrVariance + change] = variance;
+}
+
+/**
+ * A slower request is never less evidence for slowness: the nearest non-decreasing values in the weighted mean square
+ * (pool adjacent violators, Ayer et al. 1955). With two heaps of requests, cached and not, the plain ratio would take
+ * more of the fast heap for a change to slower.
+ */
+export function makeMonotone(values: Float64Array, weights: Float64Array): void {
+  const means: number[] = [];
+  const masses: number[] = [];
+  const sizes: number[] = [];
+  for (let index = 0; index < values.length; index++) {
+    let mean = values[index]!;
+    let mass = weights[index]!;
+    let size = 1;
+    while (means.length > 0 && means.at(-1)! > mean) {
+      const before = masses.pop()!; // all three have the same length
+      mean = (mean * mass + means.pop()! * before) / (mass + before);
+      mass += before;
+      size += sizes.pop()!;
+    }
+    means.push(mean);
+    masses.push(mass);
+    sizes.push(size);
+  }
+  let index = 0;
+  for (const [block, size] of sizes.entries()) {
+    values.fill(means[block]!, index, index + size);
+    index += size;
+  }
+}
+
+/** Shares of the endpoint's own requests by bin; none: zeros. */
+function ownShares(row: Float32Array): Float64Array {
+  const own = Float64Array.from(
+    row.subarray(ROW.latencyReference, ROW.latencyReference + LATENCY_BINS),
+  );
+  const total = own.reduce((sum, requests) => sum + requests, 0);
+  return total > 0 ? own.map((requests) => requests / total) : own;
 }
 
 /** The service's part in its endpoints' priors fades like their own shapes: over three days. */

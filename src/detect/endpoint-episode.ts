@@ -60,7 +60,7 @@ export function stepEpisode(
   const added = llr[channel]!;
   if (added > 0) {
     row[at + EPISODE.lastOutside] = minute;
-    row[at + EPISODE.score]! += added;
+    row[at + EPISODE.score]! += Math.min(added, EVIDENCE_NEEDED);
     keepWorst(row, at, step);
   }
   const recovery = row[at + EPISODE.recovery]! + Math.min(-added, RECOVERY_MINUTE_MAX);

@@ -24,6 +24,8 @@ const FALSE_ALARMS_PER_WEEK = 0.002;
 export const EVIDENCE_NEEDED = Math.log((MINUTES_PER_WEEK * CHANNELS) / FALSE_ALARMS_PER_WEEK);
 /** What one minute may add: a blip alone is never enough, two clear minutes are. */
 const MINUTE_MAX = 0.55 * EVIDENCE_NEEDED;
+/** Jobs of two minutes come every hour somewhere: for a surge three clear minutes are needed. */
+const SURGE_MINUTE_MAX = 0.38 * EVIDENCE_NEEDED;
 /** Evidence is kept up to here, so that it does not take hours to wear off. */
 const EVIDENCE_MAX = 1.2 * EVIDENCE_NEEDED;
 /** A wander of the mean by two of its standard deviations is no evidence. */
@@ -57,8 +59,8 @@ export function addTraffic(
   { count, forecast }: { readonly count: number; readonly forecast: RateForecast },
 ): void {
   const { expected, dispersion, wander } = forecast;
-  const usualMax = expected * Math.exp(WANDER_SIGMAS * wander);
-  const usualMin = expected * Math.exp(-WANDER_SIGMAS * wander);
+  const usualMax = expected * forecast.highFactor * Math.exp(WANDER_SIGMAS * wander);
+  const usualMin = expected * forecast.lowFactor * Math.exp(-WANDER_SIGMAS * wander);
   const { trafficUp, trafficDown } = CHANNELS_OF;
   for (let index = 0; index < UP_FACTORS.length; index++) {
     const llr = count * LN_UP[index]! - usualMax * (UP_FACTORS[index]! - 1);
@@ -89,8 +91,26 @@ export function addErrors(
   }
 }
 
-export function addLatency(out: Float64Array, { llr }: LatencyMinute): void {
-  out.set(llr, CHANNELS_OF.latencyUp.at);
+/**
+ * The reference is a sample too: of two samples of n and N requests no more can be told than of n N / (n + N) against a
+ * known distribution. Here n is what came since the evidence began.
+ */
+export function addLatency(
+  out: Float64Array,
+  context: {
+    readonly row: Float32Array;
+    readonly minute: number;
+    readonly latency: LatencyMinute;
+  },
+): void {
+  const { row, minute, latency } = context;
+  const known = row[ROW.latencySeen]!;
+  for (let change = 0; change < LATENCY_CHANGES; change++) {
+    const channel = CHANNELS_OF.latencyUp.at + change;
+    const since = row[ROW.evidence + channel]! > 0 ? row[ROW.evidenceSince + channel]! : minute;
+    const requests = latency.requests * (minute - since + 1);
+    out[channel] = (latency.llr[change]! * known) / (known + requests);
+  }
 }
 
 /** Page's recursion: S ← max(0, S + min(llr, cap)); a channel's change began after its last zero. */
@@ -100,7 +120,8 @@ export function stepEvidence(
 ): void {
   for (let channel = 0; channel < CHANNELS; channel++) {
     const before = row[ROW.evidence + channel]!;
-    const after = before + Math.min(llr[channel]!, MINUTE_MAX);
+    const most = channel < TRAFFIC_UP_CHANNELS ? SURGE_MINUTE_MAX : MINUTE_MAX;
+    const after = before + Math.min(llr[channel]!, most);
     if (after <= 0) {
       row[ROW.evidence + channel] = 0;
       continue;

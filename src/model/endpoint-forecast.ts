@@ -8,6 +8,12 @@ export interface RateForecast {
   dispersion: number;
   /** Standard deviation of ln mean: slow wander and few observations. */
   wander: number;
+  /**
+   * What may come at this time as well, as factors: the neighbouring quarter hours, jobs that came before at this minute,
+   * or what nobody can know of a time of day that was never seen.
+   */
+  highFactor: number;
+  lowFactor: number;
   /** By predictor: what it says of this minute before and after its level; NaN: it has not seen such a time. */
   readonly shapes: Float64Array;
   readonly means: Float64Array;

@@ -19,18 +19,18 @@ export function minuteUsOf(minute: number): number {
   return ORIGIN_US + minute * US_PER_MINUTE;
 }
 
-/** Half hours of a day. */
-export const DAY_BINS = 48;
-export const DAY_BIN_MINUTES = 30;
+/** Quarter hours of a day. */
+export const DAY_BINS = 96;
+export const DAY_BIN_MINUTES = 15;
 /** Hours of a week. */
 export const WEEK_BINS = 168;
 export const WEEK_BIN_MINUTES = 60;
 /** Predictors of the rate: the recent level alone, with the time of day, with the hour of the week. */
 export const RATE_EXPERTS = 3;
-/** Of ln latency around its level, a quarter octave each: from a sixteenth to 256 times the level. */
-export const LATENCY_BINS = 48;
+/** Of latency around its level, a quarter octave each: from an eighth to 128 times the level. */
+export const LATENCY_BINS = 40;
 /** Bins below the level. */
-export const LATENCY_BINS_BELOW = 16;
+export const LATENCY_BINS_BELOW = 12;
 /** Sketch buckets, 16 an octave, of a bin. */
 export const BUCKETS_PER_BIN = 4;
 /** Ways in which latency may change; see baseline/endpoint-latency.ts. */
@@ -82,6 +82,28 @@ export const EPISODE = {
 } as const;
 export const EPISODE_WIDTH = 14;
 
+/** Sketch buckets of three quantiles. */
+export interface QuantileBuckets {
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+}
+
+/** Steps between quantiles of at most 127 buckets, a factor of 245, so that all fit a Float32's 24 bits. */
+const STEP = 128;
+
+export function packQuantiles({ p50, p95, p99 }: QuantileBuckets): number {
+  const toP95 = Math.min(p95 - p50, STEP - 1);
+  const toP99 = Math.min(p99 - p95, STEP - 1);
+  return (p50 * STEP + toP95) * STEP + toP99;
+}
+
+export function unpackQuantiles(packed: number): QuantileBuckets {
+  const p50 = Math.floor(packed / (STEP * STEP));
+  const p95 = p50 + (Math.floor(packed / STEP) % STEP);
+  return { p50, p95, p99: p95 + (packed % STEP) };
+}
+
 let width = 0;
 /** Hands out the next numbers of the row. */
 function take(count: number): number {
@@ -108,16 +130,23 @@ export const ROW = {
   rateObserved: take(RATE_EXPERTS),
   rateShape: take(RATE_EXPERTS),
   rateSquare: take(RATE_EXPERTS),
-  /** Requests a minute by half hour of the day, hour of the week; −1: not seen. */
+  /** The recent level of thrice the horizon, for the trend: requests and minutes, discounted. */
+  rateSlowObserved: take(1),
+  rateSlowMinutes: take(1),
+  /** Requests a minute by quarter hour of the day; −1: not seen. */
   rateDay: take(DAY_BINS),
+  /** Factor of the hours of the week over the days' shape; −1: not seen. */
   rateWeek: take(WEEK_BINS),
-  /** Requests and minutes of the bin under way, and its number since 2020. */
+  /** Requests and minutes of the bin under way (of the week's: what the days' shape gives, too), and its number since 2020. */
   rateDaySum: take(1),
   rateDayMinutes: take(1),
   rateDayBin: take(1),
   rateWeekSum: take(1),
+  rateWeekShape: take(1),
   rateWeekMinutes: take(1),
   rateWeekBin: take(1),
+  /** By minute of the hour: ln of what came beyond the usual. */
+  rateJobs: take(60),
   /** Blocks of 1, 4, 16 minutes: excess squares and their weights, discounted. */
   rateExcess: take(3),
   rateWeight: take(3),
@@ -144,8 +173,9 @@ export const ROW = {
   /** Variance of single requests about the level, buckets², cut at ± 1.5 octaves. */
   latencySpread: take(1),
   latencyDayMean: take(1),
-  /** Requests with a latency so far. */
+  /** Requests with a latency since the level was new, and the minute in which it was. */
   latencySeen: take(1),
+  latencySince: take(1),
   /** Buckets above the mean of the day, by hour; NaN: not seen. Sum and weight of the hour under way. */
   latencyHour: take(24),
   latencyHourSum: take(1),
@@ -176,12 +206,10 @@ export const ROW = {
   evidenceSince: take(CHANNELS),
   episodes: take(DETECTORS.length * EPISODE_WIDTH),
 
-  /** By minute modulo 60: requests, failed ones, p50, p95 and p99 in µs (NaN: none). */
+  /** By minute modulo 60: requests, failed ones, and quantiles of latency as packQuantiles() makes one number of them. */
   ringCount: take(PICTURE_MINUTES),
   ringErrors: take(PICTURE_MINUTES),
-  ringP50: take(PICTURE_MINUTES),
-  ringP95: take(PICTURE_MINUTES),
-  ringP99: take(PICTURE_MINUTES),
+  ringQuantiles: take(PICTURE_MINUTES),
 } as const;
 
 export const ENDPOINT_ROW_WIDTH = width;

@@ -13,9 +13,17 @@ import { type EpisodeEvent, episodeOf } from '../detect/endpoint-episode.ts';
 import { quantileOfChannel } from '../detect/endpoint-evidence.ts';
 import type { Anomaly, AnomalyKind, Picture } from '../model/anomaly.ts';
 import type { Band } from '../model/baseline.ts';
-import { type Detector, EPISODE, minuteUsOf, PICTURE_MINUTES, ROW } from '../model/endpoint-row.ts';
+import {
+  type Detector,
+  EPISODE,
+  minuteUsOf,
+  PICTURE_MINUTES,
+  ROW,
+  unpackQuantiles,
+} from '../model/endpoint-row.ts';
 import type { Endpoint } from '../model/tally.ts';
 import type { Text } from '../model/text.ts';
+import { boundsOf } from '../tally/sketch.ts';
 
 /** Whose episode it is: an endpoint's, or a whole service's. */
 export type Subject =
@@ -197,7 +205,6 @@ function pictureOf(row: Float32Array, context: EpisodeContext): Picture {
   };
 }
 
-const RINGS = { p50: ROW.ringP50, p95: ROW.ringP95, p99: ROW.ringP99 } as const;
 const SHARES = { p50: 0.5, p95: 0.95, p99: 0.99 } as const;
 
 function valueAt(row: Float32Array, minute: number, { detector }: EpisodeContext): number {
@@ -211,9 +218,15 @@ function valueAt(row: Float32Array, minute: number, { detector }: EpisodeContext
       return count > 0 ? row[ROW.ringErrors + at]! / count : Number.NaN;
     default: {
       const quantile = quantileOfChannel(row[episodeOf(detector) + EPISODE.channel]!);
-      return row[RINGS[quantile] + at]!;
+      return middleUsOf(unpackQuantiles(row[ROW.ringQuantiles + at]!)[quantile]);
     }
   }
+}
+
+/** The value that stands for a sketch bucket; NaN of no bucket. */
+function middleUsOf(bucket: number): number {
+  const { low, high } = boundsOf(bucket);
+  return Math.sqrt(low * high);
 }
 
 function bandAt(row: Float32Array, minute: number, context: EpisodeContext): Band {

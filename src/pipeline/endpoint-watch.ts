@@ -17,6 +17,7 @@ import {
   predictErrors,
 } from '../baseline/endpoint-errors.ts';
 import {
+  forgetLatency,
   judgeLatency,
   learnLatency,
   loosenLatency,
@@ -57,17 +58,18 @@ import {
   type Detector,
   minuteNumberOf,
   PICTURE_MINUTES,
+  packQuantiles,
   ROW,
 } from '../model/endpoint-row.ts';
 import type { LatencySketch } from '../model/tally.ts';
 import type { EndpointMinute, EndpointWatch } from '../model/watch.ts';
-import { emptySketch } from '../tally/sketch.ts';
+import { bucketOf, emptySketch } from '../tally/sketch.ts';
 import { episodeAnomaly, episodeIdOf, type Subject } from './endpoint-anomaly.ts';
 import { type EndpointEntry, EndpointRegistry, type ServiceEntry } from './endpoint-registry.ts';
 
 /** Traffic is judged once an endpoint is known this long … */
 const TRAFFIC_MINUTES_MIN = 15;
-/** … its latency once this many requests are, too … */
+/** … its latency once its level is and so many requests are … */
 const LATENCY_MINUTES_MIN = 10;
 const LATENCY_REQUESTS_MIN = 30;
 /** … and its errors early, because the service's ratio is known. */
@@ -189,7 +191,7 @@ class TallyWatch implements EndpointWatch {
     if (gapMinutes <= 0) return;
     if (service.isChanged) {
       loosenRate(row, LOOSE_REQUESTS);
-      loosenLatency(row, false);
+      loosenLatency(row);
     }
     const seen: Seen = {
       entry,
@@ -222,8 +224,11 @@ class TallyWatch implements EndpointWatch {
     if (count > 0 && ageMinutes >= ERROR_MINUTES_MIN) {
       addErrors(llr, { count, errors, forecast: this.#errors });
     }
-    if (ageMinutes >= LATENCY_MINUTES_MIN && row[ROW.latencySeen]! >= LATENCY_REQUESTS_MIN) {
-      addLatency(llr, this.#latency);
+    if (
+      minute - row[ROW.latencySince]! >= LATENCY_MINUTES_MIN &&
+      row[ROW.latencySeen]! >= LATENCY_REQUESTS_MIN
+    ) {
+      addLatency(llr, { row, minute, latency: this.#latency });
     }
     stepEvidence(row, { llr, minute });
   }
@@ -245,7 +250,7 @@ class TallyWatch implements EndpointWatch {
     if (event !== 'accepted') return;
     if (TRAFFIC.includes(detector)) loosenRate(row, 0);
     else if (ERRORS.includes(detector)) loosenErrors(row, LOOSE_REQUESTS);
-    else loosenLatency(row, true);
+    else forgetLatency(row);
   }
 
   #read({ entry, count, errors }: Seen, detector: Detector, channel: number): Reading {
@@ -269,7 +274,10 @@ class TallyWatch implements EndpointWatch {
   /** Minutes under suspicion teach little, those of an episode nothing. */
   #learn({ entry, minute, count, errors, sketch }: Seen): void {
     const { row, service } = entry;
-    learnRate(row, minute, { count, weight: weightOf(row, TRAFFIC), forecast: this.#rate });
+    const weight = service.isSilent
+      ? Math.min(weightOf(row, TRAFFIC), weightOf(service.row, TRAFFIC))
+      : weightOf(row, TRAFFIC);
+    learnRate(row, minute, { count, weight, forecast: this.#rate });
     learnErrors(row, { count, errors, weight: weightOf(row, ERRORS), ratio: this.#errors.ratio });
     if (entry.isWhole && !isOpen(row, 'errorUp')) {
       service.row[ROW.errorHits]! += errors;
@@ -345,9 +353,14 @@ function leaveMinute(
   if (count > 0) row[ROW.lastTrafficMinute] = minute;
   row[ROW.ringCount + at] = count;
   row[ROW.ringErrors + at] = errors;
-  row[ROW.ringP50 + at] = latency?.p50Us ?? Number.NaN;
-  row[ROW.ringP95 + at] = latency?.p95Us ?? Number.NaN;
-  row[ROW.ringP99 + at] = latency?.p99Us ?? Number.NaN;
+  row[ROW.ringQuantiles + at] =
+    latency === undefined || count === 0
+      ? Number.NaN
+      : packQuantiles({
+          p50: bucketOf(latency.p50Us),
+          p95: bucketOf(latency.p95Us),
+          p99: bucketOf(latency.p99Us),
+        });
 }
 
 function weightOf(row: Float32Array, detectors: readonly Detector[]): number {

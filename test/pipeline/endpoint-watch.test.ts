@@ -1,0 +1,136 @@
+import { describe, expect, test } from 'vitest';
+import { US_PER_MINUTE } from '../../src/base/time.ts';
+import { Random } from '../../src/bench/random.ts';
+import type { Anomaly } from '../../src/model/anomaly.ts';
+import { endpointIdOf, type Tally } from '../../src/model/tally.ts';
+import type { EndpointWatch } from '../../src/model/watch.ts';
+import { createEndpointWatch } from '../../src/pipeline/endpoint-watch.ts';
+import { SketchBuilder } from '../../src/tally/sketch.ts';
+
+const START_US = Date.UTC(2026, 0, 5) * 1000;
+
+interface Traffic {
+  readonly requests: number;
+  readonly slower?: number;
+  readonly errorRatio?: number;
+  readonly operation?: string;
+}
+
+/** A minute of requests around 100 ms. */
+function tallyOf(random: Random, minute: number, traffic: Traffic): Tally {
+  const { requests, slower = 1, errorRatio = 0.005, operation = 'GET /' } = traffic;
+  const builder = new SketchBuilder();
+  const count = Math.round(requests * (0.95 + random.below(100) / 1000));
+  let errorCount = 0;
+  for (let drawn = 0; drawn < count; drawn++) {
+    const unit = (random.below(1000) + random.below(1000) + random.below(1000)) / 1500 - 1;
+    builder.add(100_000 * slower * Math.exp(unit));
+    if (random.chance(errorRatio)) errorCount++;
+  }
+  const endpointId = endpointIdOf('shop', operation);
+  return {
+    endpoint: { endpointId, service: 'shop', operation, stage: 'other' },
+    minuteUs: START_US + minute * US_PER_MINUTE,
+    count,
+    errorCount,
+    sketch: builder.build(),
+  };
+}
+
+/** What the watch tells of minutes [from, to). */
+function run(
+  watch: EndpointWatch,
+  { from, to }: { readonly from: number; readonly to: number },
+  traffic: (minute: number) => readonly Traffic[],
+): Anomaly[] {
+  const told: Anomaly[] = [];
+  for (let minute = from; minute < to; minute++) {
+    const random = new Random(1000 + minute);
+    const tallies = traffic(minute).map((part) => tallyOf(random, minute, part));
+    const minuteUs = START_US + minute * US_PER_MINUTE;
+    told.push(...watch.step({ minuteUs, tallies, changes: [] }));
+  }
+  return told;
+}
+
+const minuteOfUs = (timeUs: number) => (timeUs - START_US) / US_PER_MINUTE;
+
+describe('createEndpointWatch()', () => {
+  test.each([
+    ['latency', 'up', { requests: 100, slower: 2 }],
+    ['error', 'up', { requests: 100, errorRatio: 0.3 }],
+    ['traffic', 'down', { requests: 10 }],
+    ['traffic', 'up', { requests: 400 }],
+  ] as const)('tells of %s %s once, with onset and recovery', (kind, direction, odd) => {
+    const told = run(createEndpointWatch(), { from: 0, to: 240 }, (minute) => [
+      minute >= 180 && minute < 200 ? odd : { requests: 100 },
+    ]);
+    const ids = new Set(told.map(({ anomalyId }) => anomalyId));
+    expect(ids.size).toBe(1);
+    const [opened, closed] = [told[0]!, told.at(-1)!];
+    expect(opened).toMatchObject({ kind, direction, status: 'open', service: 'shop' });
+    expect(minuteOfUs(opened.range.fromUs)).toBe(180);
+    expect(minuteOfUs(opened.detectedUs!)).toBeLessThanOrEqual(183);
+    expect(closed).toMatchObject({ status: 'closed', end: 'recovered' });
+    expect(minuteOfUs(closed.range.toUs)).toBe(200);
+    expect(opened.picture!.values.length).toBe(60);
+  });
+
+  test('a blip of one minute is told of by nobody', () => {
+    const told = run(createEndpointWatch(), { from: 0, to: 240 }, (minute) => [
+      minute === 180 ? { requests: 500, slower: 5, errorRatio: 0.5 } : { requests: 100 },
+    ]);
+    expect(told).toEqual([]);
+  });
+
+  test('a silent service is one anomaly, not one for each endpoint', () => {
+    const told = run(createEndpointWatch(), { from: 0, to: 240 }, (minute) =>
+      minute >= 180 && minute < 210
+        ? []
+        : [
+            { requests: 100, operation: 'a' },
+            { requests: 50, operation: 'b' },
+          ],
+    );
+    expect(new Set(told.map(({ anomalyId }) => anomalyId)).size).toBe(1);
+    expect(told[0]).toMatchObject({ kind: 'silence', status: 'open' });
+    expect(told.at(-1)).toMatchObject({ kind: 'silence', status: 'closed', end: 'recovered' });
+    expect(told[0]!.endpointId).toBeUndefined();
+    expect(minuteOfUs(told[0]!.detectedUs!)).toBe(182);
+  });
+
+  test('a lasting change is accepted after a day, and then is what is usual', () => {
+    const watch = createEndpointWatch();
+    const told = run(watch, { from: 0, to: 180 + 1440 + 240 }, (minute) => [
+      { requests: 30, slower: minute >= 180 ? 2 : 1 },
+    ]);
+    expect(told.at(-1)).toMatchObject({ status: 'closed', end: 'accepted' });
+    const [band] = watch.baselines(START_US + 1800 * US_PER_MINUTE).values();
+    expect(band!.latencyUsP50.expected / 200_000).toBeCloseTo(1, 1);
+  });
+
+  test('goes on after a restart as if there had been none', () => {
+    const traffic = (minute: number) => [
+      { requests: 100, slower: minute >= 180 && minute < 200 ? 2 : 1 },
+    ];
+    const straight = run(createEndpointWatch(), { from: 0, to: 240 }, traffic);
+    const before = createEndpointWatch();
+    const told = run(before, { from: 0, to: 190 }, traffic);
+    const after = createEndpointWatch();
+    after.state.decode(before.state.encode(0, 2));
+    after.state.decode(before.state.encode(1, 2));
+    after.resume(told.slice(-1));
+    told.push(...run(after, { from: 185, to: 240 }, traffic));
+    expect(told).toEqual(straight);
+  });
+
+  test('closes what was open when its row is lost', () => {
+    const open = run(createEndpointWatch(), { from: 0, to: 190 }, (minute) => [
+      { requests: 100, slower: minute >= 180 ? 2 : 1 },
+    ]).at(-1)!;
+    const watch = createEndpointWatch();
+    watch.resume([open]);
+    const told = run(watch, { from: 190, to: 192 }, () => [{ requests: 100 }]);
+    expect(told).toEqual([{ ...open, status: 'closed', end: 'gone' }]);
+  });
+});
