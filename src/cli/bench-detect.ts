@@ -11,6 +11,7 @@ import { type MethodScore, type MonthRun, runMonth, scoreRuns } from '../bench/m
 import { findMistakes, type PeriodScore, type Recall } from '../bench/month-score.ts';
 import { RATIO_RULE, type TrailingRule } from '../detect/ratio.ts';
 import type { EndpointWatch } from '../model/watch.ts';
+import { createEndpointWatch } from '../pipeline/endpoint-watch.ts';
 import { createRatioWatch } from '../pipeline/ratio-watch.ts';
 
 const SIGMAS = 3;
@@ -29,6 +30,7 @@ const SIGMA_RULE: TrailingRule = {
 };
 
 const METHODS = {
+  adaptive: () => createEndpointWatch(),
   ratio: () => createRatioWatch(RATIO_RULE),
   sigma: () => createRatioWatch(SIGMA_RULE),
 } as const satisfies Readonly<Record<string, () => EndpointWatch>>;

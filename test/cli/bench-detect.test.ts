@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { PeriodScore } from '../../src/bench/month-score.ts';
 import { runCli } from '../../src/cli/cli.ts';
 
 let out: string;
@@ -22,7 +23,7 @@ const SMALL = ['bench', 'detect', '--days', '2', '--endpoints', '8', '--incident
 describe('taproot bench detect', () => {
   it('prints tables of all methods and periods', async () => {
     expect(await runCli(SMALL)).toBe(0);
-    for (const method of ['ratio', 'sigma']) {
+    for (const method of ['adaptive', 'ratio', 'sigma']) {
       expect(out).toMatch(new RegExp(`^\\| ${method} +\\| day 1 `, 'm'));
       expect(out).toMatch(new RegExp(`^\\| ${method} +\\| days 2–7 `, 'm'));
     }
@@ -56,6 +57,21 @@ describe('taproot bench detect', () => {
     expect(await incidentsOf('--months', '2')).toEqual(
       first.map((count, index) => count + second[index]!),
     );
+  });
+
+  it('has an adaptive method that finds what is clear, quickly, without crying wolf', async () => {
+    const flags = ['--days', '3', '--endpoints', '40', '--incidents', '160', '--seed', '21'];
+    const args = ['bench', 'detect', ...flags, '--method', 'adaptive', '--json'];
+    expect(await runCli(args)).toBe(0);
+    const { methods } = JSON.parse(out) as { methods: { periods: PeriodScore[] }[] };
+    expect(methods[0]!.periods).toHaveLength(2);
+    for (const { clear, all, clearDelayMinutes, falseIncidents } of methods[0]!.periods) {
+      expect(clear.incidents).toBeGreaterThan(5);
+      expect(clear.found / clear.incidents).toBeGreaterThanOrEqual(0.9);
+      expect(all.found / all.incidents).toBeGreaterThanOrEqual(0.7);
+      expect(clearDelayMinutes.median).toBeLessThanOrEqual(2);
+      expect(falseIncidents).toBeLessThanOrEqual(1);
+    }
   });
 
   it('lists mistakes when asked to', async () => {

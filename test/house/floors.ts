@@ -61,8 +61,6 @@ export const ENVIRONMENT_ROOM = 'config';
 
 /** Files that start something of their own and so are imported by nobody. */
 export const ENTRIES: readonly string[] = [
-  // Waits for the tick that runs on watches.
-  'src/pipeline/endpoint-watch.ts',
   'src/model/watch.ts',
   // until the tick reads metrics
   'src/pipeline/metric-minute.ts',
