@@ -26,7 +26,7 @@ try {
   });
   for (const [name, value] of counters) if (name.includes('overflow')) console.log(name, value);
   const startedMs = performance.now();
-  for (const line of judge(dataDir)) console.log(line);
+  for (const line of await judge(dataDir)) console.log(line);
   console.log(
     `tick and collection ${Math.round(performance.now() - startedMs)} ms, peak RSS ${mib(process.resourceUsage().maxRSS * 1024)} MiB`,
   );

@@ -1,6 +1,6 @@
 /** What answers hold, as schemas: for the OpenAPI document, and for the tests that hold the API to it. */
 import { z } from 'zod';
-import { ANOMALY_KINDS } from '../model/anomaly.ts';
+import { ANOMALY_KINDS, INCIDENT_SEVERITIES } from '../model/anomaly.ts';
 import { SILENCE_FIELDS } from '../model/silence.ts';
 import { SLICE_DIMENSIONS } from '../model/slice.ts';
 import { STAGES } from '../model/vocabulary.ts';
@@ -118,6 +118,7 @@ const anomaly = z.object({
 const incident = z.object({
   id: z.string(),
   status: z.enum(['open', 'closed']),
+  severity: z.enum(INCIDENT_SEVERITIES).optional(),
   onset: time,
   lastSeen: time,
   services: z.array(z.string()),

@@ -143,8 +143,14 @@ export const LIMITS = {
   recentTextCharsMax: 256,
   /** Keys of endpoints, and of templates, that the writer of a day remembers: twice the living ones, 40 MiB at most. */
   storeKeysCachedMax: 200_000,
-  /** Tallies, a minute of an endpoint or log template each, that a detection tick learns from: below 200 MiB. */
-  learningTalliesMax: 300_000,
+  /** Minutes of stored telemetry that a watch learns from when it begins anew: two weeks, so that it has seen each hour of the week twice. */
+  learningMinutesMax: 14 * 24 * 60,
+  /** Minutes after which what was learned is saved: so many are learned again after a kill. */
+  watchSaveMinutes: 10,
+  /** Bytes of learned rows saved at a time: about 10 ms. */
+  watchChunkBytes: MIB,
+  /** Anomalies that an incident lists. */
+  incidentAnomaliesMax: 200,
   /** Services that a list of services holds; beyond it the answer says that it was cut. */
   servicesListedMax: 10_000,
   /** Distinct metric series; points of further series are rejected. */

@@ -3,7 +3,6 @@
  * are 60 MB here, and as many objects with arrays of their own would be three times that. Rows never move, so a caller
  * may keep one. A chunk of rows is bytes that survive a restart.
  */
-import { createHash } from 'node:crypto';
 import { AppError } from './errors.ts';
 
 /** Rows of a page: large enough to make the page's own overhead small, small enough to waste little. */
@@ -65,9 +64,10 @@ export class RowSlab {
     return this.#rows.entries();
   }
 
-  /** Rows whose names fall into part `chunk` of `chunkCount`. */
+  /** Part `chunk` of `chunkCount`: together they hold each row once when no row came or went meanwhile. */
   encode(chunk: number, chunkCount: number): Uint8Array {
-    const chosen = [...this.#rows].filter(([name]) => chunkOf(name, chunkCount) === chunk);
+    const rowsPerChunk = Math.ceil(this.#rows.size / chunkCount);
+    const chosen = [...this.#rows].slice(chunk * rowsPerChunk, (chunk + 1) * rowsPerChunk);
     const names = Buffer.from(JSON.stringify(chosen.map(([name]) => name)), 'utf8');
     const rowBytes = this.width * Float32Array.BYTES_PER_ELEMENT;
     const bytes = Buffer.alloc(HEADER_BYTES + names.length + chosen.length * rowBytes);
@@ -126,11 +126,6 @@ export class RowSlab {
       this.#free.push(page.subarray(row * this.width, (row + 1) * this.width));
     }
   }
-}
-
-/** Stable across restarts, so that a chunk holds the same rows as long as they live. */
-function chunkOf(name: string, chunkCount: number): number {
-  return createHash('sha256').update(name).digest().readUInt32LE(0) % chunkCount;
 }
 
 function parseOrUndefined(text: string): unknown {

@@ -20,6 +20,7 @@ const COMMAND_FILES: readonly CommandFile[] = [
   { names: ['import'], load: async () => (await import('./import.ts')).addImport },
   { names: ['export'], load: async () => (await import('./export.ts')).addExport },
   { names: ['diagnose'], load: async () => (await import('./diagnose.ts')).addDiagnose },
+  { names: ['backtest'], load: async () => (await import('./backtest.ts')).addBacktest },
   { names: ['bench'], load: async () => (await import('./bench.ts')).addBench },
   {
     names: ['reports', 'report', 'verify'],

@@ -1,83 +1,94 @@
-/** Incidents: anomalies near in time and in the call graph belong together; open incidents take in new ones. */
+/**
+ * Incidents: anomalies near in time and in the call graph belong together. An incident is open while one of its
+ * anomalies is; trouble that comes back soon opens the same one again.
+ */
 import { createHash } from 'node:crypto';
+import { LIMITS } from '../base/limits.ts';
 import { US_PER_MINUTE } from '../base/time.ts';
-import type { Anomaly, Incident } from '../model/anomaly.ts';
+import {
+  type Anomaly,
+  type AnomalyKind,
+  INCIDENT_SEVERITIES,
+  type Incident,
+  type IncidentSeverity,
+} from '../model/anomaly.ts';
+import type { Text } from '../model/text.ts';
 
-/** Anomalies further apart are different incidents; an incident without news for this long is closed. */
-const GAP_US_MAX = 15 * US_PER_MINUTE;
+/** Trouble that comes back within this time is the same trouble. */
+export const REOPEN_US_MAX = 15 * US_PER_MINUTE;
+/** An open incident that took in nothing for this long takes in nothing more: what comes now has a cause of its own. */
+const GROW_US_MAX = 60 * US_PER_MINUTE;
+/** Kinds that begin long before they matter: they do not move the onset of what happens suddenly. */
+const CREEPING: ReadonlySet<AnomalyKind> = new Set(['drift', 'saturation', 'slo']);
 
 export interface GroupOptions {
+  /** End of the minute that was judged last. */
   readonly nowUs: number;
   /** Caller → callee by service name. */
   readonly edges: readonly (readonly [string, string])[];
+  /** Of all anomalies that are open now, those given too. */
+  readonly openIds: ReadonlySet<string>;
 }
 
-/** Open incidents with what is new, those just closed, and new ones; by onset, then id. */
+/**
+ * Takes anomalies that opened, changed or closed into incidents: those given, open or closed within REOPEN_US_MAX,
+ * and new ones. Gives the incidents that changed, by onset, then id.
+ */
 export function groupIncidents(
   anomalies: readonly Anomaly[],
-  open: readonly Incident[],
+  current: readonly Incident[],
   options: GroupOptions,
 ): Incident[] {
-  const neighbours = neighboursOf(options.edges);
-  const areNear = (a: string, b: string): boolean => a === b || neighbours.get(a)?.has(b) === true;
-  const incidents = open.map(toDraft);
+  const areNear = nearnessOf(options.edges);
+  const drafts = current.map(toDraft);
   const sorted = [...anomalies].sort(
     (a, b) => a.range.fromUs - b.range.fromUs || (a.anomalyId < b.anomalyId ? -1 : 1),
   );
   for (const anomaly of sorted) {
-    const near = incidents.filter((incident) => belongs(anomaly, incident, areNear));
-    const [oldest, ...others] = near.sort(compareIncidents);
-    if (oldest === undefined) {
-      incidents.push(startIncident(anomaly));
-      continue;
-    }
-    takeIn(oldest, anomaly);
-    // The anomaly is the bridge: what it touches is one incident. A reported one keeps its own name.
-    for (const other of others) {
-      if (other.reportId !== undefined) continue;
-      join(oldest, other);
-      incidents.splice(incidents.indexOf(other), 1);
-    }
+    const own = drafts.find((draft) => draft.anomalyIds.has(anomaly.anomalyId));
+    if (own) takeIn(own, anomaly);
+    else if (options.openIds.has(anomaly.anomalyId)) place(anomaly, drafts, { areNear, options });
   }
-  return incidents.map((incident) => toIncident(incident, options.nowUs)).sort(compareIncidents);
+  for (const draft of drafts) settle(draft, options.openIds);
+  return drafts
+    .filter(({ isChanged }) => isChanged)
+    .map(toIncident)
+    .sort(compareIncidents);
 }
 
 interface Draft {
   readonly incidentId: string;
-  readonly isOpen: boolean;
+  isOpen: boolean;
+  isChanged: boolean;
   onsetUs: number;
   lastSeenUs: number;
+  grownUs: number;
+  severity: IncidentSeverity;
   readonly services: Set<string>;
   readonly anomalyIds: Set<string>;
   readonly reportId: string | undefined;
+  note: Text | undefined;
 }
+
+type AreNear = (a: string, b: string) => boolean;
 
 function toDraft(incident: Incident): Draft {
   return {
     incidentId: incident.incidentId,
     isOpen: incident.status === 'open',
+    isChanged: false,
     onsetUs: incident.onsetUs,
     lastSeenUs: incident.lastSeenUs,
+    grownUs: incident.grownUs ?? incident.lastSeenUs,
+    severity: incident.severity ?? 'info',
     services: new Set(incident.services),
     anomalyIds: new Set(incident.anomalyIds),
     reportId: incident.reportId,
+    note: incident.note,
   };
 }
 
-function startIncident(anomaly: Anomaly): Draft {
-  const id = createHash('sha256').update(`incident\0${anomaly.anomalyId}`).digest('hex');
-  return {
-    incidentId: id.slice(0, 16),
-    isOpen: true,
-    onsetUs: anomaly.range.fromUs,
-    lastSeenUs: anomaly.range.toUs,
-    services: new Set([anomaly.service]),
-    anomalyIds: new Set([anomaly.anomalyId]),
-    reportId: undefined,
-  };
-}
-
-function neighboursOf(edges: GroupOptions['edges']): Map<string, Set<string>> {
+function nearnessOf(edges: GroupOptions['edges']): AreNear {
   const neighbours = new Map<string, Set<string>>();
   const add = (from: string, to: string): void => {
     const known = neighbours.get(from);
@@ -88,47 +99,152 @@ function neighboursOf(edges: GroupOptions['edges']): Map<string, Set<string>> {
     add(caller, callee);
     add(callee, caller);
   }
-  return neighbours;
+  return (a, b) => a === b || neighbours.get(a)?.has(b) === true;
 }
 
-function belongs(
+/** A new anomaly joins what is open near it, then what has closed lately near it, then begins an incident. */
+function place(
   anomaly: Anomaly,
-  incident: Draft,
-  areNear: (a: string, b: string) => boolean,
-): boolean {
-  if (incident.anomalyIds.has(anomaly.anomalyId)) return true;
-  if (!incident.isOpen) return false;
-  const isInTime =
-    anomaly.range.fromUs - incident.lastSeenUs <= GAP_US_MAX &&
-    incident.onsetUs - anomaly.range.toUs <= GAP_US_MAX;
-  return isInTime && [...incident.services].some((service) => areNear(service, anomaly.service));
+  drafts: Draft[],
+  { areNear, options }: { readonly areNear: AreNear; readonly options: GroupOptions },
+): void {
+  const { nowUs } = options;
+  const near = drafts.filter((draft) =>
+    [...draft.services].some((service) => areNear(service, anomaly.service)),
+  );
+  const open = near.filter((draft) => draft.isOpen && nowUs - draft.grownUs <= GROW_US_MAX);
+  const recent = near.filter(
+    (draft) =>
+      !draft.isOpen &&
+      draft.anomalyIds.size > 0 &&
+      anomaly.range.fromUs - draft.lastSeenUs <= REOPEN_US_MAX,
+  );
+  const [oldest, ...others] =
+    open.length > 0 ? open.sort(compareIncidents) : recent.sort(compareIncidents).slice(-1);
+  if (oldest === undefined) {
+    drafts.push(startIncident(anomaly, nowUs));
+    return;
+  }
+  takeIn(oldest, anomaly);
+  oldest.grownUs = nowUs;
+  // The anomaly is the bridge: what it touches is one incident.
+  for (const other of others) join(oldest, other);
 }
 
-function takeIn(incident: Draft, anomaly: Anomaly): void {
-  incident.onsetUs = Math.min(incident.onsetUs, anomaly.range.fromUs);
-  incident.lastSeenUs = Math.max(incident.lastSeenUs, anomaly.range.toUs);
-  incident.services.add(anomaly.service);
-  incident.anomalyIds.add(anomaly.anomalyId);
+function startIncident(anomaly: Anomaly, nowUs: number): Draft {
+  const id = createHash('sha256').update(`incident\0${anomaly.anomalyId}`).digest('hex');
+  return {
+    incidentId: id.slice(0, 16),
+    isOpen: true,
+    isChanged: true,
+    onsetUs: anomaly.range.fromUs,
+    lastSeenUs: anomaly.range.toUs,
+    grownUs: nowUs,
+    severity: severityOf(anomaly),
+    services: new Set([anomaly.service]),
+    anomalyIds: new Set([anomaly.anomalyId]),
+    reportId: undefined,
+    note: undefined,
+  };
 }
 
-function join(incident: Draft, other: Draft): void {
-  incident.onsetUs = Math.min(incident.onsetUs, other.onsetUs);
-  incident.lastSeenUs = Math.max(incident.lastSeenUs, other.lastSeenUs);
-  for (const service of other.services) incident.services.add(service);
-  for (const anomalyId of other.anomalyIds) incident.anomalyIds.add(anomalyId);
+/** Requests that fail, or a source that is silent, are worse than slow ones, those worse than signs of trouble. */
+function severityOf({ kind, slice }: Anomaly): IncidentSeverity {
+  switch (kind) {
+    case 'error':
+    case 'silence':
+    case 'slo':
+      return slice === undefined ? 'critical' : 'warning';
+    case 'latency':
+    case 'traffic':
+    case 'saturation':
+      return 'warning';
+    default:
+      return 'info';
+  }
 }
 
-function toIncident(draft: Draft, nowUs: number): Incident {
-  const isOpen = draft.isOpen && nowUs - draft.lastSeenUs <= GAP_US_MAX;
+function takeIn(draft: Draft, anomaly: Anomaly): void {
+  draft.isChanged = true;
+  if (!CREEPING.has(anomaly.kind)) {
+    draft.onsetUs = Math.min(draft.onsetUs, anomaly.range.fromUs);
+  }
+  draft.lastSeenUs = Math.max(draft.lastSeenUs, anomaly.range.toUs);
+  draft.severity = worst(draft.severity, severityOf(anomaly));
+  draft.services.add(anomaly.service);
+  addIds(draft, [anomaly.anomalyId]);
+  if (anomaly.end === 'accepted') draft.note = acceptedNote(anomaly);
+  else if (anomaly.end === 'gone') draft.note ??= goneNote(anomaly);
+}
+
+/** The younger one ends here; a report of it stays where it is. */
+function join(draft: Draft, younger: Draft): void {
+  draft.onsetUs = Math.min(draft.onsetUs, younger.onsetUs);
+  draft.lastSeenUs = Math.max(draft.lastSeenUs, younger.lastSeenUs);
+  draft.severity = worst(draft.severity, younger.severity);
+  for (const service of younger.services) draft.services.add(service);
+  addIds(draft, younger.anomalyIds);
+  younger.isChanged = true;
+  younger.isOpen = false;
+  younger.anomalyIds.clear();
+  younger.note = {
+    zh: `已并入事件 ${draft.incidentId}`,
+    en: `Part of incident ${draft.incidentId}`,
+  };
+}
+
+/** The first ones hold the onset; what comes when the list is full is told by its service and severity. */
+function addIds(draft: Draft, anomalyIds: Iterable<string>): void {
+  for (const anomalyId of anomalyIds) {
+    if (draft.anomalyIds.size < LIMITS.incidentAnomaliesMax) draft.anomalyIds.add(anomalyId);
+  }
+}
+
+/** Opens or closes by what its anomalies do. */
+function settle(draft: Draft, openIds: ReadonlySet<string>): void {
+  const isOpen = [...draft.anomalyIds].some((anomalyId) => openIds.has(anomalyId));
+  if (isOpen === draft.isOpen) return;
+  draft.note = isOpen ? undefined : (draft.note ?? RECOVERED);
+  draft.isChanged = true;
+  draft.isOpen = isOpen;
+}
+
+const RECOVERED: Text = {
+  zh: '所有异常均已恢复',
+  en: 'All its anomalies have recovered',
+};
+
+function acceptedNote({ statement }: Anomaly): Text {
+  return {
+    zh: `已作为新的常态：${statement.zh}`,
+    en: `Accepted as the new normal: ${statement.en}`,
+  };
+}
+
+function goneNote({ service }: Anomaly): Text {
+  return {
+    zh: `${service} 已没有可判断的数据`,
+    en: `${service} has nothing left to be judged by`,
+  };
+}
+
+function toIncident(draft: Draft): Incident {
   return {
     incidentId: draft.incidentId,
-    status: isOpen ? 'open' : 'closed',
+    status: draft.isOpen ? 'open' : 'closed',
+    severity: draft.severity,
     onsetUs: draft.onsetUs,
     lastSeenUs: draft.lastSeenUs,
+    grownUs: draft.grownUs,
     services: [...draft.services].sort(),
     anomalyIds: [...draft.anomalyIds].sort(),
     ...(draft.reportId === undefined ? {} : { reportId: draft.reportId }),
+    ...(draft.note === undefined ? {} : { note: draft.note }),
   };
+}
+
+function worst(a: IncidentSeverity, b: IncidentSeverity): IncidentSeverity {
+  return INCIDENT_SEVERITIES.indexOf(a) <= INCIDENT_SEVERITIES.indexOf(b) ? a : b;
 }
 
 function compareIncidents(

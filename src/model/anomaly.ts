@@ -86,12 +86,21 @@ export interface Picture {
   readonly high: readonly (number | null)[];
 }
 
+/** Worst first: requests fail or a source is silent; they are slow or unusually many or few; signs of trouble. */
+export const INCIDENT_SEVERITIES = ['critical', 'warning', 'info'] as const;
+export type IncidentSeverity = (typeof INCIDENT_SEVERITIES)[number];
+
 export interface Incident {
   readonly incidentId: string;
   readonly status: 'open' | 'closed';
+  /** The worst so far. */
+  readonly severity?: IncidentSeverity;
   readonly onsetUs: number;
   readonly lastSeenUs: number;
+  /** When an anomaly joined last. */
+  readonly grownUs?: number;
   readonly services: readonly string[];
+  /** The first ones, up to a bound; none of one that became part of another. */
   readonly anomalyIds: readonly string[];
   readonly reportId?: string;
   /** Why it is closed, or what was decided about it. */

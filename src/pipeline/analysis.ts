@@ -12,12 +12,14 @@ import type { EndpointBaseline } from '../model/baseline.ts';
 import { type InvestigationEvent, isLastEvent } from '../model/events.ts';
 import type { InvestigationRequest } from '../model/investigation.ts';
 import type { Report } from '../model/report.ts';
+import type { SloStatus } from '../model/slo.ts';
 import type { LogRecord, Span } from '../model/span.ts';
 import type { PinnedEvidence, StateStore } from '../store/api/state.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
 import { type InvestigateDependencies, investigate } from './investigate.ts';
 import { verifyAgain } from './reverify.ts';
-import { runTick } from './tick.ts';
+import { Detection } from './tick.ts';
+import type { Watchers } from './watchers.ts';
 
 export interface AnalysisOptions {
   readonly telemetry: TelemetryReader;
@@ -34,6 +36,8 @@ export interface AnalysisOptions {
   /** Wait for late telemetry before an alert's window is read. */
   readonly settleMs: number;
   readonly windowMinutes: number;
+  /** New ones, that have learned nothing. */
+  readonly createWatchers: () => Watchers;
 }
 
 export interface Analysis {
@@ -48,9 +52,10 @@ export interface Analysis {
   subscribe(reportId: string, listener: (event: InvestigationEvent) => void): () => void;
   verifyAgain(reportId: string): Promise<Report>;
   baselines(): ReadonlyMap<string, EndpointBaseline>;
-  /** Judges the last minutes; opens investigations for new incidents. */
-  tick(): void;
-  /** Refuses new work and waits for the running one. */
+  sloStatus(): readonly SloStatus[];
+  /** Judges the minutes that are complete; opens investigations for the incidents that are open then. */
+  tick(): Promise<void>;
+  /** Refuses new work, waits for the running one, and saves what detection has learned. */
   stop(timeoutMs: number): Promise<void>;
 }
 
@@ -76,7 +81,10 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
   const { counters, log, state, telemetry } = options;
   const runs = new Map<string, Run>();
   const queue: Run[] = [];
-  let learned: ReadonlyMap<string, EndpointBaseline> = new Map();
+  const detection = new Detection({
+    ...options,
+    startedUs: options.investigation().clock.nowUs(),
+  });
   let active: Run | undefined;
   let isStopping = false;
 
@@ -130,7 +138,13 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
         { ...request, window },
         {
           reportId: run.reportId,
-          dependencies: { ...options.investigation(), telemetry, state, learned, topology: [] },
+          dependencies: {
+            ...options.investigation(),
+            telemetry,
+            state,
+            learned: detection.baselines(),
+            topology: [],
+          },
           signal: AbortSignal.any([run.abort.signal, timeout]),
           onEvent: (event) => publish(run, event),
         },
@@ -178,6 +192,15 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
     }
   }
 
+  /** Those without a report. Without room their turn comes at a later tick: they stay without one until then. */
+  function investigateIncidents(nowUs: number): void {
+    for (const incident of state.listCurrentIncidents(Number.POSITIVE_INFINITY)) {
+      if (incident.reportId !== undefined || isStopping) continue;
+      if (queue.length < LIMITS.analysesQueuedMax) investigateIncident(incident, nowUs);
+      else counters.add('taproot_incidents_postponed_total', 1);
+    }
+  }
+
   function investigateIncident(incident: Incident, nowUs: number): void {
     const { reportId } = startInvestigation({
       trigger: { kind: 'anomaly', alerts: [] },
@@ -222,37 +245,30 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
         ...options.investigation(),
         telemetry,
         state,
-        learned,
+        learned: detection.baselines(),
         topology: [],
       });
       state.replaceReport(verified);
       return verified;
     },
-    baselines: () => learned,
-    tick() {
-      const nowUs = options.investigation().clock.nowUs();
-      const result = runTick({ nowUs, telemetry, state });
-      learned = result.baselines;
-      counters.set('taproot_baseline_endpoints', learned.size);
-      counters.set('taproot_baseline_history_cut', result.isHistoryCut ? 1 : 0);
-      counters.add('taproot_anomalies_total', result.anomalies.length);
-      for (const incident of result.incidents) {
-        if (incident.status !== 'open' || incident.reportId !== undefined) continue;
-        // Without room its turn comes at a later tick: it stays open without a report until then.
-        if (queue.length < LIMITS.analysesQueuedMax) investigateIncident(incident, nowUs);
-        else counters.add('taproot_incidents_postponed_total', 1);
-      }
+    baselines: () => detection.baselines(),
+    sloStatus: () => detection.sloStatus(),
+    async tick() {
+      await detection.advance(options.investigation().clock.nowUs());
+      counters.set('taproot_baseline_endpoints', detection.baselines().size);
+      investigateIncidents(options.investigation().clock.nowUs());
     },
     async stop(timeoutMs) {
       isStopping = true;
+      const learnedSaved = detection.stop();
       const stopping = new AppError('ingest.stopping', 'Cannot investigate: Taproot is stopping');
       for (const run of queue.splice(0)) failRun(run, stopping);
       const running = active;
-      if (!running) return;
       const { promise: late, cancel } = afterMs(timeoutMs);
-      await Promise.race([running.done.then(noop, noop), late]);
+      const done = Promise.all([learnedSaved, running?.done.then(noop, noop)]);
+      await Promise.race([done, late]);
       cancel();
-      running.abort.abort(stopping);
+      running?.abort.abort(stopping);
     },
   };
 }

@@ -1,136 +1,334 @@
 /**
- * Detection, once a minute: learns bands from the tallies of the last hours, compares the last complete
- * minutes with them, groups what deviates into incidents. Costs by endpoints, not by traffic.
+ * Detection: feeds the watches each complete minute once and in order, saves what they find and what they have learned,
+ * and after a start goes on where it was, from stored telemetry. Costs by endpoints, not by traffic.
  */
+import type { Counters } from '../base/counters.ts';
+import { isAppError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { minuteOf, type TimeRange, US_PER_HOUR, US_PER_MINUTE, US_PER_MS } from '../base/time.ts';
-import { learnBaselines } from '../baseline/baseline.ts';
-import { detectAnomalies, groupIncidents } from '../detect/detect.ts';
+import type { Log } from '../base/log.ts';
+import { formatTime, minuteOf, US_PER_MINUTE, US_PER_MS, US_PER_SECOND } from '../base/time.ts';
+import { groupIncidents, REOPEN_US_MAX } from '../detect/detect.ts';
 import type { Anomaly, Incident } from '../model/anomaly.ts';
 import type { EndpointBaseline } from '../model/baseline.ts';
-import { StringDictionary } from '../model/dictionary.ts';
-import { SELF_SERVICE } from '../model/vocabulary.ts';
-import { NO_ROW } from '../model/window.ts';
+import type { SloStatus } from '../model/slo.ts';
 import type { StateStore } from '../store/api/state.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
-import { readTallyHistory } from './history.ts';
-import { buildSpanTable } from './span-table.ts';
-
-export interface TickResult {
-  readonly baselines: ReadonlyMap<string, EndpointBaseline>;
-  readonly anomalies: readonly Anomaly[];
-  /** Incidents that this tick opened or changed. */
-  readonly incidents: readonly Incident[];
-  /** There was more history than LIMITS.learningTalliesMax: bands stand on the newest part. */
-  readonly isHistoryCut: boolean;
-}
-
-/** Minutes that a tick judges: two, so that a late minute is seen once more. */
-const JUDGED_US = 2 * US_PER_MINUTE;
-/** History that bands stand on. */
-const LEARNING_US = 3 * US_PER_HOUR;
-/** An endpoint needs this much history before a tick may judge it. */
-const LEARNING_MINUTES_MIN = 5;
+import { CallGraph } from './call-graph.ts';
+import { type Minute, MinuteReader } from './minute.ts';
+import { loadWatch, nextTurn, saveWatch } from './watch-state.ts';
+import type { Watcher, Watchers } from './watchers.ts';
 
 /** Late spans of a minute may still come this long after its end. */
-const GRACE_MS = 10_000;
+export const GRACE_US = 10 * US_PER_SECOND;
 
 /**
  * How long to wait for the next tick, shortly after the end of a minute. Between 10 s and 70 s whatever the clock says: a
  * clock that jumps neither stops ticks nor makes them come one upon the other.
  */
 export function msToNextTick(nowUs: number): number {
-  return (minuteOf(nowUs) + US_PER_MINUTE - nowUs) / US_PER_MS + GRACE_MS;
+  return (minuteOf(nowUs) + US_PER_MINUTE + GRACE_US - nowUs) / US_PER_MS;
 }
 
-export function runTick(input: {
-  readonly nowUs: number;
+export interface DetectionOptions {
   readonly telemetry: TelemetryReader;
   readonly state: StateStore;
-}): TickResult {
-  const { telemetry, state } = input;
-  const judged: TimeRange = {
-    fromUs: minuteOf(input.nowUs) - JUDGED_US,
-    toUs: minuteOf(input.nowUs),
-  };
-  const history: TimeRange = { fromUs: judged.fromUs - LEARNING_US, toUs: judged.fromUs };
-  const earlier = state.listIncidents({
-    range: { ...history, toUs: judged.toUs },
-    limit: LIMITS.queryRowsMax,
-  });
-
-  const isLearnable = outsideOf(earlier);
-  const past = readTallyHistory(telemetry, {
-    range: history,
-    talliesMax: LIMITS.learningTalliesMax,
-  });
-  const learning = past.tallies.filter(
-    (tally) => tally.endpoint.service !== SELF_SERVICE && isLearnable(tally.minuteUs),
-  );
-  const learnedMinutes = new Set(learning.map(({ minuteUs }) => minuteUs)).size;
-  const baselines = learnBaselines(learning, { source: 'own', minutes: learnedMinutes });
-  const isHistoryCut = past.isCut;
-  if (learnedMinutes < LEARNING_MINUTES_MIN) {
-    return { baselines, anomalies: [], incidents: [], isHistoryCut };
-  }
-
-  const templates = new Map(
-    telemetry.listTemplates({}).map((template) => [template.templateId, template] as const),
-  );
-  const anomalies = detectAnomalies({
-    range: judged,
-    tallies: telemetry
-      .readTallies({ range: judged })
-      .filter(({ endpoint }) => endpoint.service !== SELF_SERVICE),
-    baselines,
-    templateTallies: telemetry.readTemplateTallies({ range: judged }),
-    referenceTemplateTallies: past.templateTallies.filter((tally) => isLearnable(tally.minuteUs)),
-    referenceMinutes: learnedMinutes,
-    templates,
-    series: [],
-    referenceSeries: [],
-  });
-  const incidents = groupIncidents(
-    anomalies,
-    earlier.filter(({ status }) => status === 'open'),
-    { nowUs: input.nowUs, edges: callEdges(telemetry, { range: judged, anomalies }) },
-  );
-  state.saveAnomalies(anomalies);
-  for (const incident of incidents) state.saveIncident(incident);
-  return { baselines, anomalies, incidents, isHistoryCut };
+  /** New ones, that have learned nothing. */
+  readonly createWatchers: () => Watchers;
+  readonly counters: Counters;
+  readonly log: Log;
+  /** A minute before, or one that is judged late, may be empty because Taproot was down. */
+  readonly startedUs: number;
 }
 
-/** Spans from which calls between services are known well enough. */
-const EDGE_SPANS_MAX = 50_000;
+/** As many minutes behind is no catching up: an empty minute is silence. More are holes, as when the clock jumped. */
+const LIVE_MINUTES_MAX = 3;
+/** A clock that is set back by less is waited for. */
+const BACK_US_MAX = 5 * US_PER_MINUTE;
+/** While it catches up, what was learned is saved after as many minutes. */
+const SAVE_MINUTES_BEHIND = 24 * 60;
 
-/** Who calls whom, read only when trouble shows in several services: one incident, not one for each. */
-function callEdges(
-  telemetry: TelemetryReader,
-  trouble: { readonly range: TimeRange; readonly anomalies: readonly Anomaly[] },
-): readonly (readonly [string, string])[] {
-  if (new Set(trouble.anomalies.map(({ service }) => service)).size < 2) return [];
-  const { table } = buildSpanTable(telemetry, {
-    range: trouble.range,
-    strings: new StringDictionary(),
-    spansMax: EDGE_SPANS_MAX,
-    hasAttributes: false,
-  });
-  const edges = new Map<string, readonly [string, string]>();
-  for (let row = 0; row < table.count; row++) {
-    const parent = table.parent[row]!;
-    if (parent === NO_ROW || table.service[parent] === table.service[row]) continue;
-    const key = `${table.service[parent]} ${table.service[row]}`;
-    if (edges.has(key)) continue;
-    const caller = table.strings.text(table.service[parent]!);
-    edges.set(key, [caller, table.strings.text(table.service[row]!)]);
-  }
-  return [...edges.values()];
+/** A watch, how far it is, and what is open there. */
+interface Runner {
+  readonly watcher: Watcher;
+  /** Beginning of the first minute it has not seen. */
+  untilUs: number;
+  /** By id. */
+  readonly open: Map<string, Anomaly>;
 }
 
-/** Incidents do not teach: minutes under one are left out of learning. */
-function outsideOf(incidents: readonly Incident[]): (minuteUs: number) => boolean {
-  return (minuteUs) =>
-    incidents.every(
-      ({ onsetUs, lastSeenUs }) => minuteUs + US_PER_MINUTE <= onsetUs || minuteUs > lastSeenUs,
+export class Detection {
+  readonly #options: DetectionOptions;
+  #minutes: MinuteReader;
+  readonly #calls: CallGraph;
+  #watchers: Watchers;
+  #runners: readonly Runner[] = [];
+  /** All before was judged by an earlier run: seen again only to learn. */
+  #judgedUntilUs = Number.NEGATIVE_INFINITY;
+  /** What is open here and what the state store calls open were compared. */
+  #isReconciled = false;
+  /** Found and not saved yet, by id. */
+  readonly #found = new Map<string, Anomaly>();
+  #minutesUnsaved = 0;
+  #unreadableUs: number | undefined;
+  #baselines: ReadonlyMap<string, EndpointBaseline> | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #isStopping = false;
+
+  constructor(options: DetectionOptions) {
+    this.#options = options;
+    this.#minutes = new MinuteReader(options);
+    this.#calls = new CallGraph(options.telemetry);
+    this.#watchers = options.createWatchers();
+  }
+
+  /** What is normal now, by endpoint id. */
+  baselines(): ReadonlyMap<string, EndpointBaseline> {
+    if (this.#runners.length === 0) return NO_BASELINES;
+    this.#baselines ??= this.#watchers.endpoints.baselines(this.#nextUs());
+    return this.#baselines;
+  }
+
+  /** As of the last minute, in the order of the configuration. */
+  sloStatus(): readonly SloStatus[] {
+    return this.#watchers.slos.status();
+  }
+
+  /**
+   * Judges all minutes that are complete and were not judged. Throws what kept it from a minute, which is tried again
+   * by the next call.
+   */
+  advance(nowUs: number): Promise<void> {
+    this.#running = this.#running.catch(ignore).then(() => this.#advance(nowUs));
+    return this.#running;
+  }
+
+  /** Ends what runs after its minute, and saves what was learned. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await this.#running.catch(ignore);
+    if (this.#minutesUnsaved > 0) await this.#save();
+  }
+
+  async #advance(nowUs: number): Promise<void> {
+    const endUs = minuteOf(nowUs - GRACE_US);
+    if (this.#runners.length === 0) this.#load(endUs);
+    if (this.#nextUs() > endUs + BACK_US_MAX) this.#startOver(endUs);
+    const isBehind = endUs - this.#nextUs() > LIVE_MINUTES_MAX * US_PER_MINUTE;
+    const liveFromUs = isBehind ? endUs : minuteOf(this.#options.startedUs);
+    for (;;) {
+      const minuteUs = this.#nextUs();
+      this.#tellLag(endUs);
+      if (minuteUs >= endUs || this.#isStopping) break;
+      this.#step(minuteUs, { isLive: minuteUs >= liveFromUs });
+      if (this.#minutesUnsaved >= SAVE_MINUTES_BEHIND) await this.#save();
+      await nextTurn();
+    }
+    this.#finish();
+    if (this.#minutesUnsaved >= LIMITS.watchSaveMinutes) await this.#save();
+  }
+
+  /** Beginning of the first minute that a watch has not seen. */
+  #nextUs(): number {
+    return Math.min(...this.#runners.map(({ untilUs }) => untilUs));
+  }
+
+  /** A clock that was set back: what was learned is of a time that is yet to come. */
+  #startOver(endUs: number): void {
+    const { log, counters } = this.#options;
+    log.warn(
+      { until: formatTime(this.#nextUs()) },
+      'the clock was set back: detection learns anew',
     );
+    counters.add('taproot_detection_restarts_total', 1);
+    this.#watchers = this.#options.createWatchers();
+    this.#load(endUs);
+  }
+
+  #load(endUs: number): void {
+    const { state, log } = this.#options;
+    this.#minutes = new MinuteReader(this.#options);
+    const earliestUs = this.#earliestUs(endUs);
+    const untilUsMax = endUs + BACK_US_MAX;
+    this.#runners = this.#watchers.list.map((watcher) => {
+      const loaded = loadWatch(watcher, { store: state.watches, untilUsMax });
+      if (loaded.kind === 'refused') {
+        log.warn(
+          { watch: watcher.name, why: loaded.why },
+          'what a watch had learned is learned anew',
+        );
+      }
+      const [untilUs, open] =
+        loaded.kind === 'loaded' ? [loaded.record.untilUs, loaded.record.openAnomalies] : [0, []];
+      return {
+        watcher,
+        untilUs: Math.max(untilUs, earliestUs),
+        open: new Map(open.map((anomaly) => [anomaly.anomalyId, anomaly])),
+      };
+    });
+    this.#judgedUntilUs = Math.min(state.readJudgedUntil() ?? Number.NEGATIVE_INFINITY, endUs);
+    this.#isReconciled = false;
+    this.#minutesUnsaved = 0;
+  }
+
+  /** From where watches that know nothing learn. */
+  #earliestUs(endUs: number): number {
+    const [first] = this.#options.telemetry.stats().partitions;
+    const storedUs = first ? startOfDay(first.day) : endUs;
+    return Math.min(Math.max(storedUs, endUs - LIMITS.learningMinutesMax * US_PER_MINUTE), endUs);
+  }
+
+  /** Feeds a minute to those watches that have not seen it. */
+  #step(minuteUs: number, { isLive }: { readonly isLive: boolean }): void {
+    const minute = this.#tryRead(minuteUs);
+    const isJudged = minuteUs >= this.#judgedUntilUs;
+    if (isJudged) this.#reconcile();
+    for (const runner of this.#runners) {
+      if (runner.untilUs > minuteUs) continue;
+      const isHole = minute === undefined || (minute.isEmpty && !isLive);
+      const anomalies = isHole ? [] : this.#feed(runner.watcher, minute);
+      runner.untilUs = minuteUs + US_PER_MINUTE;
+      for (const anomaly of anomalies) {
+        const isNew = anomaly.status !== 'closed' && !runner.open.has(anomaly.anomalyId);
+        if (anomaly.status === 'closed') runner.open.delete(anomaly.anomalyId);
+        else runner.open.set(anomaly.anomalyId, anomaly);
+        if (!isJudged) continue;
+        this.#found.set(anomaly.anomalyId, anomaly);
+        if (isNew) this.#options.counters.add('taproot_anomalies_total', 1, { kind: anomaly.kind });
+      }
+    }
+    this.#baselines = undefined;
+    this.#minutesUnsaved++;
+    if (this.#found.size > 0) this.#saveFindings(minuteUs + US_PER_MINUTE);
+  }
+
+  /** Undefined when the minute cannot be read for good: left out then, so that those after it are judged. */
+  #tryRead(minuteUs: number): Minute | undefined {
+    try {
+      return this.#minutes.read(minuteUs);
+    } catch (thrown) {
+      const isSecond = this.#unreadableUs === minuteUs;
+      this.#unreadableUs = minuteUs;
+      if (!isSecond || isAppError(thrown, 'store.unavailable')) throw thrown;
+      this.#options.counters.add('taproot_detection_unreadable_minutes_total', 1);
+      this.#options.log.error(
+        { err: thrown, minute: formatTime(minuteUs) },
+        'a minute is left out',
+      );
+      return undefined;
+    }
+  }
+
+  /** One that throws must not keep the others from their minute. */
+  #feed(watcher: Watcher, minute: Minute): readonly Anomaly[] {
+    try {
+      switch (watcher.feed) {
+        case 'endpoints':
+          return watcher.watch.step(minute.endpoints);
+        case 'templates':
+          return watcher.watch.step(minute.templates);
+        case 'metrics':
+          return watcher.watch.step(minute.metrics);
+      }
+    } catch (thrown) {
+      const { name } = watcher;
+      this.#options.counters.add('taproot_watch_failed_total', 1, { watch: name });
+      this.#options.log.error({ err: thrown, watch: name }, 'a watch failed on a minute');
+      return [];
+    }
+  }
+
+  /**
+   * After minutes that were judged before: what is open by the state store and no longer here is gone, and what is open
+   * here and not there is new. Both happen only when a watch has learned anew.
+   */
+  #reconcile(): void {
+    if (this.#isReconciled) return;
+    this.#isReconciled = true;
+    const open = new Map(this.#runners.flatMap((runner) => [...runner.open]));
+    for (const anomaly of this.#options.state.listOpenAnomalies()) {
+      if (open.delete(anomaly.anomalyId)) continue;
+      this.#found.set(anomaly.anomalyId, {
+        ...anomaly,
+        status: 'closed',
+        end: 'gone',
+        reason: LEARNED_ANEW,
+      });
+    }
+    for (const [anomalyId, anomaly] of open) this.#found.set(anomalyId, anomaly);
+  }
+
+  /** The state store knows how far detection is, also when it has found nothing. */
+  #finish(): void {
+    const untilUs = this.#nextUs();
+    if (this.#isStopping || untilUs <= this.#judgedUntilUs) return;
+    this.#reconcile();
+    this.#saveFindings(untilUs);
+  }
+
+  #saveFindings(judgedUntilUs: number): void {
+    const { state } = this.#options;
+    const anomalies = [...this.#found.values()];
+    const openIds = new Set(this.#runners.flatMap(({ open }) => [...open.keys()]));
+    const current = state.listCurrentIncidents(judgedUntilUs - REOPEN_US_MAX - US_PER_MINUTE);
+    const incidents = groupIncidents(anomalies, current, {
+      nowUs: judgedUntilUs,
+      openIds,
+      edges: this.#edgesFor(anomalies, { current, atUs: judgedUntilUs }),
+    });
+    state.saveFindings({ judgedUntilUs, anomalies, incidents });
+    this.#judgedUntilUs = judgedUntilUs;
+    this.#found.clear();
+  }
+
+  /** Calls are looked up only when trouble shows in several services. */
+  #edgesFor(
+    anomalies: readonly Anomaly[],
+    { current, atUs }: { readonly current: readonly Incident[]; readonly atUs: number },
+  ) {
+    const troubled = new Set(anomalies.map(({ service }) => service));
+    if (troubled.size === 0) return [];
+    for (const { services } of current) for (const service of services) troubled.add(service);
+    return troubled.size < 2 ? [] : this.#calls.edgesAt(atUs);
+  }
+
+  /** A save that fails is tried again after the next minutes: nothing is lost but computing time at a start. */
+  async #save(): Promise<void> {
+    const { state, log, counters } = this.#options;
+    this.#minutesUnsaved = 0;
+    try {
+      for (const { watcher, untilUs, open } of this.#runners) {
+        const openAnomalies = [...open.values()];
+        await saveWatch(watcher, { untilUs, openAnomalies, store: state.watches });
+      }
+    } catch (thrown) {
+      counters.add('taproot_watch_save_failed_total', 1);
+      log.error({ err: thrown }, 'what the watches have learned was not saved');
+    }
+  }
+
+  #tellLag(endUs: number): void {
+    const { counters } = this.#options;
+    const lagMinutes = Math.max(0, (endUs - this.#nextUs()) / US_PER_MINUTE);
+    counters.set('taproot_detection_lag_minutes', lagMinutes);
+    for (const { watcher } of this.#runners) {
+      const { name, watch } = watcher;
+      counters.set('taproot_watch_rows', watch.state.size, { watch: name });
+      counters.set('taproot_watch_bytes', watch.state.memoryBytes, { watch: name });
+    }
+  }
 }
+
+/** YYYYMMDD, UTC. */
+function startOfDay(day: string): number {
+  const [year, month, date] = [day.slice(0, 4), day.slice(4, 6), day.slice(6)].map(Number);
+  return Date.UTC(year!, month! - 1, date) * US_PER_MS; // three parts were cut
+}
+
+const NO_BASELINES: ReadonlyMap<string, EndpointBaseline> = new Map();
+
+const LEARNED_ANEW = {
+  zh: '检测已重新学习，不再视为异常',
+  en: 'Detection has learned anew and no longer sees it',
+};
+
+function ignore(): void {}

@@ -15,8 +15,8 @@ import {
   renderPicture,
   renderReport,
 } from '../pipeline/render.ts';
-import { createSloWatch } from '../pipeline/slo-watch.ts';
 import { msToNextTick } from '../pipeline/tick.ts';
+import { createWatchers } from '../pipeline/watchers.ts';
 import { createProbeRunner } from '../plugin/probes/probes.ts';
 import { listenFailed } from '../receive/listen.ts';
 import { createRulebookHolder } from '../rulebook/rulebook.ts';
@@ -40,6 +40,8 @@ import { collectAfterStart } from './young-garbage.ts';
  * flushed, groups go on being committed. At full speed a second fills 10 MB.
  */
 const CHECKPOINT_EVERY_MS = 1000;
+/** Whoever waits for the service to be up comes first. */
+const FIRST_TICK_MS = 1000;
 
 const settings = workerData as WorkerSettings; // made by service.ts
 const { config } = settings;
@@ -51,8 +53,6 @@ const rules = createRulebookHolder(settings.rulesDir);
 const runner = createProbeRunner({ config: config.probes, clock: systemClock });
 // 140 ms of CPU: loaded only when it is wanted, and while the other threads start.
 const selfTracing = config.selfTracing ? await import('./self-tracing.ts') : undefined;
-
-const slos = createSloWatch(config.slos);
 
 if (!parentPort) throw new Error('analysis-thread runs as a worker only');
 /** What runs from start() to stop(). */
@@ -140,6 +140,7 @@ function openParts(otlpHttpPort: number): Parts {
     newSuffix: () => randomBytes(3).toString('hex'),
     settleMs: config.settleMs,
     windowMinutes: config.windowMinutes,
+    createWatchers: () => createWatchers(config),
   });
   const checkpointer = openCheckpointer({ dataDir });
   return { telemetry, checkpointer, state, alertingStore, tracer, tracing, analysis };
@@ -157,7 +158,7 @@ function backendOf({ telemetry, state, alertingStore, analysis }: Parts): ApiBac
     subscribe: analysis.subscribe,
     verifyAgain: analysis.verifyAgain,
     baselines: analysis.baselines,
-    slos: slos.status,
+    slos: analysis.sloStatus,
     rules: rules.current,
     reloadRules,
     counterSamples: async () => {
@@ -183,22 +184,22 @@ function reloadRules(): { readonly ok: boolean; readonly message: string } {
       };
 }
 
-/** A tick shortly after each whole minute. */
-function scheduleTick(started: Parts, isFirst = true): void {
-  ticks = setTimeout(() => {
-    tick(started);
-    if (isFirst) collectAfterStart(); // it has read all of the history
-    scheduleTick(started, false);
-  }, msToNextTick(systemClock.nowUs()));
+/** Soon after the start for what is behind, then shortly after each whole minute. One that lasts delays the next. */
+function scheduleTick(started: Parts, waitMs = FIRST_TICK_MS): void {
+  ticks = setTimeout(async () => {
+    await tick(started);
+    if (waitMs === FIRST_TICK_MS) collectAfterStart(); // it may have read all of the history
+    if (!isStopping) scheduleTick(started, msToNextTick(systemClock.nowUs()));
+  }, waitMs);
 }
 
-function tick({ analysis, tracer }: Parts): void {
+/** Never throws: the next tick tries again, and one bad tick must not end detection. */
+async function tick({ analysis, tracer }: Parts): Promise<void> {
   const span = tracer.startSpan('detection.tick');
   try {
-    analysis.tick();
+    await analysis.tick();
     alerts?.update(systemClock.nowUs());
   } catch (thrown) {
-    // The next minute is judged again; one bad tick must not end detection.
     counters.add('taproot_tick_failed_total', 1);
     log.error({ err: thrown }, 'detection tick failed');
   } finally {

@@ -12,7 +12,11 @@ let api: Harness;
 beforeAll(async () => {
   api = await startHarness();
   api.backend.state.saveReport({ ...REPORT, reportId: 'r-kept' }, { spans: [], logs: [] });
-  api.backend.state.saveAnomalies(REPORT.collect.anomalies);
+  api.backend.state.saveFindings({
+    judgedUntilUs: 0,
+    anomalies: REPORT.collect.anomalies,
+    incidents: [],
+  });
   api.backend.state.saveIncident({
     incidentId: '00000000000000b1',
     status: 'open',

@@ -39,8 +39,11 @@ const incident: Incident = {
 let harness: Harness;
 beforeAll(async () => {
   harness = await startHarness();
-  harness.backend.state.saveAnomalies([slow, failing, other]);
-  harness.backend.state.saveIncident(incident);
+  harness.backend.state.saveFindings({
+    judgedUntilUs: 0,
+    anomalies: [slow, failing, other],
+    incidents: [incident],
+  });
 });
 afterAll(() => harness.stop());
 

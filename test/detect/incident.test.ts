@@ -1,5 +1,6 @@
-/** Anomalies near in time and in the graph become one incident. */
+/** Anomalies near in time and in the graph become one incident, open as long as one of them is. */
 import { describe, expect, it } from 'vitest';
+import { LIMITS } from '../../src/base/limits.ts';
 import { US_PER_MINUTE } from '../../src/base/time.ts';
 import { groupIncidents } from '../../src/detect/detect.ts';
 import type { Anomaly, Incident } from '../../src/model/anomaly.ts';
@@ -9,11 +10,12 @@ const EDGES = [
   ['orders', 'payment'],
 ] as const;
 
-function anomalyOf(service: string, minute: number): Anomaly {
+function anomalyOf(service: string, minute: number, extra: Partial<Anomaly> = {}): Anomaly {
   const range = { fromUs: minute * US_PER_MINUTE, toUs: (minute + 1) * US_PER_MINUTE };
   return {
     anomalyId: `${service}-${minute}`,
     kind: 'latency',
+    status: 'open',
     service,
     range,
     direction: 'up',
@@ -22,25 +24,46 @@ function anomalyOf(service: string, minute: number): Anomaly {
     n: 100,
     score: 10,
     statement: { zh: '慢', en: 'slow' },
+    ...extra,
   };
 }
 
-function group(
-  anomalies: readonly Anomaly[],
-  open: readonly Incident[] = [],
-  minute = 11,
-): Incident[] {
-  return groupIncidents(anomalies, open, { nowUs: minute * US_PER_MINUTE, edges: EDGES });
+/** All incidents that there are, after minutes that brought these anomalies. */
+class Life {
+  readonly incidents = new Map<string, Incident>();
+  readonly #open = new Set<string>();
+
+  /** Those that changed. */
+  minute(minute: number, anomalies: readonly Anomaly[]): Incident[] {
+    for (const { anomalyId, status } of anomalies) {
+      if (status === 'closed') this.#open.delete(anomalyId);
+      else this.#open.add(anomalyId);
+    }
+    const changed = groupIncidents(anomalies, [...this.incidents.values()], {
+      nowUs: (minute + 1) * US_PER_MINUTE,
+      edges: EDGES,
+      openIds: this.#open,
+    });
+    for (const incident of changed) this.incidents.set(incident.incidentId, incident);
+    return changed;
+  }
+
+  report(incidentId: string): void {
+    this.incidents.set(incidentId, { ...this.incidents.get(incidentId)!, reportId: 'r1' });
+  }
 }
 
-describe('groupIncidents()', () => {
+function closed(anomaly: Anomaly, end: 'recovered' | 'accepted' | 'gone' = 'recovered'): Anomaly {
+  return { ...anomaly, status: 'closed', end };
+}
+
+describe('groupIncidents() at one moment', () => {
   it('joins neighbours in the call graph, however they arrive', () => {
     const anomalies = [anomalyOf('gateway', 10), anomalyOf('payment', 9), anomalyOf('orders', 10)];
     for (const order of [anomalies, [...anomalies].reverse()]) {
-      const incidents = group(order);
+      const incidents = new Life().minute(10, order).filter(({ status }) => status === 'open');
       expect(incidents).toHaveLength(1);
       expect(incidents[0]).toMatchObject({
-        status: 'open',
         services: ['gateway', 'orders', 'payment'],
         onsetUs: 9 * US_PER_MINUTE,
         lastSeenUs: 11 * US_PER_MINUTE,
@@ -49,36 +72,132 @@ describe('groupIncidents()', () => {
   });
 
   it('keeps apart what no call connects', () => {
-    expect(group([anomalyOf('gateway', 10), anomalyOf('billing', 10)])).toHaveLength(2);
+    const incidents = new Life().minute(10, [anomalyOf('gateway', 10), anomalyOf('billing', 10)]);
+    expect(incidents).toHaveLength(2);
   });
 
-  it('keeps apart what is far in time', () => {
-    expect(group([anomalyOf('orders', 0), anomalyOf('orders', 30)], [], 31)).toHaveLength(2);
+  it('returns nothing for nothing, and nothing for what closes unknown', () => {
+    const life = new Life();
+    expect(life.minute(1, [])).toEqual([]);
+    expect(life.minute(2, [closed(anomalyOf('orders', 1))])).toEqual([]);
   });
 
-  it('adds to an open incident and keeps its name and report', () => {
-    const [first] = group([anomalyOf('orders', 10)]);
-    const reported = { ...first!, reportId: 'r1' };
-    const [grown, ...others] = group([anomalyOf('payment', 14)], [reported], 15);
+  it('lists so many anomalies and no more', () => {
+    const many = Array.from({ length: LIMITS.incidentAnomaliesMax + 5 }, (_, index) =>
+      anomalyOf('orders', 10, { anomalyId: `a${index}` }),
+    );
+    const [incident, ...others] = new Life().minute(10, many);
+    expect(others).toEqual([]);
+    expect(incident?.anomalyIds).toHaveLength(LIMITS.incidentAnomaliesMax);
+  });
+});
+
+describe('the severity of an incident', () => {
+  it.each([
+    { kinds: ['log', 'metric', 'drift'], severity: 'info' },
+    { kinds: ['log', 'latency'], severity: 'warning' },
+    { kinds: ['latency', 'error'], severity: 'critical' },
+    { kinds: ['silence'], severity: 'critical' },
+  ] as const)('with $kinds is $severity', ({ kinds, severity }) => {
+    const anomalies = kinds.map((kind) => anomalyOf('orders', 10, { kind, anomalyId: kind }));
+    expect(new Life().minute(10, anomalies)).toMatchObject([{ severity }]);
+  });
+
+  it('is less when only a part of the requests fails', () => {
+    const slice = { dimension: 'bot', value: '7' } as const;
+    const failing = anomalyOf('orders', 10, { kind: 'error', slice });
+    expect(new Life().minute(10, [failing])).toMatchObject([{ severity: 'warning' }]);
+  });
+});
+
+describe('an open incident', () => {
+  it('takes in what opens near it and keeps its name and report', () => {
+    const life = new Life();
+    const [first] = life.minute(10, [anomalyOf('orders', 10)]);
+    life.report(first!.incidentId);
+    const [grown, ...others] = life.minute(14, [anomalyOf('payment', 14)]);
     expect(others).toEqual([]);
     expect(grown).toMatchObject({ incidentId: first?.incidentId, reportId: 'r1', status: 'open' });
     expect(grown?.services).toEqual(['orders', 'payment']);
   });
 
-  it('sees the same anomaly twice without counting it twice', () => {
-    const open = group([anomalyOf('orders', 10)]);
-    expect(group([anomalyOf('orders', 10)], open)).toEqual(open);
+  it('changes with its anomalies and with nothing else', () => {
+    const life = new Life();
+    life.minute(10, [anomalyOf('orders', 10)]);
+    expect(life.minute(11, [anomalyOf('billing', 11)])).toMatchObject([{ services: ['billing'] }]);
+    const worse = anomalyOf('orders', 10, { range: { fromUs: 0, toUs: 20 * US_PER_MINUTE } });
+    expect(life.minute(19, [worse])).toMatchObject([{ lastSeenUs: 20 * US_PER_MINUTE }]);
   });
 
-  it('closes an incident that brings no news, and starts a new one later', () => {
-    const open = group([anomalyOf('orders', 10)]);
-    const [closed] = group([], open, 40);
-    expect(closed?.status).toBe('closed');
-    const later = group([anomalyOf('orders', 60)], [closed!], 61);
-    expect(later.map(({ status }) => status)).toEqual(['closed', 'open']);
+  it('that a bridge connects with an older one becomes a part of it', () => {
+    const life = new Life();
+    const [older] = life.minute(10, [anomalyOf('gateway', 10)]);
+    const [younger] = life.minute(11, [anomalyOf('payment', 11)]);
+    life.report(younger!.incidentId);
+    life.minute(12, [anomalyOf('orders', 12)]);
+    expect(life.incidents.get(older!.incidentId)).toMatchObject({
+      status: 'open',
+      services: ['gateway', 'orders', 'payment'],
+      anomalyIds: ['gateway-10', 'orders-12', 'payment-11'],
+    });
+    expect(life.incidents.get(younger!.incidentId)).toMatchObject({
+      status: 'closed',
+      anomalyIds: [],
+      reportId: 'r1',
+      note: { en: `Part of incident ${older!.incidentId}` },
+    });
   });
 
-  it('returns nothing for nothing', () => {
-    expect(group([])).toEqual([]);
+  it('leaves trouble of an hour later to another one', () => {
+    const life = new Life();
+    const [first] = life.minute(10, [anomalyOf('orders', 10)]);
+    expect(life.minute(70, [anomalyOf('gateway', 70)])[0]?.incidentId).toBe(first?.incidentId);
+    const [second] = life.minute(140, [anomalyOf('payment', 140)]);
+    expect(second?.incidentId).not.toBe(first?.incidentId);
+  });
+
+  it('does not begin with what crept up on it', () => {
+    const life = new Life();
+    const long = { fromUs: 0, toUs: 101 * US_PER_MINUTE };
+    life.minute(99, [anomalyOf('orders', 99)]);
+    const drift = anomalyOf('orders', 0, { kind: 'drift', range: long });
+    expect(life.minute(100, [drift])).toMatchObject([{ onsetUs: 99 * US_PER_MINUTE }]);
+  });
+});
+
+describe('the end of an incident', () => {
+  it('comes when the last of its anomalies has closed', () => {
+    const life = new Life();
+    const [a, b] = [anomalyOf('orders', 10), anomalyOf('gateway', 10)];
+    life.minute(10, [a, b]);
+    expect(life.minute(20, [closed(a)])).toMatchObject([{ status: 'open' }]);
+    expect(life.minute(30, [closed(b)])).toMatchObject([
+      { status: 'closed', note: { en: 'All its anomalies have recovered' } },
+    ]);
+    expect(life.minute(31, [])).toEqual([]);
+  });
+
+  it('says what was accepted as the new normal', () => {
+    const life = new Life();
+    const anomaly = anomalyOf('orders', 10);
+    life.minute(10, [anomaly]);
+    expect(life.minute(1500, [closed(anomaly, 'accepted')])).toMatchObject([
+      { status: 'closed', note: { en: 'Accepted as the new normal: slow' } },
+    ]);
+  });
+
+  it('is undone by what comes back within 15 minutes, and not later', () => {
+    const life = new Life();
+    const first = anomalyOf('orders', 10);
+    const [incident] = life.minute(10, [first]);
+    life.minute(12, [closed(first)]);
+    const again = anomalyOf('orders', 26);
+    const [reopened, ...others] = life.minute(27, [again]);
+    expect(others).toEqual([]);
+    expect(reopened).toMatchObject({ incidentId: incident?.incidentId, status: 'open' });
+    expect(reopened).not.toHaveProperty('note');
+    life.minute(30, [closed(again)]);
+    const [later] = life.minute(44, [anomalyOf('orders', 43)]);
+    expect(later?.incidentId).not.toBe(incident?.incidentId);
   });
 });

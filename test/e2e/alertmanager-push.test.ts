@@ -9,7 +9,7 @@ import { stringify } from 'yaml';
 import { createCounters } from '../../src/base/counters.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemClock, US_PER_MINUTE } from '../../src/base/time.ts';
-import type { Incident } from '../../src/model/anomaly.ts';
+import type { Anomaly, Incident } from '../../src/model/anomaly.ts';
 import { createAlertmanagerNotifier } from '../../src/plugin/notifiers/alertmanager.ts';
 import type { OutgoingAlert } from '../../src/plugin/notifiers/outbox.ts';
 import { openStateStore } from '../../src/store/open.ts';
@@ -129,22 +129,20 @@ describe.skipIf(alertmanager === undefined)('alerts to Alertmanager', () => {
 
   function saveIncident(change: Partial<Incident> = {}): void {
     const state = openStateStore({ dataDir });
-    state.saveAnomalies([
-      {
-        anomalyId: '00000000000000a1',
-        kind: 'error',
-        status: 'open',
-        service: '商城',
-        range: { fromUs: onsetUs, toUs: onsetUs + US_PER_MINUTE },
-        direction: 'up',
-        value: 0.4,
-        expected: { expected: 0.01, low: 0, high: 0.02 },
-        n: 100,
-        score: 80,
-        statement: { zh: '商城的错误率为 40 %', en: '40 % of requests of 商城 fail' },
-      },
-    ]);
-    state.saveIncident({
+    const anomaly: Anomaly = {
+      anomalyId: '00000000000000a1',
+      kind: 'error',
+      status: 'open',
+      service: '商城',
+      range: { fromUs: onsetUs, toUs: onsetUs + US_PER_MINUTE },
+      direction: 'up',
+      value: 0.4,
+      expected: { expected: 0.01, low: 0, high: 0.02 },
+      n: 100,
+      score: 80,
+      statement: { zh: '商城的错误率为 40 %', en: '40 % of requests of 商城 fail' },
+    };
+    const incident: Incident = {
       incidentId: '00000000000000b1',
       status: 'open',
       onsetUs,
@@ -152,7 +150,9 @@ describe.skipIf(alertmanager === undefined)('alerts to Alertmanager', () => {
       services: ['商城'],
       anomalyIds: ['00000000000000a1'],
       ...change,
-    });
+    };
+    const judgedUntilUs = onsetUs + 2 * US_PER_MINUTE;
+    state.saveFindings({ judgedUntilUs, anomalies: [anomaly], incidents: [incident] });
     state.close();
   }
 

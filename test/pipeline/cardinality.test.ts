@@ -58,8 +58,8 @@ describe('a flood of distinct names', () => {
     expect(services.items).toHaveLength(LIMITS.servicesListedMax);
   });
 
-  test('is told in the telemetry quality of a report', { timeout: 30_000 }, () => {
-    const lines = judge(dataDir).join('\n');
+  test('is told in the telemetry quality of a report', { timeout: 30_000 }, async () => {
+    const lines = (await judge(dataDir)).join('\n');
     expect(lines).toContain('spans have one of too many operation names');
     expect(lines).toContain('log lines have one of too many templates');
     expect(lines).toContain('one of too many services');

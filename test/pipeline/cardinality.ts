@@ -12,7 +12,8 @@ import type { Signal } from '../../src/model/vocabulary.ts';
 import { collect } from '../../src/pipeline/collect.ts';
 import { createFingerprint } from '../../src/pipeline/fingerprint.ts';
 import { createIngestPipeline } from '../../src/pipeline/ingest.ts';
-import { runTick } from '../../src/pipeline/tick.ts';
+import { Detection } from '../../src/pipeline/tick.ts';
+import { createWatchers } from '../../src/pipeline/watchers.ts';
 import { buildTelemetryQuality } from '../../src/report/gaps.ts';
 import { openStateStore, openTelemetryReader, openTelemetryWriter } from '../../src/store/open.ts';
 
@@ -107,11 +108,19 @@ export async function flood(options: {
 }
 
 /** What a report on the flood says of its own sight, after a detection tick over it. */
-export function judge(dataDir: string): readonly string[] {
+export async function judge(dataDir: string): Promise<readonly string[]> {
   const telemetry = openTelemetryReader({ dataDir });
   const state = openStateStore({ dataDir });
   try {
-    runTick({ nowUs: NOW_US + MINUTE_US, telemetry, state });
+    const detection = new Detection({
+      telemetry,
+      state,
+      createWatchers: () => createWatchers({ slos: [], detectionMethod: 'adaptive' }),
+      counters: createCounters(),
+      log: silentLog,
+      startedUs: NOW_US,
+    });
+    await detection.advance(NOW_US + 2 * MINUTE_US);
     const collected = collect(
       { trigger: { kind: 'manual', alerts: [] }, window: RANGE, scope: {} },
       { telemetry, state, learned: new Map(), topology: [] },

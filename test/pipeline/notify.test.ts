@@ -98,8 +98,7 @@ function tell(anomalies: readonly Anomaly[], change: Partial<Incident> = {}): vo
 }
 
 function save(anomalies: readonly Anomaly[], incident: Incident): void {
-  state.saveAnomalies(anomalies);
-  state.saveIncident(incident);
+  state.saveFindings({ judgedUntilUs: NOW_US, anomalies, incidents: [incident] });
 }
 
 /** All alerts of the requests so far, once there are so many requests. */

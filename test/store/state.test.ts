@@ -214,10 +214,8 @@ describe('changes, anomalies and incidents', () => {
       score: 3,
       statement: TEXT,
     };
-    state.saveAnomalies([
-      anomaly,
-      { ...anomaly, anomalyId: 'a2', range: { fromUs: 30, toUs: 40 } },
-    ]);
+    const other = { ...anomaly, anomalyId: 'a2', range: { fromUs: 30, toUs: 40 } };
+    state.saveFindings({ judgedUntilUs: 40, anomalies: [anomaly, other], incidents: [] });
     const range = { fromUs: 19, toUs: 30 };
     expect(state.listAnomalies({ range, limit: 9 })).toEqual([anomaly]);
     expect(state.listAnomalies({ range, service: 'x', limit: 9 })).toEqual([]);

@@ -156,7 +156,7 @@ function viewOf(incident: Incident, { state }: ApiBackend): IncidentView {
 }
 
 function incidentJson(incident: Incident, lang: Language) {
-  const { incidentId, onsetUs, lastSeenUs, note, ...facts } = incident;
+  const { incidentId, onsetUs, lastSeenUs, grownUs: _, note, ...facts } = incident;
   return {
     id: incidentId,
     ...facts,

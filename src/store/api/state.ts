@@ -6,6 +6,7 @@ import type { TimeRange } from '../../base/time.ts';
 import type { Anomaly, ChangeEvent, Incident } from '../../model/anomaly.ts';
 import type { Report } from '../../model/report.ts';
 import type { LogRecord, Span } from '../../model/span.ts';
+import type { WatchStore } from './watch.ts';
 
 export interface ReportSummary {
   readonly reportId: string;
@@ -32,7 +33,16 @@ export interface PinnedEvidence {
   readonly logs: readonly LogRecord[];
 }
 
+export interface Findings {
+  /** Detection has judged all before. */
+  readonly judgedUntilUs: number;
+  readonly anomalies: readonly Anomaly[];
+  readonly incidents: readonly Incident[];
+}
+
 export interface StateStore {
+  /** What the watches have learned. */
+  readonly watches: WatchStore;
   saveReport(report: Report, pinned: PinnedEvidence): void;
   /** A later run replaces verdicts; earlier documents stay as versions. */
   replaceReport(report: Report): void;
@@ -54,8 +64,15 @@ export interface StateStore {
     readonly service?: string;
     readonly limit: number;
   }): readonly ChangeEvent[];
-  saveAnomalies(anomalies: readonly Anomaly[]): void;
   findAnomaly(anomalyId: string): Anomaly | undefined;
+  /** What detection found up to a minute, in one write: anomalies and incidents as they stand now. */
+  saveFindings(findings: Findings): void;
+  /** Beginning of the first minute that detection has not judged; undefined before its first. */
+  readJudgedUntil(): number | undefined;
+  /** By onset. */
+  listOpenAnomalies(): readonly Anomaly[];
+  /** Open ones, and closed ones last seen at or after a time; by onset. */
+  listCurrentIncidents(lastSeenUsMin: number): readonly Incident[];
   listAnomalies(query: {
     readonly range: TimeRange;
     readonly service?: string;

@@ -13,6 +13,7 @@ import {
   type Statement,
   tryOpenForReading,
 } from './sqlite.ts';
+import { TallyKeys } from './tally-keys.ts';
 import { TRACE_BUCKET_DIVISOR } from './trace-order.ts';
 import { ALL_BUCKETS, findInSegment } from './trace-segment.ts';
 
@@ -54,6 +55,7 @@ export class DayReader {
   /** Tells a file from one that took its place. */
   readonly inode: number;
   readonly connection: Connection;
+  readonly tallyKeys: TallyKeys;
   readonly #selectBlocks: Statement;
   readonly #selectBlock: Statement;
   readonly #selectSection: Statement;
@@ -83,6 +85,7 @@ export class DayReader {
     this.file = opened.file;
     this.inode = opened.inode;
     this.connection = opened.connection;
+    this.tallyKeys = new TallyKeys(opened.connection);
     const prepare = (sql: string) => this.connection.prepare(sql);
     this.#selectBlocks = prepare(
       `SELECT ${HEADER_COLUMNS} FROM blocks WHERE signal = ? AND max_us >= ? AND min_us < ?`,

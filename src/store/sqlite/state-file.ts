@@ -1,5 +1,25 @@
 /** Schema and format version of `state.db`; docs/storage.md describes the tables. */
-import type { FileFormat } from './sqlite.ts';
+import type { Connection, FileFormat } from './sqlite.ts';
+
+/** Since version 3. */
+const WATCH_TABLES = `
+CREATE TABLE watches (
+  name TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  until_us INTEGER NOT NULL,
+  chunk_count INTEGER NOT NULL,
+  open_anomalies TEXT NOT NULL
+);
+CREATE TABLE watch_chunks (
+  name TEXT NOT NULL,
+  until_us INTEGER NOT NULL,
+  chunk INTEGER NOT NULL,
+  bytes BLOB NOT NULL,
+  PRIMARY KEY (name, until_us, chunk)
+);
+CREATE INDEX anomalies_open ON anomalies (from_us) WHERE is_open = 1;
+CREATE INDEX incidents_open ON incidents (onset_us) WHERE is_open = 1;
+`;
 
 /** Since version 2. */
 const ALERTING_TABLES = `
@@ -17,8 +37,8 @@ CREATE TABLE sent_alerts (
 
 export const STATE_FORMAT: FileFormat = {
   title: 'state',
-  version: 2,
-  migrations: { 1: (connection) => void connection.exec(ALERTING_TABLES) },
+  version: 3,
+  migrations: { 1: (connection) => void connection.exec(ALERTING_TABLES), 2: addWatches },
   schema: `
 CREATE TABLE reports (
   report_id TEXT PRIMARY KEY,
@@ -58,6 +78,7 @@ CREATE TABLE anomalies (
   from_us INTEGER NOT NULL,
   to_us INTEGER NOT NULL,
   service TEXT NOT NULL,
+  is_open INTEGER NOT NULL,
   document TEXT NOT NULL
 );
 CREATE INDEX anomalies_by_time ON anomalies (from_us);
@@ -65,6 +86,7 @@ CREATE TABLE incidents (
   incident_id TEXT PRIMARY KEY,
   onset_us INTEGER NOT NULL,
   last_seen_us INTEGER NOT NULL,
+  is_open INTEGER NOT NULL,
   document TEXT NOT NULL
 );
 CREATE INDEX incidents_by_time ON incidents (onset_us);
@@ -75,5 +97,14 @@ CREATE TABLE alerts (
   resolved_at_us INTEGER
 );
 CREATE INDEX alerts_by_time ON alerts (claimed_at_us);
-${ALERTING_TABLES}`,
+${ALERTING_TABLES}${WATCH_TABLES}`,
 };
+
+/** Earlier anomalies were of one minute each and over with it. */
+function addWatches(connection: Connection): void {
+  connection.exec(`
+    ALTER TABLE anomalies ADD COLUMN is_open INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE incidents ADD COLUMN is_open INTEGER NOT NULL DEFAULT 0;
+    UPDATE incidents SET is_open = 1 WHERE json_extract(document, '$.status') = 'open';
+    ${WATCH_TABLES}`);
+}

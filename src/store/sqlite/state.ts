@@ -1,17 +1,25 @@
 /**
- * The state store: reports, pinned evidence, feedback, changes, anomalies, incidents and alerts in one small
- * SQLite file. Documents are JSON text; columns beside them are only what queries ask for.
+ * The state store: reports, pinned evidence, feedback, changes, anomalies, incidents, alerts and what the watches
+ * have learned, in one SQLite file. Documents are JSON text; columns beside them are only what queries ask for.
  */
 import path from 'node:path';
 import { LIMITS } from '../../base/limits.ts';
 import type { TimeRange } from '../../base/time.ts';
 import type { Anomaly, ChangeEvent, Incident } from '../../model/anomaly.ts';
 import type { Report } from '../../model/report.ts';
-import type { LogRecord, Span } from '../../model/span.ts';
-import type { Feedback, PinnedEvidence, ReportSummary, StateStore } from '../api/state.ts';
+import type {
+  Feedback,
+  Findings,
+  PinnedEvidence,
+  ReportSummary,
+  StateStore,
+} from '../api/state.ts';
+import type { WatchStore } from '../api/watch.ts';
 import { formatCursor, parseCursor } from './cursor.ts';
+import { byTrace, summaryOf } from './report-rows.ts';
 import { attempt, type Connection, inTransaction, openForWriting } from './sqlite.ts';
 import { STATE_FORMAT } from './state-file.ts';
+import { createWatchStore } from './watch-store.ts';
 
 export function openSqliteState(options: { readonly dataDir: string }): StateStore {
   const file = path.join(options.dataDir, 'state.db');
@@ -23,10 +31,12 @@ export function openSqliteState(options: { readonly dataDir: string }): StateSto
 type Value = string | number | null;
 
 class SqliteState implements StateStore {
+  readonly watches: WatchStore;
   readonly #connection: Connection;
 
   constructor(connection: Connection) {
     this.#connection = connection;
+    this.watches = createWatchStore(connection);
   }
 
   saveReport(report: Report, pinned: PinnedEvidence): void {
@@ -141,26 +151,43 @@ class SqliteState implements StateStore {
     );
   }
 
-  saveAnomalies(anomalies: readonly Anomaly[]): void {
-    this.#write('save anomalies', () => {
-      for (const anomaly of anomalies) {
-        this.#run(
-          `INSERT OR REPLACE INTO anomalies (anomaly_id, from_us, to_us, service, document)
-           VALUES (?, ?, ?, ?, ?)`,
-          anomaly.anomalyId,
-          anomaly.range.fromUs,
-          anomaly.range.toUs,
-          anomaly.service,
-          JSON.stringify(anomaly),
-        );
-      }
-      this.#keepNewest('anomalies', 'from_us', LIMITS.stateRowsMax);
+  saveFindings({ judgedUntilUs, anomalies, incidents }: Findings): void {
+    this.#write('save what detection found', () => {
+      for (const anomaly of anomalies) this.#putAnomaly(anomaly);
+      for (const incident of incidents) this.#putIncident(incident);
+      this.#run(
+        "INSERT OR REPLACE INTO meta (key, value) VALUES ('judged_until_us', ?)",
+        String(judgedUntilUs),
+      );
+      if (anomalies.length > 0) this.#keepNewest('anomalies', 'from_us', LIMITS.stateRowsMax);
+      if (incidents.length > 0) this.#keepNewest('incidents', 'onset_us', LIMITS.stateRowsMax);
     });
   }
 
   findAnomaly(anomalyId: string): Anomaly | undefined {
     const document = this.#get('SELECT document FROM anomalies WHERE anomaly_id = ?', anomalyId);
     return document === undefined ? undefined : parseDocument<Anomaly>(document);
+  }
+
+  readJudgedUntil(): number | undefined {
+    const text = this.#get("SELECT value FROM meta WHERE key = 'judged_until_us'");
+    return text === undefined ? undefined : Number(text);
+  }
+
+  listOpenAnomalies(): readonly Anomaly[] {
+    return this.#documents<Anomaly>(
+      'SELECT document FROM anomalies WHERE is_open = 1 ORDER BY from_us, anomaly_id LIMIT ?',
+      LIMITS.stateRowsMax,
+    );
+  }
+
+  listCurrentIncidents(lastSeenUsMin: number): readonly Incident[] {
+    return this.#documents<Incident>(
+      `SELECT document FROM incidents WHERE is_open = 1 OR last_seen_us >= ?
+       ORDER BY onset_us, incident_id LIMIT ?`,
+      lastSeenUsMin,
+      LIMITS.stateRowsMax,
+    );
   }
 
   listAnomalies(query: {
@@ -182,14 +209,7 @@ class SqliteState implements StateStore {
 
   saveIncident(incident: Incident): void {
     this.#write('save an incident', () => {
-      this.#run(
-        `INSERT OR REPLACE INTO incidents (incident_id, onset_us, last_seen_us, document)
-         VALUES (?, ?, ?, ?)`,
-        incident.incidentId,
-        incident.onsetUs,
-        incident.lastSeenUs,
-        JSON.stringify(incident),
-      );
+      this.#putIncident(incident);
       this.#keepNewest('incidents', 'onset_us', LIMITS.stateRowsMax);
     });
   }
@@ -248,6 +268,33 @@ class SqliteState implements StateStore {
 
   close(): void {
     this.#connection.close();
+  }
+
+  /** Inside a transaction. */
+  #putAnomaly(anomaly: Anomaly): void {
+    this.#run(
+      `INSERT OR REPLACE INTO anomalies (anomaly_id, from_us, to_us, service, is_open, document)
+       VALUES (?, ?, ?, ?, ?, ?)`,
+      anomaly.anomalyId,
+      anomaly.range.fromUs,
+      anomaly.range.toUs,
+      anomaly.service,
+      anomaly.status === 'open' ? 1 : 0,
+      JSON.stringify(anomaly),
+    );
+  }
+
+  /** Inside a transaction. */
+  #putIncident(incident: Incident): void {
+    this.#run(
+      `INSERT OR REPLACE INTO incidents (incident_id, onset_us, last_seen_us, is_open, document)
+       VALUES (?, ?, ?, ?, ?)`,
+      incident.incidentId,
+      incident.onsetUs,
+      incident.lastSeenUs,
+      incident.status === 'open' ? 1 : 0,
+      JSON.stringify(incident),
+    );
   }
 
   /** Inside a transaction. The document that was there before becomes a version. */
@@ -337,42 +384,4 @@ function parseReportCursor(text: string | undefined): {
   const cursor = parseCursor(text);
   if (!cursor) return { timeUs: Number.POSITIVE_INFINITY, reportId: '' };
   return { timeUs: cursor.timeUs, reportId: Buffer.from(cursor.tie, 'hex').toString('utf8') };
-}
-
-function summaryOf(report: Report): ReportSummary {
-  const { reportId, createdAtUs, status, verdict, confidence, trigger, summary } = report;
-  const rootCause = report.hypotheses.find(
-    (hypothesis) => hypothesis.hypothesisId === report.rootCause,
-  );
-  const services = new Set([
-    ...(rootCause ? [rootCause.culprit.service] : []),
-    ...report.impact.endpoints.map((endpoint) => endpoint.service),
-    ...report.clusters.map((cluster) => cluster.signature.service),
-  ]);
-  return {
-    reportId,
-    createdAtUs,
-    status,
-    verdict,
-    confidence,
-    triggerKind: trigger.kind,
-    summary,
-    services: [...services].sort(),
-  };
-}
-
-/** Logs without a trace stand under the empty id. */
-function byTrace(pinned: PinnedEvidence): ReadonlyMap<string, PinnedEvidence> {
-  const traces = new Map<string, { spans: Span[]; logs: LogRecord[] }>();
-  const entryOf = (traceId: string) => {
-    let entry = traces.get(traceId);
-    if (!entry) {
-      entry = { spans: [], logs: [] };
-      traces.set(traceId, entry);
-    }
-    return entry;
-  };
-  for (const span of pinned.spans) entryOf(span.traceId).spans.push(span);
-  for (const log of pinned.logs) entryOf(log.traceId ?? '').logs.push(log);
-  return traces;
 }

@@ -11,7 +11,6 @@ import {
   type KeyedTally,
   mergeSketches,
 } from './tally-blob.ts';
-import { type EndpointRow, endpointOf, sliceEndpointOf } from './tally-endpoint.ts';
 
 interface BlobRow {
   readonly id: number;
@@ -20,20 +19,12 @@ interface BlobRow {
   readonly bytes: Uint8Array;
 }
 
-interface TemplateKeyRow {
-  readonly template_key: number;
-  readonly template_id: string;
-  readonly service: string;
-}
-
 /** Minutes that begin in the range, by minute, then endpoint id. */
 export function readTallies(pool: DayPool, query: TallyQuery): readonly Tally[] {
   const merged = new Map<string, Tally>();
   for (const day of pool.days(query.range)) {
     pool.use(day, (reader) => {
-      const rows = endpointRowsOf(reader);
-      const endpoints = keyed(rows, endpointOf);
-      const sliceEndpoints = keyed(rows, sliceEndpointOf);
+      const { tallyKeys } = reader;
       const add = (minuteUs: number, endpoint: Endpoint, tally: KeyedTally) => {
         if (query.service !== undefined && endpoint.service !== query.service) return;
         if (query.endpointId !== undefined && endpoint.endpointId !== query.endpointId) return;
@@ -51,8 +42,8 @@ export function readTallies(pool: DayPool, query: TallyQuery): readonly Tally[] 
       };
       visitBlobs(reader, { table: 'tallies', range: query.range }, (minuteUs, bytes) => {
         const { whole, slices } = decodeTallies(bytes, { slices: query.slices === true });
-        for (const tally of whole) add(minuteUs, endpoints(tally.endpointKey), tally);
-        for (const tally of slices) add(minuteUs, sliceEndpoints(tally.endpointKey), tally);
+        for (const tally of whole) add(minuteUs, tallyKeys.endpoint(tally.endpointKey), tally);
+        for (const tally of slices) add(minuteUs, tallyKeys.slice(tally.endpointKey), tally);
       });
     });
   }
@@ -69,11 +60,9 @@ export function readTemplateTallies(
   const merged = new Map<string, TemplateTally>();
   for (const day of pool.days(query.range)) {
     pool.use(day, (reader) => {
-      const keys = templateKeysOf(reader);
       visitBlobs(reader, { table: 'template_tallies', range: query.range }, (minuteUs, bytes) => {
         for (const { templateKey, count, severityMax } of decodeTemplateTallies(bytes)) {
-          const template = keys.get(templateKey);
-          if (!template) throw new RangeError(`there is no template ${templateKey}`);
+          const template = reader.tallyKeys.template(templateKey);
           if (query.service !== undefined && template.service !== query.service) continue;
           const key = `${minuteUs}/${template.templateId}/${template.service}`;
           const known = merged.get(key);
@@ -138,46 +127,14 @@ function visitBlobs(
        WHERE minute_us >= ? AND minute_us < ? ORDER BY minute_us, tally_id`,
     )
     .iterate(wanted.range.fromUs, wanted.range.toUs);
+  let isFirst = true;
   for (const row of rows as IterableIterator<BlobRow>) {
+    if (isFirst && wanted.table === 'tallies') reader.tallyKeys.refreshEndpoints();
+    if (isFirst && wanted.table === 'template_tallies') reader.tallyKeys.refreshTemplates();
+    isFirst = false;
     const bytes = reader.checkedBytes(row, wanted.table);
     decodeAt(`${wanted.table} ${row.id} of ${reader.file}`, () => visit(row.minute_us, bytes));
   }
-}
-
-function endpointRowsOf(reader: DayReader): ReadonlyMap<number, EndpointRow> {
-  const rows = reader.connection
-    .prepare('SELECT endpoint_key, endpoint_id, service, operation, stage FROM endpoints')
-    .all() as readonly EndpointRow[]; // the columns of the statement
-  return new Map(rows.map((row) => [row.endpoint_key, row]));
-}
-
-/** Looks up endpoints by key; each row is read as an endpoint once. */
-function keyed(
-  rows: ReadonlyMap<number, EndpointRow>,
-  read: (row: EndpointRow) => Endpoint,
-): (key: number) => Endpoint {
-  const known = new Map<number, Endpoint>();
-  return (key) => {
-    let endpoint = known.get(key);
-    if (endpoint === undefined) {
-      const row = rows.get(key);
-      if (!row) throw new RangeError(`there is no endpoint ${key}`);
-      endpoint = read(row);
-      known.set(key, endpoint);
-    }
-    return endpoint;
-  };
-}
-
-function templateKeysOf(
-  reader: DayReader,
-): ReadonlyMap<number, { readonly templateId: string; readonly service: string }> {
-  const rows = reader.connection
-    .prepare('SELECT template_key, template_id, service FROM template_keys')
-    .all() as readonly TemplateKeyRow[]; // the columns of the statement
-  return new Map(
-    rows.map((row) => [row.template_key, { templateId: row.template_id, service: row.service }]),
-  );
 }
 
 function compareTexts(a: string, b: string): number {
