@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ANOMALY_KINDS, INCIDENT_SEVERITIES } from '../model/anomaly.ts';
 import { SILENCE_FIELDS } from '../model/silence.ts';
 import { SLICE_DIMENSIONS } from '../model/slice.ts';
+import { TALLY_MEASURES } from '../model/tally.ts';
 import { STAGES } from '../model/vocabulary.ts';
 
 const language = z.enum(['zh', 'en']);
@@ -272,6 +273,8 @@ const endpoint = z.object({
   service: z.string(),
   operation: z.string(),
   stage: z.enum(STAGES),
+  slice: z.object({ dimension: z.enum(SLICE_DIMENSIONS), value: z.string() }).optional(),
+  measure: z.enum(TALLY_MEASURES).optional(),
 });
 const band = z.object({
   expected: orNull(z.number()),

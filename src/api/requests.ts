@@ -69,6 +69,11 @@ export const QUERIES = {
   page: z.strictObject(pageQuery),
   pageLang: z.strictObject({ ...pageQuery, lang: language.optional() }),
   servicePage: z.strictObject({ ...pageQuery, service: shortText.optional() }),
+  endpoints: z.strictObject({
+    ...pageQuery,
+    service: shortText.optional(),
+    slices: booleanText.optional().describe('true: also by bot, stage, version and channel'),
+  }),
   diagnose: z.strictObject({
     wait: z
       .string()

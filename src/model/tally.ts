@@ -21,7 +21,8 @@ export interface Endpoint {
  * before (or the parent's start) and its own start. Both are of a sample of traces: their counts are no rates, and
  * errors are not counted.
  */
-export type TallyMeasure = 'duration' | 'self' | 'gap';
+export const TALLY_MEASURES = ['duration', 'self', 'gap'] as const;
+export type TallyMeasure = (typeof TALLY_MEASURES)[number];
 
 export interface Tally {
   readonly endpoint: Endpoint;

@@ -52,7 +52,7 @@ const READS: readonly (readonly [route: string, path: string])[] = [
   ['/api/v1/metrics', `/api/v1/metrics?${RANGE}&service=order-plugin`],
   ['/api/v1/metrics/query', `/api/v1/metrics/query?${RANGE}&name=db.client.connection.count`],
   ['/api/v1/services', `/api/v1/services?${RANGE}`],
-  ['/api/v1/endpoints', `/api/v1/endpoints?${RANGE}`],
+  ['/api/v1/endpoints', `/api/v1/endpoints?${RANGE}&slices=true`],
   ['/api/v1/endpoints/:id/baseline', `/api/v1/endpoints/${ENDPOINT_ID}/baseline?lang=zh`],
   ['/api/v1/service-graph', `/api/v1/service-graph?${RANGE}`],
   ['/api/v1/silences', '/api/v1/silences?expired=true'],
@@ -66,6 +66,22 @@ const READS: readonly (readonly [route: string, path: string])[] = [
   ['/api/v1/rules/:id', '/api/v1/rules/db-pool-exhausted'],
   ['/api/v1/events', '/api/v1/events'],
 ];
+
+test('GET /api/v1/endpoints lists slices when they are asked for', async () => {
+  const items = async (query: string) =>
+    ((await (await api.get(`/api/v1/endpoints?${RANGE}${query}`)).json()) as { items: object[] })
+      .items; // as its schema says
+  expect(await items('')).toHaveLength(1);
+  expect(await items('&slices=true')).toEqual([
+    expect.objectContaining({ requests: 10 }),
+    expect.objectContaining({
+      requests: 4,
+      errors: 1,
+      slice: { dimension: 'bot', value: '7001' },
+      operation: 'POST /coze/webhook',
+    }),
+  ]);
+});
 
 describe('reads', () => {
   test.each(READS)('GET %s answers what its schema says', async (path, request) => {

@@ -18,7 +18,8 @@ import type { InvestigationEvent } from '../../src/model/events.ts';
 import type { InvestigationRequest } from '../../src/model/investigation.ts';
 import type { Report } from '../../src/model/report.ts';
 import type { Rulebook } from '../../src/model/rule.ts';
-import { endpointIdOf, type Tally } from '../../src/model/tally.ts';
+import type { Slice } from '../../src/model/slice.ts';
+import { type Endpoint, endpointIdOf, type Tally } from '../../src/model/tally.ts';
 import { SPAN_KIND } from '../../src/model/vocabulary.ts';
 import { createSloWatch } from '../../src/pipeline/slo-watch.ts';
 import {
@@ -283,6 +284,13 @@ function writeTelemetry(dataDir: string): void {
         errorCount: 2,
         sketch: { buckets: [100], counts: [10] },
       },
+      {
+        endpoint: sliceOf(BASELINE.endpoint, { dimension: 'bot', value: '7001' }),
+        minuteUs: START_US,
+        count: 4,
+        errorCount: 1,
+        sketch: { buckets: [100], counts: [4] },
+      },
     ],
     templateTallies: [
       {
@@ -407,4 +415,9 @@ function writePoint(strings: StringDictionary): PointColumns {
   points.exemplars.endRow(exemplar);
   points.endRow(row);
   return points;
+}
+
+function sliceOf(endpoint: Endpoint, slice: Slice): Endpoint {
+  const { service, operation } = endpoint;
+  return { ...endpoint, slice, endpointId: endpointIdOf(service, operation, { slice }) };
 }

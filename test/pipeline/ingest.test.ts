@@ -96,6 +96,25 @@ function requestWith(name: string, attribute: string): IngestRequest {
   return jsonRequest('traces', JSON.parse(text));
 }
 
+/** A bot's request: a webhook that calls a model. */
+function botRequest(bot: string, trace = 1): IngestRequest {
+  const content = JSON.stringify(decodeJson(traceRequest(['webhook', 'chat'])));
+  const attributes = (entries: Readonly<Record<string, string>>) =>
+    JSON.stringify(
+      Object.entries(entries).map(([key, value]) => ({ key, value: { stringValue: value } })),
+    );
+  const receive = attributes({ 'coze.stage': 'receive', 'coze.bot.id': bot });
+  const llm = attributes({ 'coze.stage': 'llm' });
+  const text = content
+    .replaceAll('0af7651916cd43dd8448eb211c80319c', `${bot.repeat(31)}${trace}`)
+    .replace('"kind":2', `"kind":2,"attributes":${receive}`)
+    .replace(
+      /"kind":2,"start/g,
+      `"kind":3,"parentSpanId":"${'1'.padStart(16, '0')}","attributes":${llm},"start`,
+    );
+  return jsonRequest('traces', JSON.parse(text));
+}
+
 /** A JSON request with a span on each of so many days, the first of them so many days ago. */
 function requestOfDays(count: number, firstDaysAgo: number): IngestRequest {
   const spans = Array.from({ length: count }, (_, index) => {
@@ -284,6 +303,41 @@ describe('createIngestPipeline()', () => {
       ['bot-b', 1],
       ['bot-c', 1],
       ['bot-d', 1],
+    ]);
+  });
+
+  it('slices and times of stages are stored once, also of a group that is tried again', async () => {
+    const clock = { us: NOW_US + 60_000_000, nowUs: () => clock.us };
+    const poisoned = failingWriter((group) => {
+      if (hasSpan(group, 'poison')) throw new AppError('store.rejected', 'Cannot store: poison');
+      writer.write(group);
+    });
+    const startUs = NOW_US - 60_000_000;
+    clock.us = startUs;
+    const pipeline = pipelineOver(poisoned, { clock });
+    clock.us = NOW_US;
+    await Promise.all([
+      pipeline.submit(botRequest('a')),
+      pipeline.submit(traceRequest(['poison'])),
+      pipeline.submit(botRequest('b')),
+    ]);
+    clock.us += LIMITS.stageTimesSettleUs;
+    // what is known by now is not lost with a group that fails
+    await pipeline.submit(traceRequest(['poison', 'again']));
+    await pipeline.submit(botRequest('a', 2));
+    const counted = reader
+      .readTallies({ range: RANGE, slices: true })
+      .flatMap(({ endpoint: { slice, measure }, count }) =>
+        slice ? [`${measure ?? 'duration'} ${slice.value} ${count}`] : [],
+      );
+    expect(counted.sort()).toEqual([
+      'duration a 2', // the first try of the group has seen that there are two
+      'duration b 1',
+      'duration llm 3',
+      'duration receive 3',
+      'gap llm 2',
+      'self llm 2',
+      'self receive 2',
     ]);
   });
 

@@ -6,7 +6,7 @@ import { LIMITS } from '../../base/limits.ts';
 import { US_PER_HOUR } from '../../base/time.ts';
 import type { ChangeEvent } from '../../model/anomaly.ts';
 import { changeJson, clusterJson } from '../../model/json.ts';
-import { OVERFLOW_OPERATION } from '../../model/tally.ts';
+import { type Endpoint, OVERFLOW_OPERATION } from '../../model/tally.ts';
 import { ANSWERS } from '../answers.ts';
 import { baselineJson, endpointJson, ruleJson, ruleSummaryJson } from '../present.ts';
 import { type BODIES, changesBody, PARAMS, QUERIES } from '../requests.ts';
@@ -43,8 +43,8 @@ export const knowledgeRoutes: readonly Route[] = [
     },
   }),
   defineRoute('GET /api/v1/endpoints', {
-    summary: 'Endpoints with traffic in the range, busiest first',
-    query: QUERIES.servicePage,
+    summary: 'Endpoints with traffic in the range, busiest first; with slices, also parts of them',
+    query: QUERIES.endpoints,
     answers: { 200: answerOf('A page of endpoints', ANSWERS.endpoints) },
     run: ({ query }, context) => {
       const endpoints = listEndpoints(query, context);
@@ -164,22 +164,29 @@ function telemetryRange(query: RangeQuery, { clock }: ApiContext['backend']) {
 }
 
 function listEndpoints(
-  query: RangeQuery & { readonly service?: string | undefined },
+  query: RangeQuery & {
+    readonly service?: string | undefined;
+    readonly slices?: boolean | undefined;
+  },
   { backend }: ApiContext,
 ) {
   const range = telemetryRange(query, backend);
   const ofService = query.service === undefined ? {} : { service: query.service };
+  const slices = query.slices === true;
   const sums = new Map<string, { requests: number; errors: number }>();
-  for (const tally of backend.telemetry.readTallies({ range, ...ofService })) {
+  const sliced = new Map<string, Endpoint>();
+  for (const tally of backend.telemetry.readTallies({ range, ...ofService, slices })) {
     const sum = sums.get(tally.endpoint.endpointId) ?? { requests: 0, errors: 0 };
+    if (tally.endpoint.slice) sliced.set(tally.endpoint.endpointId, tally.endpoint);
     sum.requests += tally.count;
     sum.errors += tally.errorCount;
     sums.set(tally.endpoint.endpointId, sum);
   }
   const baselines = backend.baselines();
-  return backend.telemetry
+  const endpoints = backend.telemetry
     .listEndpoints(range)
-    .filter((endpoint) => query.service === undefined || endpoint.service === query.service)
+    .filter((endpoint) => query.service === undefined || endpoint.service === query.service);
+  return [...endpoints, ...sliced.values()]
     .map((endpoint) => ({
       ...endpointJson(endpoint),
       requests: sums.get(endpoint.endpointId)?.requests ?? 0,

@@ -4,7 +4,7 @@
  */
 
 import { SLICE_DIMENSIONS, type SliceDimension } from '../../model/slice.ts';
-import type { Endpoint, TallyMeasure } from '../../model/tally.ts';
+import { type Endpoint, TALLY_MEASURES, type TallyMeasure } from '../../model/tally.ts';
 import { STAGES } from '../../model/vocabulary.ts';
 
 export interface EndpointRow {
@@ -14,8 +14,6 @@ export interface EndpointRow {
   readonly operation: string;
   readonly stage: number;
 }
-
-const MEASURES: readonly TallyMeasure[] = ['duration', 'self', 'gap'];
 
 /** What the column `operation` says of an endpoint. */
 export function operationColumnOf({ operation, slice, measure }: Endpoint): string {
@@ -51,7 +49,7 @@ function parseParts(text: string): SliceParts {
   const parts = tryParse(text);
   const [operation, dimensionName, value, measureName] = Array.isArray(parts) ? parts : [];
   const dimension = SLICE_DIMENSIONS.find((known) => known === dimensionName);
-  const measure = MEASURES.find((known) => known === measureName);
+  const measure = TALLY_MEASURES.find((known) => known === measureName);
   if (typeof operation !== 'string' || typeof value !== 'string' || dimension === undefined) {
     throw new RangeError(`"${text.slice(0, 100)}" names no slice`);
   }

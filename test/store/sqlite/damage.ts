@@ -55,6 +55,19 @@ export function fillStore(
             errorCount: 1,
             sketch: { buckets: [1, 5], counts: [2, 1] },
           },
+          {
+            endpoint: {
+              endpointId: `f${index % 3}`,
+              service: 's',
+              operation: 'o',
+              stage: 'llm',
+              slice: { dimension: 'bot', value: `b${index % 3}` },
+            },
+            minuteUs,
+            count: 2,
+            errorCount: 1,
+            sketch: { buckets: [1, 5], counts: [1, 1] },
+          },
         ],
         templateTallies: [
           { templateId: template.templateId, service: 'bot', minuteUs, count: 2, severityMax: 9 },

@@ -177,6 +177,20 @@ describe('damage beside the rows', () => {
     expectSound();
   });
 
+  it('of a slice whose endpoint is lost costs its minute', () => {
+    fillStore(dataDir, { groups: 2, seed: 5 });
+    withDatabase(dataDir, (connection) =>
+      connection.exec("DELETE FROM endpoints WHERE endpoint_id = 'f1'"),
+    );
+    expect(checkTelemetry({ dataDir, depth: 'checksums' })[0]?.faults).toEqual([
+      expect.stringContaining('tallies 2'),
+    ]);
+    expect(repairOnly().notes).toEqual([
+      'tallies of the minute 2026-01-02T12:01:00.000Z are lost, in part or whole',
+    ]);
+    expectSound();
+  });
+
   it('of a tally costs its minute and is reported', () => {
     fillStore(dataDir, { groups: 4, seed: 5 });
     withDatabase(dataDir, (connection) =>
@@ -193,6 +207,8 @@ describe('damage beside the rows', () => {
     ]);
     const reader = openTelemetryReader({ dataDir });
     expect(reader.readTallies({ range: ALL })).toHaveLength(3);
+    const all = reader.readTallies({ range: ALL, slices: true });
+    expect(all.flatMap(({ endpoint }) => endpoint.slice?.value ?? [])).toEqual(['b0', 'b2', 'b0']);
     expect(reader.readTemplateTallies({ range: ALL })).toHaveLength(3);
     expect(reader.listTemplates({})).toHaveLength(4);
     reader.close();
