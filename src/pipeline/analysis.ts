@@ -12,6 +12,7 @@ import type { EndpointBaseline } from '../model/baseline.ts';
 import { type InvestigationEvent, isLastEvent } from '../model/events.ts';
 import type { InvestigationRequest } from '../model/investigation.ts';
 import type { Report } from '../model/report.ts';
+import type { Silence } from '../model/silence.ts';
 import type { SloStatus } from '../model/slo.ts';
 import type { LogRecord, Span } from '../model/span.ts';
 import type { PinnedEvidence, StateStore } from '../store/api/state.ts';
@@ -38,6 +39,8 @@ export interface AnalysisOptions {
   readonly windowMinutes: number;
   /** New ones, that have learned nothing. */
   readonly createWatchers: () => Watchers;
+  /** Those that end after a time; left out: none. */
+  readonly listSilences?: (endAfterUs: number) => readonly Silence[];
 }
 
 export interface Analysis {
@@ -195,7 +198,7 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
   /** Those without a report. Without room their turn comes at a later tick: they stay without one until then. */
   function investigateIncidents(nowUs: number): void {
     for (const incident of state.listCurrentIncidents(Number.POSITIVE_INFINITY)) {
-      if (incident.reportId !== undefined || isStopping) continue;
+      if (incident.reportId !== undefined || isStopping || isSilenced(incident)) continue;
       if (queue.length < LIMITS.analysesQueuedMax) investigateIncident(incident, nowUs);
       else counters.add('taproot_incidents_postponed_total', 1);
     }
@@ -208,6 +211,10 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
       scope: {},
     });
     state.saveIncident({ ...incident, reportId });
+  }
+
+  function isSilenced({ anomalyIds }: Incident): boolean {
+    return anomalyIds.every((id) => state.findAnomaly(id)?.silencedBy !== undefined);
   }
 
   return {

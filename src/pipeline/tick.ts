@@ -10,11 +10,13 @@ import { formatTime, minuteOf, US_PER_MINUTE, US_PER_MS, US_PER_SECOND } from '.
 import { groupIncidents, REOPEN_US_MAX } from '../detect/detect.ts';
 import type { Anomaly, Incident } from '../model/anomaly.ts';
 import type { EndpointBaseline } from '../model/baseline.ts';
+import type { Silence } from '../model/silence.ts';
 import type { SloStatus } from '../model/slo.ts';
 import type { StateStore } from '../store/api/state.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
 import { CallGraph } from './call-graph.ts';
 import { type Minute, MinuteReader } from './minute.ts';
+import { markSilenced } from './silences.ts';
 import { loadWatch, nextTurn, saveWatch } from './watch-state.ts';
 import type { Watcher, Watchers } from './watchers.ts';
 
@@ -34,6 +36,8 @@ export interface DetectionOptions {
   readonly state: StateStore;
   /** New ones, that have learned nothing. */
   readonly createWatchers: () => Watchers;
+  /** Those that end after a time; left out: none. */
+  readonly listSilences?: ((endAfterUs: number) => readonly Silence[]) | undefined;
   readonly counters: Counters;
   readonly log: Log;
   /** A minute before, or one that is judged late, may be empty because Taproot was down. */
@@ -196,9 +200,23 @@ export class Detection {
         if (isNew) this.#options.counters.add('taproot_anomalies_total', 1, { kind: anomaly.kind });
       }
     }
+    if (isJudged) this.#markSilenced(minuteUs);
     this.#baselines = undefined;
     this.#minutesUnsaved++;
     if (this.#found.size > 0) this.#saveFindings(minuteUs + US_PER_MINUTE);
+  }
+
+  /** A silence may begin and end while an anomaly is open. */
+  #markSilenced(atUs: number): void {
+    const silences = this.#options.listSilences?.(atUs) ?? [];
+    for (const { open } of this.#runners) {
+      for (const [anomalyId, anomaly] of open) {
+        const [marked] = markSilenced([anomaly], { silences, atUs });
+        if (marked === undefined || marked === anomaly) continue;
+        open.set(anomalyId, marked);
+        this.#found.set(anomalyId, marked);
+      }
+    }
   }
 
   /** Undefined when the minute cannot be read for good: left out then, so that those after it are judged. */

@@ -141,6 +141,7 @@ function openParts(otlpHttpPort: number): Parts {
     settleMs: config.settleMs,
     windowMinutes: config.windowMinutes,
     createWatchers: () => createWatchers(config),
+    listSilences: (endAfterUs) => alertingStore.listSilences({ endAfterUs }),
   });
   const checkpointer = openCheckpointer({ dataDir });
   return { telemetry, checkpointer, state, alertingStore, tracer, tracing, analysis };

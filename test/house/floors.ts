@@ -61,8 +61,6 @@ export const ENVIRONMENT_ROOM = 'config';
 
 /** Files that start something of their own and so are imported by nobody. */
 export const ENTRIES: readonly string[] = [
-  // until the tick asks for silences
-  'src/pipeline/silences.ts',
   // Until the watch of metrics and the bench of series use it.
   'src/pipeline/series-watch.ts',
   'src/main.ts',

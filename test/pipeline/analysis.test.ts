@@ -6,10 +6,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCounters } from '../../src/base/counters.ts';
 import { LIMITS } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
-import { US_PER_MINUTE } from '../../src/base/time.ts';
+import { US_PER_HOUR, US_PER_MINUTE } from '../../src/base/time.ts';
 import { configSchema } from '../../src/config/config.ts';
 import type { InvestigationEvent } from '../../src/model/events.ts';
 import type { InvestigationRequest } from '../../src/model/investigation.ts';
+import type { Silence } from '../../src/model/silence.ts';
 import { type Analysis, createAnalysis } from '../../src/pipeline/analysis.ts';
 import { GRACE_US } from '../../src/pipeline/tick.ts';
 import { createWatchers } from '../../src/pipeline/watchers.ts';
@@ -30,6 +31,7 @@ let writer: TelemetryWriter;
 let telemetry: TelemetryReader;
 let state: StateStore;
 let nowUs: number;
+let silences: readonly Silence[] = [];
 
 beforeEach(() => {
   dataDir = mkdtempSync(join(tmpdir(), 'taproot-analysis-'));
@@ -69,6 +71,7 @@ function analysisAt(timeUs: number, settleMs = 0): Analysis {
     settleMs,
     windowMinutes: 5,
     createWatchers: () => createWatchers({ slos: [], detectionMethod: 'adaptive' }),
+    listSilences: () => silences,
   });
 }
 
@@ -140,6 +143,20 @@ describe('detection tick', () => {
     expect(later).toHaveLength(1);
     expect(later[0]!.reportId).toBe(incident!.reportId);
   });
+});
+
+it('an incident under a silence is kept and not investigated', async () => {
+  await sendHealthy();
+  await sendFault(3);
+  const silence = { silenceId: 's1', comment: '', createdBy: 'li', createdAtUs: 0 };
+  const range = { fromUs: 0, toUs: FAULT_US + US_PER_HOUR };
+  silences = [{ ...silence, matchers: { service: 'coze-bot-7' }, range }];
+  await analysisAt(FAULT_US + 3 * US_PER_MINUTE).tick();
+  silences = [];
+  const [incident, ...others] = state.listCurrentIncidents(0);
+  expect(others).toEqual([]);
+  expect(incident).toMatchObject({ status: 'open' });
+  expect(incident).not.toHaveProperty('reportId');
 });
 
 describe('detection tick with a full queue', () => {

@@ -13,6 +13,7 @@ import {
   US_PER_SECOND,
 } from '../../src/base/time.ts';
 import type { Anomaly, Incident } from '../../src/model/anomaly.ts';
+import type { Silence } from '../../src/model/silence.ts';
 import { endpointIdOf, type Tally } from '../../src/model/tally.ts';
 import { createSloWatch } from '../../src/pipeline/slo-watch.ts';
 import { Detection, msToNextTick } from '../../src/pipeline/tick.ts';
@@ -49,6 +50,7 @@ let telemetry: TelemetryReader;
 let state: StateStore;
 let watch: MeanWatch;
 let groupCount = 0;
+let silences: readonly Silence[] = [];
 let counters: ReturnType<typeof createCounters>;
 
 beforeEach(() => {
@@ -89,6 +91,7 @@ function start(
       const list = [{ name: 'mean', feed: 'endpoints', watch: failing } as const];
       return { list, endpoints: failing, slos: createSloWatch([]) };
     },
+    listSilences: (endAfterUs) => silences.filter(({ range }) => range.toUs > endAfterUs),
     counters,
     log: silentLog,
     startedUs: at(minute),
@@ -206,6 +209,21 @@ describe('a minute without anything', () => {
     await start(60).advance(tickAt(60));
     expect(minutesFed()).toEqual(rangeOf(0, 40));
   });
+});
+
+test('an anomaly is marked while a silence covers it', async () => {
+  const silence = { matchers: { service: 'bot' }, comment: '', createdBy: 'li', createdAtUs: 0 };
+  silences = [{ ...silence, silenceId: 's1', range: { fromUs: at(22), toUs: at(24) } }];
+  send(0, [...CALM, 99, 99, 99, 99, 99, 99]);
+  const detection = start(1);
+  const marks: (string | undefined)[] = [];
+  for (let minute = 22; minute <= 26; minute++) {
+    await detection.advance(tickAt(minute));
+    marks.push(state.listOpenAnomalies()[0]?.silencedBy);
+  }
+  silences = [];
+  expect(marks).toEqual([undefined, 's1', 's1', undefined, undefined]);
+  expect(incidents()).toHaveLength(1);
 });
 
 describe('a restart', () => {
