@@ -33,7 +33,8 @@ const SEASON_FACTOR_MAX = 3;
 /** Nobody can know of a job, or the end of one, at a time of day that was never seen. */
 const UNKNOWN_HIGH = 1.7;
 const UNKNOWN_LOW = 0.7;
-/** How far minutes under suspicion are believed on the first day. */
+/** How far minutes under suspicion are believed, and on the first day, when it may well be the day. */
+const SUSPECT_TRUST = 0.3;
 const UNKNOWN_TRUST = 0.5;
 /** A new endpoint's first minutes are believed whatever they are. */
 const START_MINUTES = 15;
@@ -108,9 +109,9 @@ export function learnRate(
   seen: { readonly count: number; readonly weight: number; readonly forecast: RateForecast },
 ): void {
   const { forecast } = seen;
-  // A time of day never seen: what looks odd may well be the day.
-  const isUnknown = Number.isNaN(forecast.shapes[1]!);
-  const weight = isUnknown && seen.weight > 0 ? Math.max(seen.weight, UNKNOWN_TRUST) : seen.weight;
+  // A level that stood still under suspicion would make an alarm of every slope that it missed the beginning of.
+  const trustMin = Number.isNaN(forecast.shapes[1]!) ? UNKNOWN_TRUST : SUSPECT_TRUST;
+  const weight = seen.weight > 0 ? Math.max(seen.weight, trustMin) : 0;
   const mean = forecast.expected;
   const variance = mean + forecast.dispersion * mean * mean + 1;
   const isNew = minute - row[ROW.firstMinute]! < START_MINUTES;

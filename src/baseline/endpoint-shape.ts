@@ -13,7 +13,7 @@ import {
 
 /** Share of the requests that changes, and by what factor. */
 const CHANGES = [
-  { share: 1, factor: 1.4 },
+  { share: 1, factor: 1.5 },
   { share: 1, factor: 2.5 },
   { share: 0.15, factor: 3 },
   { share: 0.05, factor: 8 },

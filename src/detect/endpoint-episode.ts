@@ -65,7 +65,36 @@ export function stepEpisode(
   }
   const recovery = row[at + EPISODE.recovery]! + Math.min(-added, RECOVERY_MINUTE_MAX);
   row[at + EPISODE.recovery] = Math.max(0, recovery);
-  return ending(row, { at, detector, minute }) ?? change(row, { at, minute });
+  return ending(row, { at, detector, minute }) ?? change(row, at);
+}
+
+/** Open, or near to it. */
+export function isSuspect(row: Float32Array, detector: Detector): boolean {
+  if (isOpen(row, detector)) return true;
+  return row[ROW.evidence + strongestOf(row, detector)]! >= EVIDENCE_NEEDED / 2;
+}
+
+/**
+ * What is to be told of a step: nothing of an episode that something else explains, unless it was told of before; once
+ * it is explained no more, that it is open.
+ */
+export function tellOf(
+  row: Float32Array,
+  step: {
+    readonly detector: Detector;
+    readonly event: EpisodeEvent | undefined;
+    readonly minute: number;
+    readonly isExplained: boolean;
+  },
+): EpisodeEvent | undefined {
+  const { detector, event, minute, isExplained } = step;
+  if (!isOpen(row, detector)) return undefined;
+  const told = episodeOf(detector) + EPISODE.toldMinute;
+  if (row[told] !== 0) return event;
+  const isOver = event !== undefined && event !== 'opened' && event !== 'changed';
+  if (isExplained || isOver) return undefined;
+  row[told] = minute;
+  return event ?? 'changed';
 }
 
 export function closeEpisode(row: Float32Array, detector: Detector): void {
@@ -89,7 +118,6 @@ function open(
   row[at + EPISODE.score] = row[ROW.evidence + channel]!;
   row[at + EPISODE.worst] = Number.NEGATIVE_INFINITY;
   row[at + EPISODE.toldScore] = row[at + EPISODE.score]!;
-  row[at + EPISODE.toldMinute] = minute;
 }
 
 function keepWorst(
@@ -120,13 +148,9 @@ function ending(
   return isAboutRequests && silentMinutes >= GONE_MINUTES ? 'gone' : undefined;
 }
 
-function change(
-  row: Float32Array,
-  { at, minute }: { at: number; minute: number },
-): EpisodeEvent | undefined {
+function change(row: Float32Array, at: number): EpisodeEvent | undefined {
   const score = row[at + EPISODE.score]!;
   if (score < TELL_AGAIN_FACTOR * row[at + EPISODE.toldScore]!) return undefined;
   row[at + EPISODE.toldScore] = score;
-  row[at + EPISODE.toldMinute] = minute;
   return 'changed';
 }

@@ -76,8 +76,9 @@ export const EPISODE = {
   score: 10,
   /** Contribution of the worst minute, nats. */
   worst: 11,
-  /** Score when it was last told of, nats. */
+  /** Score when it last opened or changed, nats. */
   toldScore: 12,
+  /** Minute in which it was told of first; 0: not yet, because its whole endpoint explains it. */
   toldMinute: 13,
 } as const;
 export const EPISODE_WIDTH = 14;

@@ -4,7 +4,12 @@
  */
 import { LIMITS } from '../base/limits.ts';
 import { RowSlab } from '../base/row-slab.ts';
-import { ENDPOINT_ROW_VERSION, ENDPOINT_ROW_WIDTH, ROW } from '../model/endpoint-row.ts';
+import {
+  type Detector,
+  ENDPOINT_ROW_VERSION,
+  ENDPOINT_ROW_WIDTH,
+  ROW,
+} from '../model/endpoint-row.ts';
 import { SLICE_DIMENSIONS } from '../model/slice.ts';
 import type { Endpoint, Tally } from '../model/tally.ts';
 import { STAGES } from '../model/vocabulary.ts';
@@ -17,6 +22,13 @@ export interface ServiceEntry {
   count: number;
   isChanged: boolean;
   isSilent: boolean;
+  /** Of its whole endpoints, what is under suspicion or open in this minute. */
+  readonly troubles: Trouble[];
+}
+
+export interface Trouble {
+  readonly operation: string;
+  readonly detector: Detector;
 }
 
 export interface EndpointEntry {
@@ -24,6 +36,8 @@ export interface EndpointEntry {
   readonly endpoint: Endpoint;
   /** Not a slice, and durations. */
   readonly isWhole: boolean;
+  /** Self times and gaps are of a sample of the requests: their counts are no rates. */
+  readonly isCounted: boolean;
   readonly row: Float32Array;
   readonly service: ServiceEntry;
   /** Of the minute under way. */
@@ -73,7 +87,15 @@ export class EndpointRegistry {
     if (known) return known;
     const name = JSON.stringify([service]);
     const row = this.rows.rowOf(name);
-    const entry = { name, service, row, count: 0, isChanged: false, isSilent: false };
+    const entry = {
+      name,
+      service,
+      row,
+      count: 0,
+      isChanged: false,
+      isSilent: false,
+      troubles: [],
+    };
     this.#services.set(service, entry);
     return entry;
   }
@@ -98,10 +120,12 @@ export class EndpointRegistry {
 
   #enter(endpoint: Endpoint, name: string): EndpointEntry {
     const { slice, measure } = endpoint;
+    const isCounted = (measure ?? 'duration') === 'duration';
     const entry = {
       name,
       endpoint,
-      isWhole: slice === undefined && (measure ?? 'duration') === 'duration',
+      isWhole: slice === undefined && isCounted,
+      isCounted,
       row: this.rows.rowOf(name),
       service: this.serviceOf(endpoint.service),
       tally: undefined,

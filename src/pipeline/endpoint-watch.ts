@@ -38,8 +38,10 @@ import {
   closeEpisode,
   type EpisodeEvent,
   isOpen,
+  isSuspect,
   type Reading,
   stepEpisode,
+  tellOf,
 } from '../detect/endpoint-episode.ts';
 import {
   addErrors,
@@ -121,10 +123,17 @@ class TallyWatch implements EndpointWatch {
       if (entry) entry.isChanged = true;
     }
     for (const entry of registry.services()) this.#stepService(entry, minute, found);
-    for (const entry of registry.endpoints()) this.#stepEndpoint(entry, minute, found);
+    // Slices last: they are told of only when their whole endpoint does not explain them.
+    for (const entry of registry.endpoints()) {
+      if (entry.isWhole) this.#stepEndpoint(entry, minute, found);
+    }
+    for (const entry of registry.endpoints()) {
+      if (!entry.isWhole) this.#stepEndpoint(entry, minute, found);
+    }
     for (const entry of registry.services()) {
       entry.count = 0;
       entry.isChanged = false;
+      entry.troubles.length = 0;
     }
     if (minute % 60 === 0) registry.forgetBefore(minute - FORGET_MINUTES);
     return found;
@@ -213,15 +222,17 @@ class TallyWatch implements EndpointWatch {
 
   /** Adds the minute's evidence. */
   #weigh({ entry, minute, count, errors }: Seen): void {
-    const { row, service } = entry;
+    const { row, service, isCounted } = entry;
     const ageMinutes = minute - row[ROW.firstMinute]!;
     const llr = this.#llr.fill(0);
-    if (ageMinutes >= TRAFFIC_MINUTES_MIN) addTraffic(llr, { count, forecast: this.#rate });
+    if (isCounted && ageMinutes >= TRAFFIC_MINUTES_MIN) {
+      addTraffic(llr, { count, forecast: this.#rate });
+    }
     if (service.isSilent) {
       const { at, count: channels } = CHANNELS_OF.trafficDown;
       llr.fill(0, at, at + channels);
     }
-    if (count > 0 && ageMinutes >= ERROR_MINUTES_MIN) {
+    if (isCounted && count > 0 && ageMinutes >= ERROR_MINUTES_MIN) {
       addErrors(llr, { count, errors, forecast: this.#errors });
     }
     if (
@@ -242,9 +253,21 @@ class TallyWatch implements EndpointWatch {
       llr: this.#llr,
       read: (channel) => this.#read(seen, detector, channel),
     });
+    if (entry.isWhole && isSuspect(row, detector)) {
+      service.troubles.push({ operation: entry.endpoint.operation, detector });
+    }
+    const told = tellOf(row, {
+      detector,
+      event,
+      minute,
+      isExplained: isExplained(entry, detector),
+    });
+    if (told !== undefined) {
+      const subject: Subject = { kind: 'endpoint', endpoint: entry.endpoint };
+      const context = { subject, detector, event: told, service: service.row, minute };
+      found.push(episodeAnomaly(row, context));
+    }
     if (event === undefined) return;
-    const subject: Subject = { kind: 'endpoint', endpoint: entry.endpoint };
-    found.push(episodeAnomaly(row, { subject, detector, event, service: service.row, minute }));
     if (!isEnd(event)) return;
     closeEpisode(row, detector);
     if (event !== 'accepted') return;
@@ -361,6 +384,16 @@ function leaveMinute(
           p95: bucketOf(latency.p95Us),
           p99: bucketOf(latency.p99Us),
         });
+}
+
+/** A whole endpoint that deviates in the same way; a slice over all operations is explained by any of them. */
+function isExplained({ isWhole, service, endpoint }: EndpointEntry, detector: Detector): boolean {
+  if (isWhole) return false;
+  return service.troubles.some(
+    (trouble) =>
+      trouble.detector === detector &&
+      (endpoint.operation === '' || trouble.operation === endpoint.operation),
+  );
 }
 
 function weightOf(row: Float32Array, detectors: readonly Detector[]): number {
