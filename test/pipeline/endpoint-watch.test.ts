@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { US_PER_MINUTE } from '../../src/base/time.ts';
 import { Random } from '../../src/bench/random.ts';
-import type { Anomaly } from '../../src/model/anomaly.ts';
-import { endpointIdOf, type Tally } from '../../src/model/tally.ts';
+import type { Anomaly, ChangeEvent } from '../../src/model/anomaly.ts';
+import { endpointIdOf, type Tally, type TallyMeasure } from '../../src/model/tally.ts';
 import type { EndpointWatch } from '../../src/model/watch.ts';
 import { createEndpointWatch } from '../../src/pipeline/endpoint-watch.ts';
 import { SketchBuilder } from '../../src/tally/sketch.ts';
@@ -14,6 +14,8 @@ interface Traffic {
   readonly slower?: number;
   readonly errorRatio?: number;
   readonly operation?: string;
+  readonly bot?: string;
+  readonly measure?: TallyMeasure;
 }
 
 /** A minute of requests around 100 ms. */
@@ -27,9 +29,14 @@ function tallyOf(random: Random, minute: number, traffic: Traffic): Tally {
     builder.add(100_000 * slower * Math.exp(unit));
     if (random.chance(errorRatio)) errorCount++;
   }
-  const endpointId = endpointIdOf('shop', operation);
+  const { bot, measure } = traffic;
+  const part = {
+    ...(bot === undefined ? {} : { slice: { dimension: 'bot', value: bot } as const }),
+    ...(measure === undefined ? {} : { measure }),
+  };
+  const endpointId = endpointIdOf('shop', `${operation}${bot ?? ''}${measure ?? ''}`);
   return {
-    endpoint: { endpointId, service: 'shop', operation, stage: 'other' },
+    endpoint: { endpointId, service: 'shop', operation, stage: 'other', ...part },
     minuteUs: START_US + minute * US_PER_MINUTE,
     count,
     errorCount,
@@ -97,6 +104,49 @@ describe('createEndpointWatch()', () => {
     expect(told.at(-1)).toMatchObject({ kind: 'silence', status: 'closed', end: 'recovered' });
     expect(told[0]!.endpointId).toBeUndefined();
     expect(minuteOfUs(told[0]!.detectedUs!)).toBe(182);
+  });
+
+  test('a slice is told of when its endpoint does not explain it', () => {
+    const of = (slower: { readonly all: number; readonly bot: number }) =>
+      run(createEndpointWatch(), { from: 0, to: 220 }, (minute) => {
+        const isOdd = minute >= 180 && minute < 195;
+        return [
+          { requests: 200, slower: isOdd ? slower.all : 1 },
+          { requests: 40, slower: isOdd ? slower.bot : 1, bot: 'b1' },
+        ];
+      });
+    expect(of({ all: 3, bot: 3 }).every(({ slice }) => slice === undefined)).toBe(true);
+    const [told] = of({ all: 1, bot: 3 });
+    expect(told).toMatchObject({ kind: 'latency', slice: { dimension: 'bot', value: 'b1' } });
+  });
+
+  test('self times are of a sample: how many there are is no traffic', () => {
+    const told = run(createEndpointWatch(), { from: 0, to: 240 }, (minute) => [
+      { requests: minute < 180 ? 100 : 5, measure: 'self' },
+      { requests: 50 },
+    ]);
+    expect(told).toEqual([]);
+  });
+
+  test('a deploy that slows by a tenth is learned, one that doubles latency is told of', () => {
+    const kindsAfter = (slower: number) => {
+      const watch = createEndpointWatch();
+      run(watch, { from: 0, to: 180 }, () => [{ requests: 200 }]);
+      const tally = tallyOf(new Random(1), 180, { requests: 200, slower });
+      const deploy: ChangeEvent = {
+        changeId: 'shop-2',
+        timeUs: tally.minuteUs,
+        kind: 'deploy',
+        service: 'shop',
+        description: 'shop 2',
+        attributes: {},
+      };
+      const first = watch.step({ minuteUs: tally.minuteUs, tallies: [tally], changes: [deploy] });
+      const later = run(watch, { from: 181, to: 260 }, () => [{ requests: 200, slower }]);
+      return [...first, ...later].map(({ kind, direction }) => `${kind} ${direction}`);
+    };
+    expect(kindsAfter(1.12)).toEqual([]);
+    expect(kindsAfter(2)).toContain('latency up');
   });
 
   test('a lasting change is accepted after a day, and then is what is usual', () => {
