@@ -61,8 +61,8 @@ export const ENVIRONMENT_ROOM = 'config';
 
 /** Files that start something of their own and so are imported by nobody. */
 export const ENTRIES: readonly string[] = [
-  // Until the watch of metrics and the bench of series use it.
-  'src/pipeline/series-watch.ts',
+  // Until the tick uses it.
+  'src/pipeline/metric-watch.ts',
   'src/main.ts',
   'src/threads/decode-thread.ts',
   'src/threads/store-thread.ts',

@@ -1,0 +1,297 @@
+/**
+ * What is normal for the low points of a metric's level: minima of 5 minutes, hours and days. A process that collects
+ * garbage, and everything that is filled and emptied, moves as a sawtooth; where its low points go is where it goes.
+ * A part of a row of numbers, fed minute by minute; minutes count from any fixed origin at a midnight UTC.
+ */
+
+/** Minutes of the shortest period. */
+export const SLOT_MINUTES = 5;
+/** Two hours of slots: the longest window that a forecast of at most four hours stands on. */
+export const SLOTS = 24;
+/** Two days: a window of a day, and a day before it. */
+export const HOURS = 48;
+/** A week and a day: Mondays have a Monday to compare with. */
+export const DAYS = 8;
+
+/** So many values in a row make a level, or a jump: fewer are a burst. */
+export const LASTING_VALUES = 5;
+
+const MINUTES_PER_HOUR = 60;
+const HOURS_PER_DAY = 24;
+
+/** Places in the part. */
+const AT = {
+  /** Minute of the first value, and of the last one; 0: none yet. */
+  born: 0,
+  last: 1,
+  /** Minima of the periods under way. */
+  slot: 2,
+  hour: 3,
+  day: 4,
+  /** Highest minimum of an hour of the day under way. */
+  dayPeak: 5,
+  /** Slots whose minimum was lower than the one before. */
+  falls: 6,
+  slots: 7,
+  hours: 7 + SLOTS,
+  days: 7 + SLOTS + HOURS,
+  dayPeaks: 7 + SLOTS + HOURS + DAYS,
+  /** Highest minima of values in a row, where those above are of an hour: what lasts for minutes shows only here. */
+  hourCrest: 7 + SLOTS + HOURS + 2 * DAYS,
+  dayCrest: 8 + SLOTS + HOURS + 2 * DAYS,
+  hourCrests: 9 + SLOTS + HOURS + 2 * DAYS,
+  dayCrests: 9 + SLOTS + 2 * HOURS + 2 * DAYS,
+  /** The last values, the oldest first. */
+  recent: 9 + SLOTS + 2 * HOURS + 3 * DAYS,
+  /** Extremes, upside down and of single values: see EXTREME. */
+  trough: 14 + SLOTS + 2 * HOURS + 3 * DAYS,
+  highest: 17 + SLOTS + 2 * HOURS + 4 * DAYS,
+  lowest: 20 + SLOTS + 2 * HOURS + 5 * DAYS,
+} as const;
+
+/** Places of an extreme: of the hour under way, of the hour before, of the day's hours before those, of days. */
+const EXTREME = { hour: 0, hourBefore: 1, day: 2, days: 3 } as const;
+
+/** Numbers of the part. */
+export const ENVELOPE_WIDTH = AT.lowest + 3 + DAYS;
+
+/** Periods that this value's minute has ended: those before are complete now. */
+export interface EndedPeriods {
+  readonly hasEndedSlot: boolean;
+  readonly hasEndedHour: boolean;
+}
+
+const NOTHING_ENDED: EndedPeriods = { hasEndedSlot: false, hasEndedHour: false };
+
+/** Takes the value of a minute, after those of earlier minutes. The part begins as zeros. */
+export function addToEnvelope(
+  part: Float32Array,
+  { minute, value }: { readonly minute: number; readonly value: number },
+): EndedPeriods {
+  if (part[AT.born] === 0) {
+    part.fill(Number.NaN, AT.slot);
+    part[AT.falls] = 0;
+    part[AT.born] = minute;
+  }
+  const last = part[AT.last]!;
+  part[AT.last] = minute;
+  const ended = last === 0 ? NOTHING_ENDED : endPeriods(part, { last, minute });
+  part[AT.slot] = lower(part[AT.slot]!, value);
+  part[AT.highest] = higher(part[AT.highest]!, value); // of the hour under way
+  part[AT.lowest] = lower(part[AT.lowest]!, value);
+  learnLasting(part, value);
+  return ended;
+}
+
+/** The last complete slots, the oldest first; NaN where there was no value. A view: do not keep it. */
+export function slotMinima(part: Float32Array): Float32Array {
+  return part.subarray(AT.slots, AT.hours);
+}
+
+/** As slotMinima(). */
+export function hourMinima(part: Float32Array): Float32Array {
+  return part.subarray(AT.hours, AT.days);
+}
+
+/** As slotMinima(). */
+export function dayMinima(part: Float32Array): Float32Array {
+  return part.subarray(AT.days, AT.dayPeaks);
+}
+
+/** Hours since the first value, at the last one. */
+export function hoursKnown(part: Float32Array): number {
+  return (part[AT.last]! - part[AT.born]!) / MINUTES_PER_HOUR;
+}
+
+/** A level that never falls counts something, whatever it calls itself: it does not leak. */
+export function hasFallen(part: Float32Array): boolean {
+  return part[AT.falls]! > 0;
+}
+
+/** Minute of the last value. */
+export function lastMinute(part: Float32Array): number {
+  return part[AT.last]!;
+}
+
+/** The highest low point of an hour in the days before the last `hours` hours; NaN when nothing is known. */
+export function peakBefore(part: Float32Array, hours: number): number {
+  return highestBefore(part, { hours: AT.hours, days: AT.dayPeaks }, hours);
+}
+
+/** The highest level that values in a row stayed above in the days before the last `hours` hours. */
+export function crestBefore(part: Float32Array, hours: number): number {
+  return highestBefore(part, { hours: AT.hourCrests, days: AT.dayCrests }, hours);
+}
+
+/** Of the days before the last hour. */
+export interface Extremes {
+  /** The lowest level that values in a row stayed below. */
+  readonly trough: number;
+  /** Of single values. */
+  readonly highest: number;
+  readonly lowest: number;
+}
+
+export function extremesBefore(part: Float32Array): Extremes {
+  return {
+    trough: extremeOf(part, AT.trough, lower),
+    highest: extremeOf(part, AT.highest, higher),
+    lowest: extremeOf(part, AT.lowest, lower),
+  };
+}
+
+/** Moves of the low points from one hour to another. */
+export interface HourMoves {
+  readonly mean: number;
+  /** Root of the mean square around the mean: rare steps and a daily season count in full. */
+  readonly deviation: number;
+}
+
+/** Over the two days before the last `hours` hours, between hours `lag` apart; undefined for fewer than six. */
+export function hourMoves(
+  part: Float32Array,
+  { hours, lag }: { readonly hours: number; readonly lag: number },
+): HourMoves | undefined {
+  let count = 0;
+  let sum = 0;
+  let squares = 0;
+  for (let at = AT.hours + lag; at < AT.days - hours; at++) {
+    const move = part[at]! - part[at - lag]!;
+    if (Number.isNaN(move)) continue;
+    count++;
+    sum += move;
+    squares += move * move;
+  }
+  if (count < 6) return undefined;
+  const mean = sum / count;
+  return { mean, deviation: Math.sqrt(Math.max(0, squares / count - mean * mean)) };
+}
+
+function highestBefore(
+  part: Float32Array,
+  from: { readonly hours: number; readonly days: number },
+  hours: number,
+): number {
+  let highest = Number.NaN;
+  for (let at = 0; at < HOURS - hours; at++) highest = higher(highest, part[from.hours + at]!);
+  // the newest day may reach into the last hours; the rest of it is among the two days of hours
+  for (let at = 0; at < DAYS - 1; at++) highest = higher(highest, part[from.days + at]!);
+  return highest;
+}
+
+type Choose = (left: number, right: number) => number;
+
+function extremeOf(part: Float32Array, from: number, choose: Choose): number {
+  let extreme = part[from + EXTREME.day]!;
+  for (let at = 0; at < DAYS; at++) extreme = choose(extreme, part[from + EXTREME.days + at]!);
+  return extreme;
+}
+
+function endExtreme(
+  part: Float32Array,
+  from: number,
+  { days, choose }: { readonly days: number; readonly choose: Choose },
+): void {
+  part[from + EXTREME.day] = choose(part[from + EXTREME.day]!, part[from + EXTREME.hourBefore]!);
+  part[from + EXTREME.hourBefore] = part[from + EXTREME.hour]!;
+  part[from + EXTREME.hour] = Number.NaN;
+  if (days === 0) return;
+  const value = part[from + EXTREME.day]!;
+  push(part, { from: from + EXTREME.days, size: DAYS, value, count: days });
+  part[from + EXTREME.day] = Number.NaN;
+}
+
+/** A level that lasts: the least of the values in a row, and the greatest. */
+function learnLasting(part: Float32Array, value: number): void {
+  part.copyWithin(AT.recent, AT.recent + 1, AT.recent + LASTING_VALUES);
+  part[AT.recent + LASTING_VALUES - 1] = value;
+  let [least, greatest] = [value, value];
+  for (let at = AT.recent; at < AT.recent + LASTING_VALUES - 1; at++) {
+    const earlier = part[at]!;
+    if (Number.isNaN(earlier)) return;
+    if (earlier < least) least = earlier;
+    if (earlier > greatest) greatest = earlier;
+  }
+  part[AT.hourCrest] = higher(part[AT.hourCrest]!, least);
+  part[AT.trough] = lower(part[AT.trough]!, greatest); // of the hour under way
+}
+
+function endPeriods(
+  part: Float32Array,
+  { last, minute }: { readonly last: number; readonly minute: number },
+): EndedPeriods {
+  const slots = periodsBetween(last, minute, SLOT_MINUTES);
+  if (slots === 0) return NOTHING_ENDED;
+  const ended = part[AT.slot]!;
+  if (ended < part[AT.hours - 1]!) part[AT.falls]!++;
+  push(part, { from: AT.slots, size: SLOTS, value: ended, count: slots });
+  part[AT.slot] = Number.NaN;
+  part[AT.hour] = lower(part[AT.hour]!, ended);
+  const hours = periodsBetween(last, minute, MINUTES_PER_HOUR);
+  if (hours > 0) endHours(part, { hours, days: daysBetween(last, minute) });
+  return { hasEndedSlot: true, hasEndedHour: hours > 0 };
+}
+
+function endHours(
+  part: Float32Array,
+  ended: { readonly hours: number; readonly days: number },
+): void {
+  const minimum = part[AT.hour]!;
+  const crest = part[AT.hourCrest]!;
+  push(part, { from: AT.hours, size: HOURS, value: minimum, count: ended.hours });
+  push(part, { from: AT.hourCrests, size: HOURS, value: crest, count: ended.hours });
+  part[AT.hour] = Number.NaN;
+  part[AT.hourCrest] = Number.NaN;
+  part[AT.day] = lower(part[AT.day]!, minimum);
+  part[AT.dayPeak] = higher(part[AT.dayPeak]!, minimum);
+  part[AT.dayCrest] = higher(part[AT.dayCrest]!, crest);
+  endExtreme(part, AT.trough, { days: ended.days, choose: lower });
+  endExtreme(part, AT.highest, { days: ended.days, choose: higher });
+  endExtreme(part, AT.lowest, { days: ended.days, choose: lower });
+  if (ended.days > 0) endDays(part, ended.days);
+}
+
+function endDays(part: Float32Array, count: number): void {
+  for (const [underWay, from] of [
+    [AT.day, AT.days],
+    [AT.dayPeak, AT.dayPeaks],
+    [AT.dayCrest, AT.dayCrests],
+  ] as const) {
+    push(part, { from, size: DAYS, value: part[underWay]!, count });
+    part[underWay] = Number.NaN;
+  }
+}
+
+function periodsBetween(last: number, minute: number, minutes: number): number {
+  return Math.floor(minute / minutes) - Math.floor(last / minutes);
+}
+
+function daysBetween(last: number, minute: number): number {
+  return periodsBetween(last, minute, HOURS_PER_DAY * MINUTES_PER_HOUR);
+}
+
+/** Appends the value, then NaN for periods without any, and drops as many of the oldest. */
+function push(
+  part: Float32Array,
+  ring: {
+    readonly from: number;
+    readonly size: number;
+    readonly value: number;
+    readonly count: number;
+  },
+): void {
+  const { from, size } = ring;
+  const count = Math.min(ring.count, size);
+  part.copyWithin(from, from + count, from + size);
+  part.fill(Number.NaN, from + size - count, from + size);
+  if (ring.count <= size) part[from + size - count] = ring.value;
+}
+
+/** NaN counts as no value. */
+function lower(left: number, right: number): number {
+  return left <= right || Number.isNaN(right) ? left : right;
+}
+
+function higher(left: number, right: number): number {
+  return left >= right || Number.isNaN(right) ? left : right;
+}
