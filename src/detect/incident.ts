@@ -13,6 +13,7 @@ import {
   type IncidentSeverity,
 } from '../model/anomaly.ts';
 import type { Text } from '../model/text.ts';
+import { severityOfBurn } from './slo.ts';
 
 /** Trouble that comes back within this time is the same trouble. */
 export const REOPEN_US_MAX = 15 * US_PER_MINUTE;
@@ -149,11 +150,12 @@ function startIncident(anomaly: Anomaly, nowUs: number): Draft {
 }
 
 /** Requests that fail, or a source that is silent, are worse than slow ones, those worse than signs of trouble. */
-function severityOf({ kind, slice }: Anomaly): IncidentSeverity {
+export function severityOf({ kind, slice, expected }: Anomaly): IncidentSeverity {
   switch (kind) {
+    case 'slo':
+      return severityOfBurn(expected.high);
     case 'error':
     case 'silence':
-    case 'slo':
       return slice === undefined ? 'critical' : 'warning';
     case 'latency':
     case 'traffic':

@@ -53,6 +53,11 @@ export const BURN_RULES: readonly BurnRule[] = [
   { burnRate: 1, long: DAYS_3, short: HOURS_6, severity: 'warning' },
 ];
 
+/** Of the rule with this burn rate. */
+export function severityOfBurn(burnRate: number): BurnRule['severity'] {
+  return BURN_RULES.find((rule) => rule.burnRate === burnRate)?.severity ?? 'warning';
+}
+
 /** Fewer bad requests than these say nothing: one error among three requests burns at 333 times. */
 const LONG_BAD_MIN = 10;
 const SHORT_BAD_MIN = 2;

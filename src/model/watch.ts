@@ -5,6 +5,7 @@
 import type { RowSlab } from '../base/row-slab.ts';
 import type { Anomaly, ChangeEvent } from './anomaly.ts';
 import type { EndpointBaseline } from './baseline.ts';
+import type { Silence } from './silence.ts';
 import type { MetricSeries } from './span.ts';
 import type { LogTemplate, Tally, TemplateTally } from './tally.ts';
 
@@ -15,6 +16,8 @@ export interface EndpointMinute {
   readonly tallies: readonly Tally[];
   /** Changes of this minute: a deploy may move a service's levels. */
   readonly changes: readonly ChangeEvent[];
+  /** That hold in this minute: what they cover is judged and does not teach. */
+  readonly silences?: readonly Silence[];
 }
 
 export interface TemplateMinute {

@@ -63,11 +63,13 @@ import {
   packQuantiles,
   ROW,
 } from '../model/endpoint-row.ts';
+import type { Silence } from '../model/silence.ts';
 import type { LatencySketch } from '../model/tally.ts';
 import type { EndpointMinute, EndpointWatch } from '../model/watch.ts';
 import { bucketOf, emptySketch } from '../tally/sketch.ts';
 import { episodeAnomaly, episodeIdOf, type Subject } from './endpoint-anomaly.ts';
 import { type EndpointEntry, EndpointRegistry, type ServiceEntry } from './endpoint-registry.ts';
+import { isSourceSilenced } from './silences.ts';
 
 /** Traffic is judged once an endpoint is known this long … */
 const TRAFFIC_MINUTES_MIN = 15;
@@ -98,6 +100,8 @@ class TallyWatch implements EndpointWatch {
   readonly #latency = newLatencyMinute();
   readonly #llr = new Float64Array(CHANNELS);
   #resumed: readonly Anomaly[] = [];
+  /** Of the minute that is taken in. */
+  #silences: readonly Silence[] = [];
 
   get state(): RowSlab {
     return this.#registry.rows;
@@ -107,7 +111,8 @@ class TallyWatch implements EndpointWatch {
     this.#resumed = open;
   }
 
-  step({ minuteUs, tallies, changes }: EndpointMinute): readonly Anomaly[] {
+  step({ minuteUs, tallies, changes, silences = [] }: EndpointMinute): readonly Anomaly[] {
+    this.#silences = silences;
     const minute = minuteNumberOf(minuteUs);
     const registry = this.#registry;
     registry.sync();
@@ -180,7 +185,8 @@ class TallyWatch implements EndpointWatch {
       llr,
       read: () => ({ value: count, ...rateBand(rate), n: count }),
     });
-    const weight = isOpen(row, 'trafficDown') ? 0 : trustOf(row, TRAFFIC);
+    const isQuiet = isOpen(row, 'trafficDown') || isSourceSilenced(entry, this.#silences);
+    const weight = isQuiet ? 0 : trustOf(row, TRAFFIC);
     if (event !== undefined) {
       row[ROW.ringCount + (minute % PICTURE_MINUTES)] = count;
       found.push(episodeAnomaly(row, { ...context, detector: 'trafficDown', event }));
@@ -294,22 +300,25 @@ class TallyWatch implements EndpointWatch {
     }
   }
 
-  /** Minutes under suspicion teach little, those of an episode nothing. */
+  /** Minutes under suspicion teach little, those of an episode or under a silence nothing. */
   #learn({ entry, minute, count, errors, sketch }: Seen): void {
     const { row, service } = entry;
+    const isSilenced = isSourceSilenced(entry.endpoint, this.#silences);
+    const weightFor = (detectors: readonly Detector[], of = row) =>
+      isSilenced ? 0 : weightOf(of, detectors);
     const weight = service.isSilent
-      ? Math.min(weightOf(row, TRAFFIC), weightOf(service.row, TRAFFIC))
-      : weightOf(row, TRAFFIC);
+      ? Math.min(weightFor(TRAFFIC), weightFor(TRAFFIC, service.row))
+      : weightFor(TRAFFIC);
     learnRate(row, minute, { count, weight, forecast: this.#rate });
-    learnErrors(row, { count, errors, weight: weightOf(row, ERRORS), ratio: this.#errors.ratio });
-    if (entry.isWhole && !isOpen(row, 'errorUp')) {
+    learnErrors(row, { count, errors, weight: weightFor(ERRORS), ratio: this.#errors.ratio });
+    if (entry.isWhole && !isSilenced && !isOpen(row, 'errorUp')) {
       service.row[ROW.errorHits]! += errors;
       service.row[ROW.errorTotal]! += count;
     }
     learnLatency(row, minute, {
       sketch,
       judged: this.#latency,
-      weight: weightOf(row, LATENCY),
+      weight: weightFor(LATENCY),
       service: service.row,
     });
   }

@@ -1,7 +1,13 @@
 /** What an incident or an anomaly of it says as an alert: labels by which people route, annotations that they read. */
 import { LIMITS } from '../base/limits.ts';
 import { formatTime } from '../base/time.ts';
-import type { Anomaly, Incident } from '../model/anomaly.ts';
+import { severityOf } from '../detect/incident.ts';
+import {
+  type Anomaly,
+  INCIDENT_SEVERITIES,
+  type Incident,
+  type IncidentSeverity,
+} from '../model/anomaly.ts';
 import type { Report } from '../model/report.ts';
 import type { Language } from '../model/text.ts';
 import { INCIDENT_LABEL } from '../plugin/triggers/alertmanager.ts';
@@ -9,12 +15,6 @@ import { INCIDENT_LABEL } from '../plugin/triggers/alertmanager.ts';
 export const INCIDENT_ALERT = 'TaprootIncident';
 export const ANOMALY_ALERT = 'TaprootAnomaly';
 
-export type Severity = 'warning' | 'critical';
-
-/** Latency so many times the expected is critical: nobody waits three times as long with patience. */
-const CRITICAL_LATENCY_FACTOR = 3;
-/** A budget of 30 days that burns this fast lasts 5 days: the slower of the two burn rates that page. */
-const CRITICAL_BURN_RATE = 6;
 /** Characters of one label or annotation. */
 const TEXT_CHARS_MAX = 2000;
 
@@ -31,12 +31,7 @@ export interface AlertSubject {
   readonly reportUrl: string | undefined;
 }
 
-/** Of the worst of them. */
-export function severityOf(anomalies: readonly Anomaly[]): Severity {
-  return anomalies.some(isCritical) ? 'critical' : 'warning';
-}
-
-export function incidentAlert(subject: AlertSubject, severity: Severity): AlertFacts {
+export function incidentAlert(subject: AlertSubject): AlertFacts {
   const { incident, anomalies } = subject;
   const [strongest] = byStrength(anomalies);
   return {
@@ -44,7 +39,7 @@ export function incidentAlert(subject: AlertSubject, severity: Severity): AlertF
       alertname: INCIDENT_ALERT,
       service: strongest?.service ?? '',
       kind: strongest?.kind ?? '',
-      severity,
+      severity: incident.severity ?? worstOf(anomalies),
       [INCIDENT_LABEL]: incident.incidentId,
     }),
     annotations: cutAll({
@@ -61,14 +56,14 @@ export function incidentAlert(subject: AlertSubject, severity: Severity): AlertF
 /** One of the anomalies of the subject as an alert of its own. */
 export function anomalyAlert(
   anomaly: Anomaly,
-  subject: Pick<AlertSubject, 'incident' | 'reportUrl'> & { readonly severity: Severity },
+  subject: Pick<AlertSubject, 'incident' | 'reportUrl'>,
 ): AlertFacts {
   return {
     labels: cutAll({
       alertname: ANOMALY_ALERT,
       service: anomaly.service,
       kind: anomaly.kind,
-      severity: subject.severity,
+      severity: severityOf(anomaly),
       [INCIDENT_LABEL]: subject.incident.incidentId,
       taproot_anomaly: anomaly.anomalyId,
     }),
@@ -81,23 +76,6 @@ export function anomalyAlert(
   };
 }
 
-function isCritical({ kind, direction, value, expected }: Anomaly): boolean {
-  switch (kind) {
-    case 'error':
-    case 'silence':
-      return true;
-    case 'traffic':
-      return direction === 'down';
-    case 'latency':
-      return direction === 'up' && value >= CRITICAL_LATENCY_FACTOR * expected.expected;
-    case 'slo':
-      // The upper bound of the band is the burn rate of the rule that holds.
-      return expected.high >= CRITICAL_BURN_RATE;
-    default:
-      return false;
-  }
-}
-
 /** The cause once it is known, before that the strongest anomaly. */
 function summaries({ anomalies, report }: AlertSubject): Readonly<Record<string, string>> {
   if (report) return { summary: report.summary.en, summary_zh: report.summary.zh };
@@ -108,6 +86,12 @@ function summaries({ anomalies, report }: AlertSubject): Readonly<Record<string,
     summary: others > 0 ? `${statement.en} (and ${others} more)` : statement.en,
     summary_zh: others > 0 ? `${statement.zh}（另有 ${others} 项）` : statement.zh,
   };
+}
+
+/** For incidents that were saved before they had a severity. */
+function worstOf(anomalies: readonly Anomaly[]): IncidentSeverity {
+  const found = new Set(anomalies.map(severityOf));
+  return INCIDENT_SEVERITIES.find((severity) => found.has(severity)) ?? 'info';
 }
 
 function reportLink({

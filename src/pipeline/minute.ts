@@ -1,12 +1,14 @@
 /** One minute as the watches see it: read from the store, without our own telemetry. */
 import { LIMITS } from '../base/limits.ts';
 import { US_PER_MINUTE } from '../base/time.ts';
+import type { Silence } from '../model/silence.ts';
 import type { LogTemplate } from '../model/tally.ts';
 import { SELF_SERVICE } from '../model/vocabulary.ts';
 import type { EndpointMinute, MetricMinute, TemplateMinute } from '../model/watch.ts';
 import type { StateStore } from '../store/api/state.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
 import { createMetricMinutes, type MetricMinutes } from './metric-minute.ts';
+import { silencesOfMinute } from './silences.ts';
 
 export interface Minute {
   /** Nothing at all was stored, our own telemetry included: nobody knows whether all was silent or Taproot was down. */
@@ -22,6 +24,8 @@ export interface MinuteSources {
     'readTallies' | 'readTemplateTallies' | 'listTemplates' | 'scanPoints'
   >;
   readonly state: Pick<StateStore, 'listChanges'>;
+  /** Those that end after a time; left out: none. */
+  readonly listSilences?: ((endAfterUs: number) => readonly Silence[]) | undefined;
 }
 
 export class MinuteReader {
@@ -37,7 +41,7 @@ export class MinuteReader {
 
   /** Minutes in order, each once. */
   read(minuteUs: number): Minute {
-    const { telemetry, state } = this.#sources;
+    const { telemetry, state, listSilences } = this.#sources;
     const range = { fromUs: minuteUs, toUs: minuteUs + US_PER_MINUTE };
     const tallies = telemetry.readTallies({ range, slices: true });
     const templateTallies = telemetry.readTemplateTallies({ range });
@@ -53,6 +57,7 @@ export class MinuteReader {
         minuteUs,
         tallies: tallies.filter(({ endpoint }) => endpoint.service !== SELF_SERVICE),
         changes: state.listChanges({ range, limit: LIMITS.changesPerRequestMax }),
+        silences: silencesOfMinute(listSilences?.(minuteUs) ?? [], minuteUs),
       },
       templates: {
         minuteUs,

@@ -6,7 +6,7 @@
 import type { Counters } from '../base/counters.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
-import { type Clock, US_PER_DAY } from '../base/time.ts';
+import type { Clock } from '../base/time.ts';
 import type { Config } from '../config/config.ts';
 import type { Anomaly, Incident } from '../model/anomaly.ts';
 import {
@@ -16,7 +16,7 @@ import {
 import type { OutgoingAlert } from '../plugin/notifiers/outbox.ts';
 import type { AlertingStore, SentAlert } from '../store/api/alerting.ts';
 import type { StateStore } from '../store/api/state.ts';
-import { type AlertFacts, anomalyAlert, incidentAlert, severityOf } from './incident-alert.ts';
+import { type AlertFacts, anomalyAlert, incidentAlert } from './incident-alert.ts';
 
 export interface AlertNotifier {
   /** After a tick, once its findings are saved: what is open fires, what was told of and is no more is resolved. */
@@ -36,9 +36,6 @@ export interface AlertNotifierOptions {
   /** Other times only in tests. */
   readonly times?: NotifierTimes;
 }
-
-/** Open incidents are looked for this far back. */
-const OPEN_US_MAX = 7 * US_PER_DAY;
 
 /** Tells at once of what is open in the state store. */
 export function createAlertNotifier(options: AlertNotifierOptions): AlertNotifier {
@@ -78,7 +75,9 @@ class AlertBoard {
   update(nowUs: number): readonly OutgoingAlert[] {
     const alerts: OutgoingAlert[] = [];
     const firing = new Set<string>();
-    for (const alert of this.#openIncidents(nowUs).flatMap((open) => this.#alertsOf(open))) {
+    // None has been seen as late as never: what is left are those that are open.
+    const open = this.#options.state.listCurrentIncidents(Number.POSITIVE_INFINITY);
+    for (const alert of open.flatMap((incident) => this.#alertsOf(incident))) {
       firing.add(alert.subject);
       alerts.push(...this.#tell(alert, nowUs));
     }
@@ -89,13 +88,6 @@ class AlertBoard {
       this.#options.alertingStore.deleteSentAlert(alert.key);
     }
     return alerts;
-  }
-
-  #openIncidents(nowUs: number): readonly Incident[] {
-    const range = { fromUs: nowUs - OPEN_US_MAX, toUs: nowUs + 1 };
-    return this.#options.state
-      .listIncidents({ range, limit: LIMITS.queryRowsMax })
-      .filter(({ status }) => status === 'open');
   }
 
   /** None for an incident all of whose anomalies are silenced. */
@@ -110,11 +102,8 @@ class AlertBoard {
     const reportUrl = reportId === undefined ? undefined : `${site}/reports/${reportId}`;
     const report = reportId === undefined ? undefined : this.#options.state.findReport(reportId);
     const subject = { incident, anomalies, report, reportUrl };
-    const severityFor = (name: string, of: readonly Anomaly[]) =>
-      // It never falls: people who were called would wonder.
-      this.#sent.get(name)?.labels['severity'] === 'critical' ? 'critical' : severityOf(of);
     const whole: FiringAlert = {
-      ...incidentAlert(subject, severityFor(incidentId, anomalies)),
+      ...incidentAlert(subject),
       subject: incidentId,
       incidentId,
       startsAtUs: onsetUs,
@@ -124,11 +113,9 @@ class AlertBoard {
     const parts = anomalies
       .filter(({ status }) => status !== 'closed')
       .map((anomaly): FiringAlert => {
-        const name = `${incidentId}/${anomaly.anomalyId}`;
-        const severity = severityFor(name, [anomaly]);
         return {
-          ...anomalyAlert(anomaly, { incident, reportUrl, severity }),
-          subject: name,
+          ...anomalyAlert(anomaly, { incident, reportUrl }),
+          subject: `${incidentId}/${anomaly.anomalyId}`,
           incidentId,
           startsAtUs: anomaly.range.fromUs,
           url,

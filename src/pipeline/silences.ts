@@ -2,16 +2,16 @@
  * What silences do: an anomaly under one is kept and marked, opens no investigation and is told to nobody, and its
  * minutes do not teach: what happens in maintenance is not what is normal.
  */
+import { US_PER_MINUTE } from '../base/time.ts';
 import type { Anomaly } from '../model/anomaly.ts';
 import type { Silence, SilenceField } from '../model/silence.ts';
 import type { Endpoint } from '../model/tally.ts';
 
-/** Marks those that a silence covers at this time, and takes the mark off those that none covers any more. */
+/** Marks those that one of these silences covers, and takes the mark off those that none covers any more. */
 export function markSilenced(
   anomalies: readonly Anomaly[],
-  by: { readonly silences: readonly Silence[]; readonly atUs: number },
+  inForce: readonly Silence[],
 ): readonly Anomaly[] {
-  const inForce = by.silences.filter((silence) => isInForce(silence, by.atUs));
   return anomalies.map((anomaly) => {
     const silence = inForce.find(({ matchers }) => covers(matchers, fieldsOfAnomaly(anomaly)));
     if (silence?.silenceId === anomaly.silencedBy) return anomaly;
@@ -20,19 +20,23 @@ export function markSilenced(
   });
 }
 
-/** Whether an endpoint's minutes teach at this time: not under a silence that names no more than the endpoint has. */
-export function isEndpointSilenced(
-  endpoint: Endpoint,
-  by: { readonly silences: readonly Silence[]; readonly atUs: number },
+/** Whether a silence covers all that an endpoint, or a whole service, does: one that names no more than that. */
+export function isSourceSilenced(
+  source: Pick<Endpoint, 'service'> & Partial<Endpoint>,
+  inForce: readonly Silence[],
 ): boolean {
-  const fields = fieldsOfEndpoint(endpoint);
-  return by.silences.some(
-    (silence) => isInForce(silence, by.atUs) && covers(silence.matchers, fields),
-  );
+  if (inForce.length === 0) return false;
+  const fields = fieldsOfSource(source);
+  return inForce.some(({ matchers }) => covers(matchers, fields));
 }
 
-export function isInForce({ range }: Silence, atUs: number): boolean {
-  return range.fromUs <= atUs && atUs < range.toUs;
+/** Those that hold at some time of the minute. */
+export function silencesOfMinute(
+  silences: readonly Silence[],
+  minuteUs: number,
+): readonly Silence[] {
+  const endUs = minuteUs + US_PER_MINUTE;
+  return silences.filter(({ range }) => range.fromUs < endUs && minuteUs < range.toUs);
 }
 
 /** A field may have several values, of which one must match: an endpoint goes by name and by id. */
@@ -51,7 +55,7 @@ function fieldsOfAnomaly(anomaly: Anomaly): Fields {
   };
 }
 
-function fieldsOfEndpoint({ service, operation, endpointId, slice }: Endpoint): Fields {
+function fieldsOfSource({ service, operation, endpointId, slice }: Partial<Endpoint>): Fields {
   return {
     service: [service],
     endpoint: [operation, endpointId],

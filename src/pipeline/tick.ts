@@ -193,25 +193,27 @@ export class Detection {
       runner.untilUs = minuteUs + US_PER_MINUTE;
       for (const anomaly of anomalies) {
         const isNew = anomaly.status !== 'closed' && !runner.open.has(anomaly.anomalyId);
+        // A watch knows nothing of silences: what ends under one keeps its mark.
+        const mark = runner.open.get(anomaly.anomalyId)?.silencedBy;
         if (anomaly.status === 'closed') runner.open.delete(anomaly.anomalyId);
         else runner.open.set(anomaly.anomalyId, anomaly);
         if (!isJudged) continue;
-        this.#found.set(anomaly.anomalyId, anomaly);
+        const marked = mark === undefined ? anomaly : { ...anomaly, silencedBy: mark };
+        this.#found.set(anomaly.anomalyId, marked);
         if (isNew) this.#options.counters.add('taproot_anomalies_total', 1, { kind: anomaly.kind });
       }
     }
-    if (isJudged) this.#markSilenced(minuteUs);
+    if (minute && isJudged) this.#markSilenced(minute.endpoints.silences ?? []);
     this.#baselines = undefined;
     this.#minutesUnsaved++;
     if (this.#found.size > 0) this.#saveFindings(minuteUs + US_PER_MINUTE);
   }
 
   /** A silence may begin and end while an anomaly is open. */
-  #markSilenced(atUs: number): void {
-    const silences = this.#options.listSilences?.(atUs) ?? [];
+  #markSilenced(silences: readonly Silence[]): void {
     for (const { open } of this.#runners) {
       for (const [anomalyId, anomaly] of open) {
-        const [marked] = markSilenced([anomaly], { silences, atUs });
+        const [marked] = markSilenced([anomaly], silences);
         if (marked === undefined || marked === anomaly) continue;
         open.set(anomalyId, marked);
         this.#found.set(anomalyId, marked);

@@ -1,8 +1,9 @@
 /** Which anomalies and endpoints a silence covers, and when. */
 import { describe, expect, test } from 'vitest';
+import { US_PER_MINUTE } from '../../src/base/time.ts';
 import type { Anomaly } from '../../src/model/anomaly.ts';
 import type { Silence } from '../../src/model/silence.ts';
-import { isEndpointSilenced, markSilenced } from '../../src/pipeline/silences.ts';
+import { isSourceSilenced, markSilenced, silencesOfMinute } from '../../src/pipeline/silences.ts';
 
 const ANOMALY: Anomaly = {
   anomalyId: 'a1',
@@ -38,8 +39,8 @@ function silenceOf(matchers: Silence['matchers']): Silence {
   };
 }
 
-function isMarked(anomaly: Anomaly, matchers: Silence['matchers'], atUs = 150): boolean {
-  const [marked] = markSilenced([anomaly], { silences: [silenceOf(matchers)], atUs });
+function isMarked(anomaly: Anomaly, matchers: Silence['matchers']): boolean {
+  const [marked] = markSilenced([anomaly], [silenceOf(matchers)]);
   return marked?.silencedBy === 's1';
 }
 
@@ -76,43 +77,56 @@ describe('markSilenced()', () => {
     expect(isMarked(METRIC, { metric: 'db.pool.*' })).toBe(true);
   });
 
-  test.each([
-    ['just before it begins', 99, false],
-    ['as it begins', 100, true],
-    ['just before it ends', 199, true],
-    ['as it ends', 200, false],
-  ])('a silence holds, or not, %s', (_, atUs, isExpected) => {
-    expect(isMarked(ANOMALY, { service: 'pay' }, atUs)).toBe(isExpected);
-  });
-
   test('takes the mark off when the silence has ended, and leaves what did not change', () => {
     const silenced: Anomaly = { ...ANOMALY, silencedBy: 's1' };
     const silences = [silenceOf({ service: 'pay' })];
-    expect(markSilenced([silenced], { silences, atUs: 200 })).toEqual([ANOMALY]);
-    expect(markSilenced([silenced], { silences, atUs: 150 })[0]).toBe(silenced);
+    expect(markSilenced([silenced], [])).toEqual([ANOMALY]);
+    expect(markSilenced([silenced], silences)[0]).toBe(silenced);
   });
 });
 
-describe('isEndpointSilenced()', () => {
+describe('isSourceSilenced()', () => {
   const endpoint = {
     endpointId: '00000000000000aa',
     service: 'pay',
     operation: 'POST /pay',
     stage: 'other',
   } as const;
-  const isSilenced = (matchers: Silence['matchers'], atUs = 150): boolean =>
-    isEndpointSilenced(endpoint, { silences: [silenceOf(matchers)], atUs });
+  const isSilenced = (matchers: Silence['matchers'], source: object = endpoint): boolean =>
+    isSourceSilenced({ service: 'pay', ...source }, [silenceOf(matchers)]);
 
   test('is true under a silence of its service or of itself', () => {
     expect(isSilenced({ service: 'pay' })).toBe(true);
     expect(isSilenced({ service: 'pay', endpoint: 'POST /pay' })).toBe(true);
-    expect(isSilenced({ service: 'pay' }, 200)).toBe(false);
     expect(isSilenced({ service: 'bot' })).toBe(false);
+    expect(isSourceSilenced(endpoint, [])).toBe(false);
   });
 
   test('is false under one that names a kind, a bot or a metric: the rest of its minutes is normal', () => {
     expect(isSilenced({ service: 'pay', kind: 'error' })).toBe(false);
     expect(isSilenced({ service: 'pay', bot: 'bot-1' })).toBe(false);
     expect(isSilenced({ metric: 'x' })).toBe(false);
+  });
+
+  test('of a slice is true under a silence of it, of a service only under one of all of it', () => {
+    const slice = { ...endpoint, slice: { dimension: 'bot', value: 'bot-1' } };
+    expect(isSilenced({ bot: 'bot-*' }, slice)).toBe(true);
+    expect(isSilenced({ service: 'pay' }, {})).toBe(true);
+    expect(isSilenced({ endpoint: 'POST /pay' }, {})).toBe(false);
+  });
+});
+
+describe('silencesOfMinute()', () => {
+  const minuteUs = 10 * US_PER_MINUTE;
+  const isOf = (fromUs: number, toUs: number): boolean =>
+    silencesOfMinute([{ ...silenceOf({}), range: { fromUs, toUs } }], minuteUs).length === 1;
+
+  test.each([
+    ['ends as the minute begins', 0, minuteUs, false],
+    ['ends in the minute', 0, minuteUs + 1, true],
+    ['begins in the minute', minuteUs + US_PER_MINUTE - 1, 2 * minuteUs, true],
+    ['begins as the minute ends', minuteUs + US_PER_MINUTE, 2 * minuteUs, false],
+  ])('a silence that %s', (_, fromUs, toUs, isExpected) => {
+    expect(isOf(fromUs, toUs)).toBe(isExpected);
   });
 });
