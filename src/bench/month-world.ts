@@ -43,6 +43,8 @@ export interface EndpointWorld {
   /** Natural logarithm a day. */
   readonly growth: number;
   readonly trafficNoise: NoiseWorld;
+  /** Of each minute alone. */
+  readonly trafficSigma: number;
   /** Shape of the gamma distribution that a minute's rate is drawn from. */
   readonly dispersion: number;
   readonly latency: LatencyShape;
@@ -197,6 +199,7 @@ function drawEndpoint(
     shapeFactor: variates.uniform(0.7, 1.3),
     growth: variates.uniform(-0.002, 0.012),
     trafficNoise: drawNoise(variates, 40),
+    trafficSigma: variates.uniform(0.01, 0.05),
     dispersion: variates.logUniform(0.02, 0.15) ** -2,
     latency: drawLatency(variates),
     load: variates.uniform(0, 0.15),

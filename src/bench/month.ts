@@ -75,6 +75,9 @@ export function simulateMonth(options: MonthOptions): Month {
   };
 }
 
+/** Noise of single minutes has heavy tails: Student's t with so many degrees of freedom. */
+const MINUTE_FREEDOM = 4;
+
 interface MinuteAt {
   /** Of the month. */
   readonly minute: number;
@@ -141,7 +144,9 @@ class Simulation {
     const odd = oddOf(state, at.minute);
     const ownNoise = state.traffic.next(variates);
     const slowLatency = state.latency.next(variates);
-    const usual = usualTraffic(world, at) + state.level.traffic + serviceNoise + ownNoise;
+    const minuteNoise = world.trafficSigma * variates.heavy(MINUTE_FREEDOM);
+    const usual =
+      usualTraffic(world, at) + state.level.traffic + serviceNoise + ownNoise + minuteNoise;
     const rate = Math.exp(usual) * variates.gamma(world.dispersion) * odd.traffic;
     const count = variates.poisson(rate);
     if (count === 0) return undefined;
@@ -150,10 +155,10 @@ class Simulation {
         world.load * world.service.shape[at.weekMinute]! + // one for each minute of a week
         state.level.latency +
         slowLatency +
-        world.latencySigma * variates.normal() +
+        world.latencySigma * variates.heavy(MINUTE_FREEDOM) +
         odd.latency,
       upper: odd.tail,
-      upperShare: UPPER_SHARE * Math.exp(world.upperSigma * variates.normal()),
+      upperShare: UPPER_SHARE * Math.exp(world.upperSigma * variates.heavy(MINUTE_FREEDOM)),
     };
     return {
       endpoint: world.endpoint,

@@ -52,6 +52,13 @@ export class Variates {
     }
   }
 
+  /** Variance 1, tails of Student's t with so many degrees of freedom, > 2: of 4, one in a thousand is beyond 6. */
+  heavy(freedom: number): number {
+    return (
+      (this.normal() / Math.sqrt(this.gamma(freedom / 2))) * Math.sqrt((freedom - 2) / freedom)
+    );
+  }
+
   poisson(mean: number): number {
     if (mean > EXACT_MEAN_MAX) {
       const sigma = Math.sqrt(mean);
@@ -97,6 +104,9 @@ export class Variates {
   }
 }
 
+/** Noise that comes in jumps has this tail: one in a million is beyond 11. */
+const JUMP_FREEDOM = 8;
+
 /** Noise of logarithms that forgets slowly: autoregressive of order 1, of constant variance. */
 export class SlowNoise {
   readonly #keep: number;
@@ -113,7 +123,7 @@ export class SlowNoise {
   }
 
   next(variates: Variates): number {
-    this.#value = this.#keep * this.#value + this.#fresh * variates.normal();
+    this.#value = this.#keep * this.#value + this.#fresh * variates.heavy(JUMP_FREEDOM);
     return this.#value;
   }
 }

@@ -12,6 +12,7 @@ describe('Variates', () => {
     ['logUniform()', (v) => Math.log(v.logUniform(1, Math.E)), 0.5, 1 / 12],
     ['gamma() of shape 4', (v) => v.gamma(4), 1, 1 / 4],
     ['gamma() of shape 400', (v) => v.gamma(400), 1, 1 / 400],
+    ['heavy() of 8 degrees of freedom', (v) => v.heavy(8), 0, 1],
     ['poisson() of a small mean', (v) => v.poisson(0.05), 0.05, 0.05],
     ['poisson() drawn exactly', (v) => v.poisson(12), 12, 12],
     ['poisson() by the normal approximation', (v) => v.poisson(200), 200, 200],
@@ -37,6 +38,19 @@ describe('Variates', () => {
     expect(variates.binomial(5, 0)).toBe(0);
     expect(variates.binomial(5, 1)).toBe(5);
     expect(variates.binomial(0, 0.5)).toBe(0);
+  });
+});
+
+describe('Variates.heavy()', () => {
+  // scaled to variance 1: t itself is sqrt(freedom / (freedom - 2)) times as large
+  it.each([
+    { freedom: 4, beyond: 3, share: 0.01324 },
+    { freedom: 8, beyond: 3, share: 0.00855 },
+  ])('has the tails of t with $freedom degrees of freedom', ({ freedom, beyond, share }) => {
+    const variates = new Variates(new Random(13));
+    const values = Array.from({ length: DRAWS }, () => variates.heavy(freedom));
+    const drawn = values.filter((value) => Math.abs(value) > beyond).length / DRAWS;
+    expect(Math.abs(drawn / share - 1)).toBeLessThan(0.2);
   });
 });
 
