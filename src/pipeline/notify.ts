@@ -4,11 +4,10 @@
  * by itself.
  */
 import type { Counters } from '../base/counters.ts';
-import { LIMITS } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/time.ts';
 import type { Config } from '../config/config.ts';
-import type { Anomaly, Incident } from '../model/anomaly.ts';
+import type { Incident } from '../model/anomaly.ts';
 import {
   createAlertmanagerNotifier,
   type NotifierTimes,
@@ -90,13 +89,14 @@ class AlertBoard {
     return alerts;
   }
 
-  /** None for an incident all of whose anomalies are silenced. */
+  /** None for an incident all of whose open anomalies are silenced. */
   #alertsOf(incident: Incident): readonly FiringAlert[] {
-    const anomalies = this.#anomaliesOf(incident).filter(
-      ({ silencedBy }) => silencedBy === undefined,
-    );
-    if (anomalies.length === 0) return [];
     const { incidentId, onsetUs, reportId } = incident;
+    const anomalies = incident.anomalyIds
+      .flatMap((anomalyId) => this.#options.state.findAnomaly(anomalyId) ?? [])
+      .filter(({ silencedBy }) => silencedBy === undefined);
+    const open = anomalies.filter(({ status }) => status !== 'closed');
+    if (open.length === 0) return [];
     const site = this.#options.publicUrl.replace(/\/+$/, '');
     const url = `${site}/incidents/${incidentId}`;
     const reportUrl = reportId === undefined ? undefined : `${site}/reports/${reportId}`;
@@ -110,26 +110,16 @@ class AlertBoard {
       url,
     };
     if (this.#options.alerting.send === 'incidents') return [whole];
-    const parts = anomalies
-      .filter(({ status }) => status !== 'closed')
-      .map((anomaly): FiringAlert => {
-        return {
-          ...anomalyAlert(anomaly, { incident, reportUrl }),
-          subject: `${incidentId}/${anomaly.anomalyId}`,
-          incidentId,
-          startsAtUs: anomaly.range.fromUs,
-          url,
-        };
-      });
+    const parts = open.map(
+      (anomaly): FiringAlert => ({
+        ...anomalyAlert(anomaly, { incident, reportUrl }),
+        subject: `${incidentId}/${anomaly.anomalyId}`,
+        incidentId,
+        startsAtUs: anomaly.range.fromUs,
+        url,
+      }),
+    );
     return [whole, ...parts];
-  }
-
-  #anomaliesOf(incident: Incident): readonly Anomaly[] {
-    const ids = new Set(incident.anomalyIds);
-    const range = { fromUs: incident.onsetUs, toUs: incident.lastSeenUs + 1 };
-    return this.#options.state
-      .listAnomalies({ range, limit: LIMITS.queryRowsMax })
-      .filter(({ anomalyId }) => ids.has(anomalyId));
   }
 
   /** Under the labels that it has already, unless it became worse: then the one before ends and a new one begins. */
