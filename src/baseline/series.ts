@@ -1,6 +1,6 @@
 /**
- * What is normal for one series of numbers, at any cadence: a level, its noise, the octiles of its values and a profile
- * of the day. Three predictors compete, and the one with the smallest errors of late is believed: the last value, a
+ * What is normal for one series of numbers, at any cadence: a level, its noise, the octiles of its values and
+ * profiles of the day. Three predictors compete, and the one with the smallest errors of late is believed: the last value, a
  * moving average, the usual value of this time of day. All state is a row of numbers; nothing here judges.
  */
 import { US_PER_DAY } from '../base/time.ts';
@@ -8,6 +8,10 @@ import type { SeriesDeviation, SeriesPoint } from '../model/series.ts';
 
 /** Half hours: fine enough for rush hours, coarse enough that a few values a day fill them. */
 const DAY_BINS = 48;
+/** Workdays, then weekends (UTC): all seven days apart would need weeks to be known. */
+const PROFILE_BINS = 2 * DAY_BINS;
+/** 1970-01-01 was a Thursday; counted from Sunday. */
+const EPOCH_WEEKDAY = 4;
 const OCTILE_BOUNDS = 7;
 
 /** Weight of the newest value in the moving average: about the last six count. */
@@ -18,7 +22,7 @@ const LEVEL_WEIGHT = 0.0012;
 const NOISE_VALUES = 64;
 /** Predictors are compared over 200 values: over fewer the choice flaps. */
 const CHOICE_VALUES = 200;
-/** The profile of the day is that of the last week. */
+/** The profiles are those of the last seven workdays and the last seven days of weekends. */
 const PROFILE_DAYS = 7;
 /** Weight of the newest value in today's distance from the profile: about the last 40 count. */
 const TODAY_WEIGHT = 0.05;
@@ -59,10 +63,10 @@ const AT = {
   octiles: 14,
   profile: 14 + OCTILE_BOUNDS,
   /** Days behind each half hour of the profile. */
-  days: 14 + OCTILE_BOUNDS + DAY_BINS,
+  days: 14 + OCTILE_BOUNDS + PROFILE_BINS,
 } as const;
 
-export const SERIES_MODEL_WIDTH = AT.days + DAY_BINS;
+export const SERIES_MODEL_WIDTH = AT.days + PROFILE_BINS;
 
 /** Compares a value with what was normal before it. A row of zeros has seen nothing and starts with this value. */
 export function compareSeries(row: Float32Array, { timeUs, value }: SeriesPoint): SeriesDeviation {
@@ -72,14 +76,16 @@ export function compareSeries(row: Float32Array, { timeUs, value }: SeriesPoint)
   const floor = NOISE_SHARE_MIN * Math.abs(row[AT.level]!) + NOISE_MIN;
   const errorScale = Math.max(row[AT.errorScale]!, floor);
   const noise = Math.max(row[AT.noise]!, floor);
-  const expected = predictionOf(row, bin);
+  const known = knownBinOf(row, bin);
+  const expected = predictionOf(row, known);
+  const spread = Math.max((row[AT.octiles + 6]! - row[AT.octiles]!) / 2, noise / 2);
   return {
     expected,
     errorScale,
     error: (value - expected) / errorScale,
     noise,
-    shift: (value - usualOf(row, bin)) / noise,
-    novelty: (value - row[AT.octiles + 3]!) / noise,
+    shift: (value - usualOf(row, known)) / noise,
+    novelty: (value - row[AT.octiles + 3]!) / spread,
     octile: octileOf(row, value),
     count: row[AT.count]!,
   };
@@ -103,8 +109,15 @@ export function learnSeries(
 }
 
 function binOf(timeUs: number): number {
-  const dayUs = ((timeUs % US_PER_DAY) + US_PER_DAY) % US_PER_DAY;
-  return Math.floor((dayUs * DAY_BINS) / US_PER_DAY);
+  const day = Math.floor(timeUs / US_PER_DAY);
+  const halfHour = Math.floor(((timeUs - day * US_PER_DAY) * DAY_BINS) / US_PER_DAY);
+  const weekday = (day + EPOCH_WEEKDAY) % 7;
+  return weekday === 0 || weekday === 6 ? DAY_BINS + halfHour : halfHour;
+}
+
+/** The bin, or while it is unknown the same half hour of the other part of the week. */
+function knownBinOf(row: Float32Array, bin: number): number {
+  return row[AT.days + bin]! > 0 ? bin : (bin + DAY_BINS) % PROFILE_BINS;
 }
 
 function startAt(row: Float32Array, { bin, value }: { bin: number; value: number }): void {
@@ -163,7 +176,7 @@ function learnErrors(row: Float32Array, value: number, deviation: SeriesDeviatio
   row[AT.lastError]! += choiceWeight * (taught(value - row[AT.last]!) - row[AT.lastError]!);
   row[AT.averageError]! +=
     choiceWeight * (taught(value - row[AT.average]!) - row[AT.averageError]!);
-  const bin = row[AT.bin]!;
+  const bin = knownBinOf(row, row[AT.bin]!);
   if (row[AT.days + bin]! === 0) return;
   const apart = value - row[AT.profile + bin]!;
   const profileCount = Math.min(row[AT.profileCount]! + 1, CHOICE_VALUES);

@@ -8,6 +8,7 @@ import { findPackage } from '../base/package.ts';
 import { diagnoseCase } from '../pipeline/offline.ts';
 import { predictionOf } from '../pipeline/prediction.ts';
 import { loadRulebook } from '../rulebook/rulebook.ts';
+import { addBenchAnomaly } from './bench-anomaly.ts';
 import { addBenchDetect } from './bench-detect.ts';
 import { addBenchIngest } from './bench-ingest.ts';
 import { addBenchQuery } from './bench-query.ts';
@@ -18,6 +19,7 @@ export function addBench(program: Command): void {
   addBenchIngest(bench);
   addBenchQuery(bench);
   addBenchDetect(bench);
+  addBenchAnomaly(bench);
   addConfigFlags(
     bench
       .command('rca')

@@ -1,6 +1,6 @@
 /**
  * Evidence that a series' values are odd: six statistics of its deviations, each as rare as its own history says,
- * added up, and reported once. One setting for every series; nothing is assumed about the values' distribution.
+ * three questions that they answer, and one report an episode. One setting for every series; nothing is assumed about the values' distribution.
  */
 import type { SeriesDeviation } from '../model/series.ts';
 import { learnTail, TAIL_WIDTH, tailBound, tailSurprise } from './tail.ts';
@@ -10,7 +10,7 @@ const OCTILES = 8;
 const SHORT_VALUES = 6;
 const LONG_VALUES = 24;
 /** No single deviation counts for more, so that one freak value does not fill the long window alone. */
-const SHIFT_MAX = 50;
+const SHIFT_MAX = 30;
 /** Weight of the newest value in the recent shares of the octiles: that of a moving average over the long window. */
 const RECENT_WEIGHT = 2 / (LONG_VALUES + 1);
 /** Shares of the octiles say nothing before two windows have passed. */
@@ -24,11 +24,13 @@ const STANDING_VALUES = 400;
 /** Before its noise is known to 12 % (1/√64), a series surprises nobody. */
 const WARM_UP_VALUES = 64;
 /** Surprise, in powers of ten, at which the score is 0.5. */
-export const ALARM_SURPRISE = 4;
-/** The band leaves out one prediction of a thousand. */
+export const ALARM_SURPRISE = 3.25;
+/** The band leaves out at most one outcome of a thousand: of light tails fewer, as a power law is fitted to them. */
 const BAND_SURPRISE = 3;
 
-const STATISTICS = ['error', 'short', 'long', 'above', 'below', 'mix'] as const;
+const STATISTICS = ['error', 'above', 'below', 'short', 'long', 'mix'] as const;
+/** What the statistics ask, by their indices: is the value odd, the level, the mixture? */
+const QUESTIONS = [[0, 1, 2], [3, 4], [5]] as const;
 
 const AT = {
   /** Where the next shift goes. */
@@ -61,23 +63,34 @@ export interface SeriesEvidence {
 export function judgeSeries(row: Float32Array, deviation: SeriesDeviation): SeriesEvidence {
   const statistics = statisticsOf(row, deviation);
   const tails = STATISTICS.map((_, index) => tailAt(row, index));
-  let squares = 0;
   for (const [index, statistic] of statistics.entries()) {
     const tail = tails[index]!; // as many as statistics
     const faded = row[AT.peaks + index]! * (1 - 1 / PEAK_VALUES);
     const peak = Math.max(tailSurprise(tail, statistic), faded);
     row[AT.peaks + index] = peak;
-    squares += peak * peak;
   }
   const bandErrors = tailBound(tails[0]!, BAND_SURPRISE); // the error's
   if (deviation.count >= SHORT_VALUES) {
     for (const [index, statistic] of statistics.entries()) learnTail(tails[index]!, statistic);
   }
-  // The length of the vector of surprises: between their maximum and their sum, as they partly tell the same.
-  const surprise = deviation.count < WARM_UP_VALUES ? 0 : Math.sqrt(squares);
+  const surprise = deviation.count < WARM_UP_VALUES ? 0 : surpriseOf(row);
   const news = surprise > row[AT.standing]! ? surprise : 0;
   row[AT.standing] = Math.max(surprise, row[AT.standing]! * (1 - 1 / STANDING_VALUES));
   return { surprise, news, bandErrors, direction: directionOf(row, deviation) };
+}
+
+/**
+ * Of each question the most surprising answer, and of the three the length of their vector: between their maximum and
+ * their sum, because they tell partly the same.
+ */
+function surpriseOf(row: Float32Array): number {
+  let squares = 0;
+  for (const question of QUESTIONS) {
+    let most = 0;
+    for (const index of question) most = Math.max(most, row[AT.peaks + index]!);
+    squares += most * most;
+  }
+  return Math.sqrt(squares);
 }
 
 function statisticsOf(row: Float32Array, deviation: SeriesDeviation): readonly number[] {
@@ -88,10 +101,10 @@ function statisticsOf(row: Float32Array, deviation: SeriesDeviation): readonly n
   const mix = mixOf(row, octile, count);
   return [
     Math.abs(error),
-    Math.abs(meanShift(row, SHORT_VALUES)),
-    Math.abs(meanShift(row, LONG_VALUES)),
     Math.max(0, novelty),
     Math.max(0, -novelty),
+    Math.abs(meanShift(row, SHORT_VALUES)),
+    Math.abs(meanShift(row, LONG_VALUES)),
     count >= MIX_VALUES_MIN ? Math.max(0, mix) : 0,
   ];
 }

@@ -18,7 +18,7 @@ export interface SeriesDeviation {
   readonly noise: number;
   /** Value less the usual level (that of this time of day when the series follows it), in `noise`. */
   readonly shift: number;
-  /** Value less the long-run median, in `noise`. */
+  /** Value less the long-run median, in half the distance of the outer octiles. */
   readonly novelty: number;
   /** Which eighth of the values so far it falls into, 0–7. */
   readonly octile: number;
@@ -34,7 +34,7 @@ export interface SeriesVerdict {
   readonly llr: number;
   readonly direction: 'up' | 'down';
   readonly expected: number;
-  /** Between them lie 999 of 1000 predictions' outcomes, by the series' own history. */
+  /** Between them lie at least 999 of 1000 outcomes, by the series' own history. */
   readonly low: number;
   readonly high: number;
 }

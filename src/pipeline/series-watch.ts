@@ -6,10 +6,10 @@ import { compareSeries, learnSeries, SERIES_MODEL_WIDTH } from '../baseline/seri
 import { ALARM_SURPRISE, judgeSeries, SERIES_EVIDENCE_WIDTH } from '../detect/series.ts';
 import type { SeriesPoint, SeriesVerdict } from '../model/series.ts';
 
-/** Numbers of a row: 315 of 32 bits are 1 260 bytes. */
+/** Numbers of a row: 411 of 32 bits are 1 644 bytes. */
 export const SERIES_WIDTH = SERIES_MODEL_WIDTH + SERIES_EVIDENCE_WIDTH;
 /** Goes up whenever a number of the row changes its meaning. */
-export const SERIES_VERSION = 1;
+export const SERIES_VERSION = 2;
 
 /** Judges the value by those before it, then learns from it. A row of zeros is a series that has said nothing yet. */
 export function stepSeries(row: Float32Array, point: SeriesPoint): SeriesVerdict {
@@ -30,7 +30,7 @@ export function stepSeries(row: Float32Array, point: SeriesPoint): SeriesVerdict
   };
 }
 
-/** As few as one fact told by all six statistics make √6 times its surprise: the llr takes them for that. */
+/** One fact told by all three questions makes √3 times its surprise: the llr takes them for that. */
 function llrOf(surprise: number): number {
-  return (surprise * Math.LN10) / Math.sqrt(6);
+  return (surprise * Math.LN10) / Math.sqrt(3);
 }

@@ -1,47 +1,84 @@
 import { describe, expect, it } from 'vitest';
+import { RowSlab } from '../../src/base/row-slab.ts';
 import { Random } from '../../src/bench/random.ts';
-import { SERIES_WIDTH, stepSeries } from '../../src/pipeline/series-watch.ts';
+import { SERIES_VERSION, SERIES_WIDTH, stepSeries } from '../../src/pipeline/series-watch.ts';
+import { KINDS, type Kind, normal, pointsOf } from './series-kinds.ts';
 
-const MINUTE_US = 60_000_000;
-const START_US = Date.UTC(2026, 0, 5) * 1000;
-
-interface Shape {
-  readonly stepMinutes: number;
-  readonly count: number;
-  readonly valueAt: (index: number, random: Random) => number;
-}
+/** Alarms are counted from here on: before it, no kind has seen a week. */
+const WARM_UP_SHARE = 0.15;
+const SEEDS = [1, 2, 3];
 
 /** Indices of the values that raise an alarm. */
-function alarmsOf({ stepMinutes, count, valueAt }: Shape, seed: number): number[] {
-  const random = new Random(seed);
+function alarmsOf(kind: Kind, seed: number): number[] {
   const row = new Float32Array(SERIES_WIDTH);
   const alarms: number[] = [];
-  for (let index = 0; index < count; index++) {
-    const timeUs = START_US + index * stepMinutes * MINUTE_US;
-    if (stepSeries(row, { timeUs, value: valueAt(index, random) }).isAlarm) alarms.push(index);
+  let index = 0;
+  for (const point of pointsOf(kind, seed)) {
+    if (stepSeries(row, point).isAlarm && index >= WARM_UP_SHARE * kind.count) alarms.push(index);
+    index++;
   }
   return alarms;
 }
 
-const normal = (random: Random) => Math.log(random.logNormal(1, 1));
+function kindOf(valueAt: Kind['valueAt'], count: number): Kind {
+  return { name: '', stepMinutes: 5, count, changeAt: count, valueAt };
+}
 
 describe('stepSeries()', () => {
-  it('raises an alarm when a noisy level shifts', () => {
-    const valueAt = (index: number, random: Random) =>
-      50 + 2 * normal(random) + (index >= 1500 ? 20 : 0);
-    const alarms = alarmsOf({ stepMinutes: 1, count: 1600, valueAt }, 1);
-    expect(alarms.filter((index) => index >= 1500 && index < 1505).length).toBeGreaterThan(0);
-    expect(alarms.filter((index) => index < 1500)).toEqual([]);
+  it.each(KINDS)('finds the change of $name', (kind) => {
+    for (const seed of SEEDS) {
+      const alarms = alarmsOf(kind, seed);
+      const first = alarms.find((index) => index >= kind.changeAt) ?? Number.POSITIVE_INFINITY;
+      expect(first - kind.changeAt, `seed ${seed}`).toBeLessThan(40);
+    }
   });
 
-  it('says nothing of a flat line, and speaks when it moves', () => {
-    const valueAt = (index: number) => (index === 1000 ? 46 : 45);
-    expect(alarmsOf({ stepMinutes: 5, count: 1200, valueAt }, 1)).toEqual([1000]);
+  it.each(KINDS)('raises few alarms before the change of $name', (kind) => {
+    const alarms = SEEDS.flatMap((seed) =>
+      alarmsOf(kind, seed).filter((index) => index < kind.changeAt),
+    );
+    expect(alarms.length / SEEDS.length / kind.changeAt).toBeLessThan(0.0025);
   });
 
-  it('gives the same verdicts for the same values', () => {
-    const valueAt = (_: number, random: Random) => random.logNormal(100, 1);
-    const shape = { stepMinutes: 1, count: 3000, valueAt };
-    expect(alarmsOf(shape, 7)).toEqual(alarmsOf(shape, 7));
+  it.each<[string, Kind['valueAt'], number]>([
+    ['white noise', ({ random }) => 50 + 5 * normal(random), 0.0015],
+    ['a heavy tail', ({ random }) => random.logNormal(10, 1), 0.003],
+    ['whole numbers', ({ random }) => random.below(4), 0.0015],
+    [
+      'a daily wave',
+      ({ hour, random }) => 50 + 20 * Math.sin(hour / 4) + 4 * normal(random),
+      0.0015,
+    ],
+    ['a flat line', () => 45, 0],
+  ])('stays nearly silent on %s', (_, valueAt, shareMax) => {
+    const alarms = alarmsOf(kindOf(valueAt, 20_000), 5);
+    expect(alarms.length / 20_000).toBeLessThanOrEqual(shareMax);
+  });
+
+  it('gives scores from 0 to 1, alarms from 0.5 on, and a band around what it expects', () => {
+    const row = new Float32Array(SERIES_WIDTH);
+    const random = new Random(3);
+    for (let index = 0; index < 3000; index++) {
+      const value = index % 500 === 499 ? 1e6 * random.below(9) : random.logNormal(10, 1);
+      const verdict = stepSeries(row, { timeUs: index * 60_000_000, value });
+      expect(verdict.score).toBeGreaterThanOrEqual(0);
+      expect(verdict.score).toBeLessThan(1);
+      expect(verdict.isAlarm).toBe(verdict.score >= 0.5);
+      expect(verdict.low).toBeLessThanOrEqual(verdict.expected);
+      expect(verdict.high).toBeGreaterThanOrEqual(verdict.expected);
+    }
+  });
+
+  it('goes on after a restart as if there had been none', () => {
+    const points = [...pointsOf(KINDS[1]!, 7)]; // there are more than one
+    const options = { width: SERIES_WIDTH, version: SERIES_VERSION };
+    const before = new RowSlab(options);
+    for (const point of points.slice(0, 1500)) stepSeries(before.rowOf('demand'), point);
+    const after = new RowSlab(options);
+    after.decode(before.encode(0, 1));
+    for (const point of points.slice(1500)) {
+      const expected = stepSeries(before.rowOf('demand'), point);
+      expect(stepSeries(after.rowOf('demand'), point)).toEqual(expected);
+    }
   });
 });
