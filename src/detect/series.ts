@@ -17,8 +17,6 @@ const RECENT_WEIGHT = 2 / (LONG_VALUES + 1);
 const MIX_VALUES_MIN = 2 * LONG_VALUES;
 /** History of the octiles is halved when it holds so many. */
 const OCTILE_MEMORY = 8192;
-/** A surprise is remembered for about four values, so that statistics that peak one after the other meet. */
-const PEAK_VALUES = 4;
 /** An alarm stands for all that is no more surprising, and is forgotten over 400 values. */
 const STANDING_VALUES = 400;
 /** Before its noise is known to 12 % (1/√64), a series surprises nobody. */
@@ -42,9 +40,8 @@ const AT = {
   /** Shares of the octiles among the last values, and their counts in history. */
   recent: 2 + LONG_VALUES,
   history: 2 + LONG_VALUES + OCTILES,
-  /** Surprise of each statistic, fading. */
-  peaks: 2 + LONG_VALUES + 2 * OCTILES,
-  tails: 2 + LONG_VALUES + 2 * OCTILES + STATISTICS.length,
+  /** A tail of each statistic. */
+  tails: 2 + LONG_VALUES + 2 * OCTILES,
 } as const;
 
 export const SERIES_EVIDENCE_WIDTH = AT.tails + STATISTICS.length * TAIL_WIDTH;
@@ -62,18 +59,13 @@ export interface SeriesEvidence {
 /** Weighs a deviation and takes it into the history of each statistic. A row of zeros has none. */
 export function judgeSeries(row: Float32Array, deviation: SeriesDeviation): SeriesEvidence {
   const statistics = statisticsOf(row, deviation);
-  const tails = STATISTICS.map((_, index) => tailAt(row, index));
-  for (const [index, statistic] of statistics.entries()) {
-    const tail = tails[index]!; // as many as statistics
-    const faded = row[AT.peaks + index]! * (1 - 1 / PEAK_VALUES);
-    const peak = Math.max(tailSurprise(tail, statistic), faded);
-    row[AT.peaks + index] = peak;
-  }
-  const bandErrors = tailBound(tails[0]!, BAND_SURPRISE); // the error's
+  const tails = statistics.map((_, index) => tailAt(row, index));
+  const surprises = tails.map((tail, index) => tailSurprise(tail, statistics[index]!));
+  const bandErrors = tailBound(tails[0]!, BAND_SURPRISE); // the first is that of the error
   if (deviation.count >= SHORT_VALUES) {
-    for (const [index, statistic] of statistics.entries()) learnTail(tails[index]!, statistic);
+    for (const [index, tail] of tails.entries()) learnTail(tail, statistics[index]!);
   }
-  const surprise = deviation.count < WARM_UP_VALUES ? 0 : surpriseOf(row);
+  const surprise = deviation.count < WARM_UP_VALUES ? 0 : lengthOf(surprises);
   const news = surprise > row[AT.standing]! ? surprise : 0;
   row[AT.standing] = Math.max(surprise, row[AT.standing]! * (1 - 1 / STANDING_VALUES));
   return { surprise, news, bandErrors, direction: directionOf(row, deviation) };
@@ -83,14 +75,11 @@ export function judgeSeries(row: Float32Array, deviation: SeriesDeviation): Seri
  * Of each question the most surprising answer, and of the three the length of their vector: between their maximum and
  * their sum, because they tell partly the same.
  */
-function surpriseOf(row: Float32Array): number {
-  let squares = 0;
-  for (const question of QUESTIONS) {
-    let most = 0;
-    for (const index of question) most = Math.max(most, row[AT.peaks + index]!);
-    squares += most * most;
-  }
-  return Math.sqrt(squares);
+function lengthOf(surprises: readonly number[]): number {
+  const answers = QUESTIONS.map((question) =>
+    Math.max(...question.map((index) => surprises[index]!)),
+  );
+  return Math.hypot(...answers);
 }
 
 function statisticsOf(row: Float32Array, deviation: SeriesDeviation): readonly number[] {

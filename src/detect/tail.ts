@@ -26,28 +26,20 @@ export const TAIL_WIDTH = 1 + BINS;
 
 /** −log10 of the chance of such a statistic (≥ 0) or a larger one; 0 without history. */
 export function tailSurprise(tail: Float32Array, statistic: number): number {
-  const count = tail[0]!;
-  if (count < 1) return 0;
-  const position = positionOf(statistic);
-  const above = countFrom(tail, position);
-  const { from, held, index } = fitOf(tail);
-  const lnChance =
-    position <= from || above >= COUNTED_MIN
-      ? Math.log((above + 0.5) / (count + 1))
-      : Math.log((held + 0.5) / (count + 1)) - ((position - from) * LN_BIN) / index;
-  return Math.max(0, -lnChance / Math.LN10);
+  return surpriseAt(tail, positionOf(statistic), fitOf(tail));
 }
 
-/** The smallest statistic (to a bin's sixteenth) that is as surprising. */
+/** The smallest statistic, to a sixteenth of a bin, that is so surprising; the largest of all when none is. */
 export function tailBound(tail: Float32Array, surprise: number): number {
+  const fit = fitOf(tail);
   let low = 0;
-  let high = BINS;
+  let high = POSITION_MAX;
   while (high - low > 1 / 16) {
     const middle = (low + high) / 2;
-    if (tailSurprise(tail, statisticAt(middle)) < surprise) low = middle;
+    if (surpriseAt(tail, middle, fit) < surprise) low = middle;
     else high = middle;
   }
-  return statisticAt(high);
+  return 2 ** (high / BINS_PER_OCTAVE + LOWEST_OCTAVE);
 }
 
 export function learnTail(tail: Float32Array, statistic: number): void {
@@ -64,10 +56,6 @@ function positionOf(statistic: number): number {
   return Math.max(0, Math.min(POSITION_MAX, position));
 }
 
-function statisticAt(position: number): number {
-  return 2 ** (position / BINS_PER_OCTAVE + LOWEST_OCTAVE);
-}
-
 /** How many of the history are as large; inside a bin they are taken to lie evenly. */
 function countFrom(tail: Float32Array, position: number): number {
   const bin = Math.floor(position);
@@ -76,8 +64,26 @@ function countFrom(tail: Float32Array, position: number): number {
   return above + tail[1 + bin]! * (bin + 1 - position);
 }
 
-/** Where the tail begins, how many it holds, and its index: the mean of ln(statistic / beginning) (Hill 1975). */
-function fitOf(tail: Float32Array): { from: number; held: number; index: number } {
+interface TailFit {
+  /** The bin where the tail begins, and how many it holds. */
+  readonly from: number;
+  readonly held: number;
+  /** Mean of ln(statistic / beginning), the tail's index (Hill 1975). */
+  readonly index: number;
+}
+
+function surpriseAt(tail: Float32Array, position: number, fit: TailFit): number {
+  const count = tail[0]!;
+  if (count < 1) return 0;
+  const above = countFrom(tail, position);
+  const lnChance =
+    position <= fit.from || above >= COUNTED_MIN
+      ? Math.log((above + 0.5) / (count + 1))
+      : Math.log((fit.held + 0.5) / (count + 1)) - ((position - fit.from) * LN_BIN) / fit.index;
+  return Math.max(0, -lnChance / Math.LN10);
+}
+
+function fitOf(tail: Float32Array): TailFit {
   const wanted = Math.max(TAIL_SHARE * tail[0]!, Math.min(tail[0]!, TAIL_COUNT_MIN));
   let from = BINS;
   let held = 0;
