@@ -219,6 +219,14 @@ function raisedIntoGap(
   };
 }
 
+/** ln Γ(start + count) / Γ(start): the sum of ln (start + i), i < count. */
+export function lnRising(start: number, count: number): number {
+  if (count > 32) return gammaln(start + count) - gammaln(start);
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += Math.log(start + i);
+  return sum;
+}
+
 function lnOrZero(ratio: number): number {
   return ratio > 0 ? Math.log(ratio) : 0;
 }

@@ -25,6 +25,8 @@ export interface TemplateMinute {
   readonly tallies: readonly TemplateTally[];
   /** By template id. */
   readonly templates: ReadonlyMap<string, LogTemplate>;
+  /** Changes of this minute: a deploy may bring new templates. */
+  readonly changes?: readonly ChangeEvent[];
 }
 
 /** One number a series and minute; how points become it is the metric reader's matter. */
