@@ -109,7 +109,7 @@ export const LIMITS = {
   slicesPerServiceMax: 2000,
   /** UTF-16 units of a slice's value: longer ones are no ids. */
   sliceValueCharsMax: 256,
-  /** Spans of sampled traces held for the self time and gap of stages, 60 bytes each; a power of two. */
+  /** Spans of sampled traces held for the self time and gap of stages, 68 bytes each; a power of two. */
   stageTimesSpansMax: 2 ** 18,
   /** Sampling keeps at least so much of them: spans of up to 50 s are measured at any traffic. */
   stageTimesHistoryUs: 70 * 1_000_000,

@@ -26,7 +26,7 @@ export class SpanRing<T> {
   readonly #heads: Float64Array;
   readonly #found: Uint32Array;
 
-  /** `capacity`: a power of two. Memory is touched as spans come: 60 bytes each. */
+  /** `capacity`: a power of two. Memory is touched as spans come: 68 bytes each. */
   constructor(options: { readonly capacity: number; readonly childrenMax: number }) {
     const { capacity } = options;
     this.capacity = capacity;
@@ -125,12 +125,10 @@ export class SpanRing<T> {
   }
 }
 
-/** 32 bits of a trace id: of its last eight bytes, which are random in all formats that senders use. */
+/** 32 bits of a trace id: of its last four bytes, which are random, or count up, in all formats that senders use. */
 export function traceHashOf(traceId: Uint8Array, row: number): number {
-  const low = int32At(traceId, 16 * row + 8);
-  const high = int32At(traceId, 16 * row + 12);
-  const mixed = Math.imul(low ^ (low >>> 15), 0x2c1b3c6d) ^ Math.imul(high, 0x297a2d39);
-  return Math.imul(mixed ^ (mixed >>> 12), 0x85ebca6b) >>> 0;
+  const mixed = Math.imul(int32At(traceId, 16 * row + 12), 0x2c1b3c6d);
+  return Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b) >>> 0;
 }
 
 function int32At(bytes: Uint8Array, at: number): number {

@@ -49,8 +49,8 @@ export class StageTimes {
   }
 
   /**
-   * Spans that are stored. Hot: 0.01 µs of CPU a span for the sample's hash, 0.5 for each of the sample (groups of 8 192,
-   * Node 20, a shared core). Spans of long ago are imported or late: nobody watches their minutes any more.
+   * Spans that are stored. Hot: 0.36 µs of CPU a span with all that follows while all are in the sample, 0.02 at 250 000
+   * spans/s, when 1 in 130 is (groups of 8 192, Node 20, a shared core). Spans of long ago are imported or late: nobody watches their minutes any more.
    */
   addSpans(columns: SpanColumns, from: number, to: number): void {
     const nowUs = this.#clock.nowUs();

@@ -37,6 +37,7 @@ function wordOf(number: number): string {
 interface Names {
   readonly service: string;
   readonly text: string;
+  readonly bot?: string;
 }
 
 function logsOf(rows: readonly Names[], timeUs = T0): LogColumns {
@@ -54,11 +55,15 @@ function logsOf(rows: readonly Names[], timeUs = T0): LogColumns {
 
 function spansOf(rows: readonly Names[]): SpanColumns {
   const columns = new SpanColumns(new StringDictionary());
-  for (const { service, text } of rows) {
+  for (const { service, text, bot } of rows) {
     const row = columns.addRow();
     columns.service[row] = columns.strings.idOfString(service);
     columns.name[row] = columns.strings.idOfString(text);
     columns.startUs[row] = T0;
+    if (bot !== undefined) {
+      const value = columns.strings.idOfString(bot);
+      columns.attributes.push(columns.strings.idOfString('coze.bot.id'), VALUE_TYPE.string, value);
+    }
     columns.endRow(row);
   }
   return columns;
@@ -154,6 +159,23 @@ describe('memory', () => {
     },
     60_000,
   );
+
+  test('of slices is bounded with invented bots of many services', () => {
+    const tally = new TallyBuilder();
+    const make = (index: number) => ({
+      service: `s${index % 50}`,
+      text: 'POST /',
+      bot: `b${index}`,
+    });
+    const { usedBytes, grownBytes } = measureGrowth({ make }, (rows) => {
+      const spans = spansOf(rows);
+      tally.addSpans(spans, 0, spans.count);
+      tally.take();
+    });
+    expect(usedBytes / MIB).toBeLessThan(20);
+    expect(grownBytes / MIB).toBeLessThan(10);
+    expect(tally.sliceOverflowCount).toBeGreaterThan(HOSTILE_COUNT);
+  }, 60_000);
 
   test('of log tallies is bounded with invented services', () => {
     const tally = new TallyBuilder();
