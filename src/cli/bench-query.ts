@@ -125,7 +125,8 @@ function timingResults({ name, valuesMs }: Timings): readonly BenchResult[] {
   return [...all, { name: `${name}, p99`, unit: 'ms', median: p99, min: p99, max: p99, runs }];
 }
 
-function machineName(): string {
+/** For the head of a table. */
+export function machineName(): string {
   const cores = cpus();
   const model = cores[0]?.model.trim() ?? 'unknown processor';
   const date = new Date().toISOString().slice(0, 10);

@@ -12,12 +12,14 @@ import { addBenchAnomaly } from './bench-anomaly.ts';
 import { addBenchDetect } from './bench-detect.ts';
 import { addBenchIngest } from './bench-ingest.ts';
 import { addBenchQuery } from './bench-query.ts';
+import { addBenchTick } from './bench-tick.ts';
 import { addConfigFlags, loadSettings, rulesDirOf } from './settings.ts';
 
 export function addBench(program: Command): void {
   const bench = program.command('bench').description('measure this machine and these methods');
   addBenchIngest(bench);
   addBenchQuery(bench);
+  addBenchTick(bench);
   addBenchDetect(bench);
   addBenchAnomaly(bench);
   addConfigFlags(
