@@ -32,6 +32,7 @@ import { Detection, GRACE_US } from '../pipeline/tick.ts';
 import { createWatchers } from '../pipeline/watchers.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
 import { openStateStore, openTelemetryReader, openTelemetryWriter } from '../store/open.ts';
+import { createGrowthCollector } from '../threads/young-garbage.ts';
 import { machineName } from './bench-query.ts';
 import { type BenchResult, formatResults, summarise } from './bench-table.ts';
 
@@ -144,10 +145,12 @@ async function measureTicks(dataDir: string, minutes: number): Promise<readonly 
     log: createLog({ level: 'warn', isPretty: false }),
     startedUs: firstUs,
   });
+  const collectGrowth = createGrowthCollector();
   const runs: { readonly name: string; readonly unit: string; readonly value: number }[][] = [];
   for (let minute = 1; minute <= minutes; minute++) {
     const before = process.cpuUsage();
     await detection.advance(firstUs + minute * US_PER_MINUTE + GRACE_US);
+    collectGrowth();
     const { user, system } = process.cpuUsage(before);
     const value = (user + system) / 1000;
     runs.push([

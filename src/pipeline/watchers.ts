@@ -8,6 +8,8 @@ import type {
   Watch,
 } from '../model/watch.ts';
 import { createEndpointWatch } from './endpoint-watch.ts';
+import { createLogWatch } from './log-watch.ts';
+import { createMetricWatch } from './metric-watch.ts';
 import { createRatioWatch } from './ratio-watch.ts';
 import { createSloWatch, type SloWatch } from './slo-watch.ts';
 
@@ -43,6 +45,8 @@ export function createWatchers(config: Pick<Config, 'slos' | 'detectionMethod'>)
     list: [
       { name: isRatio ? 'endpoints-ratio' : 'endpoints', feed: 'endpoints', watch: endpoints },
       { name: 'slos', feed: 'endpoints', watch: slos },
+      { name: 'logs', feed: 'templates', watch: createLogWatch() },
+      { name: 'metrics', feed: 'metrics', watch: createMetricWatch() },
     ],
   };
 }

@@ -33,7 +33,7 @@ import { localUrl } from './local-url.ts';
 import type { AnalysisStart, WorkerSettings } from './messages.ts';
 import { createRpc } from './rpc.ts';
 import type { SelfTracing } from './self-tracing.ts';
-import { collectAfterStart } from './young-garbage.ts';
+import { collectAfterStart, createGrowthCollector } from './young-garbage.ts';
 
 /**
  * SQLite's log is moved into the database this often, here and not in the store thread: while pages are copied and
@@ -49,6 +49,7 @@ const log = createLog({ level: config.logLevel, isPretty: settings.isPretty }).c
   thread: 'analysis',
 });
 const counters = createCounters();
+const collectGrowth = createGrowthCollector();
 const rules = createRulebookHolder(settings.rulesDir);
 const runner = createProbeRunner({ config: config.probes, clock: systemClock });
 // 140 ms of CPU: loaded only when it is wanted, and while the other threads start.
@@ -200,6 +201,7 @@ async function tick({ analysis, tracer }: Parts): Promise<void> {
   try {
     await analysis.tick();
     alerts?.update(systemClock.nowUs());
+    collectGrowth();
   } catch (thrown) {
     counters.add('taproot_tick_failed_total', 1);
     log.error({ err: thrown }, 'detection tick failed');

@@ -7,7 +7,7 @@
  * has let go of, and the young generation is collected, 1 to 2 ms, before V8 loses patience. Measured at 160 000 to
  * 190 000 spans a second: 4.5 instead of 5.7 µs of CPU a span, in all threads together.
  */
-import { setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /** Heaps of 12 MB are collected after about 30 MB of buffers. */
@@ -37,6 +37,24 @@ export function createYoungCollector(): (bytes: number) => void {
  */
 export function collectAfterStart(): void {
   setTimeout(() => exposeCollector()(), START_MS).unref();
+}
+
+/** Garbage of a few ticks over 50 000 series. */
+const GROWTH_BYTES_MAX = 48 * 1024 * 1024;
+
+/**
+ * To be called after each tick. What a tick reads lives long enough to become old, and V8 would let old garbage grow to
+ * three times of what is alive: 670 MB for 10 000 endpoints and 50 000 series instead of 440. A collection takes
+ * about 0.1 s of CPU then, every other minute.
+ */
+export function createGrowthCollector(): () => void {
+  const collect = exposeCollector();
+  let aliveBytes = 0;
+  return () => {
+    if (getHeapStatistics().used_heap_size - aliveBytes < GROWTH_BYTES_MAX) return;
+    collect();
+    aliveBytes = getHeapStatistics().used_heap_size;
+  };
 }
 
 /**

@@ -61,17 +61,6 @@ export const ENVIRONMENT_ROOM = 'config';
 
 /** Files that start something of their own and so are imported by nobody. */
 export const ENTRIES: readonly string[] = [
-  // Until the tick uses it.
-  'src/pipeline/metric-watch.ts',
-  'src/model/watch.ts',
-  // until the tick watches log templates
-  'src/pipeline/log-watch.ts',
-  // until the tick reads metrics
-  'src/pipeline/metric-minute.ts',
-  // until the tick asks for silences
-  'src/pipeline/silences.ts',
-  // Until the watch of metrics and the bench of series use it.
-  'src/pipeline/series-watch.ts',
   'src/main.ts',
   'src/threads/decode-thread.ts',
   'src/threads/store-thread.ts',
