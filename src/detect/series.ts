@@ -1,6 +1,6 @@
 /**
- * Evidence that a series' values are odd: six statistics of its deviations, each as rare as its own history says,
- * three questions that they answer, and one report an episode. One setting for every series; nothing is assumed about the values' distribution.
+ * Evidence that a series' values are odd: six statistics of its deviations, each as rare as its own history says, answer
+ * three questions, and an episode is reported once. One setting for every series; no distribution is assumed.
  */
 import type { SeriesDeviation } from '../model/series.ts';
 import { learnTail, TAIL_WIDTH, tailBound, tailSurprise } from './tail.ts';

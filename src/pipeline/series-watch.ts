@@ -30,7 +30,10 @@ export function stepSeries(row: Float32Array, point: SeriesPoint): SeriesVerdict
   };
 }
 
-/** One fact told by all three questions makes √3 times its surprise: the llr takes them for that. */
+/**
+ * One fact told by all three questions makes √3 times its surprise: the llr takes them for that. One value of a thousand
+ * of white noise has 4.2, near the most that a chance of 0.001 can say: −ln(e p ln 1/p) = 4.0 (Sellke et al. 2001).
+ */
 function llrOf(surprise: number): number {
   return (surprise * Math.LN10) / Math.sqrt(3);
 }

@@ -69,6 +69,17 @@ describe('stepSeries()', () => {
     }
   });
 
+  it('has an llr that one value of a thousand of white noise exceeds by little more than 4', () => {
+    const row = new Float32Array(SERIES_WIDTH);
+    const llrs: number[] = [];
+    const valueAt: Kind['valueAt'] = ({ random }) => 50 + 5 * normal(random);
+    for (const point of pointsOf(kindOf(valueAt, 20_000), 3)) llrs.push(stepSeries(row, point).llr);
+    const sorted = llrs.slice(500).sort((a, b) => a - b);
+    const rare = sorted[Math.floor(0.999 * sorted.length)] ?? 0;
+    expect(rare).toBeGreaterThan(3.5);
+    expect(rare).toBeLessThan(5);
+  });
+
   it('goes on after a restart as if there had been none', () => {
     const points = [...pointsOf(KINDS[1]!, 7)]; // there are more than one
     const options = { width: SERIES_WIDTH, version: SERIES_VERSION };
