@@ -1,6 +1,6 @@
 /**
- * What is normal for one series of numbers, at any cadence: a level, its noise, the octiles of its values and
- * profiles of the day. Three predictors compete, and the one with the smallest errors of late is believed: the last value, a
+ * What is normal for one series of numbers, at any cadence: a level, its noise, the octiles of its values and profiles
+ * of the day. Three predictors compete, and the one with the smallest errors of late is believed: the last value, a
  * moving average, the usual value of this time of day. All state is a row of numbers; nothing here judges.
  */
 import { US_PER_DAY } from '../base/time.ts';
