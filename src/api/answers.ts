@@ -448,6 +448,7 @@ export const ANSWERS = {
     requests: z.int(),
     latencyMsP50: band,
     latencyMsP95: band,
+    latencyMsP99: band.optional(),
     errorRatio: band,
     requestsPerMinute: band,
     reason: z.string(),

@@ -59,6 +59,7 @@ export function baselineJson(baseline: EndpointBaseline, lang: Language) {
     requests: baseline.requests,
     latencyMsP50: bandJson(baseline.latencyUsP50, US_PER_MS),
     latencyMsP95: bandJson(baseline.latencyUsP95, US_PER_MS),
+    ...(baseline.latencyUsP99 && { latencyMsP99: bandJson(baseline.latencyUsP99, US_PER_MS) }),
     errorRatio: bandJson(baseline.errorRatio),
     requestsPerMinute: bandJson(baseline.requestsPerMinute),
     reason: baseline.reason[lang],

@@ -64,16 +64,28 @@ export function latencyBandOf(
   q: number,
   context: Pick<BandContext, 'service' | 'requests'>,
 ): Band {
-  const center = row[ROW.latencyLevel]! + quantileOffset(densityOf(row, context.service), q);
-  const requests = Math.max(1, context.requests ?? row[ROW.rateMean]!);
+  return latencyBandsOf(row, q, context.service)(context.requests ?? row[ROW.rateMean]!);
+}
+
+/** The band of a quantile, in µs, by the number of requests that a minute's quantile is taken of. */
+export function latencyBandsOf(
+  row: Float32Array,
+  q: number,
+  service: Float32Array,
+): (requests: number) => Band {
+  const center = row[ROW.latencyLevel]! + quantileOffset(densityOf(row, service), q);
+  const slow = slowVarianceOf(row);
+  const expected = usOfBucket(center);
   // A quantile of n normal values has an error of σ c(q) / √n: c = 1.25 at 0.5, 2.11 at 0.95, 3.74 at 0.99.
   const factor = q > 0.98 ? 3.74 : q > 0.5 ? 2.11 : 1.25;
-  const sampling = (factor * factor * row[ROW.latencySpread]!) / requests;
-  const sigma = Math.sqrt(slowVarianceOf(row) + sampling);
-  return {
-    expected: usOfBucket(center),
-    low: usOfBucket(center - BAND_SIGMAS * sigma),
-    high: usOfBucket(center + BAND_SIGMAS * sigma),
+  const single = factor * factor * row[ROW.latencySpread]!;
+  return (requests) => {
+    const sigma = Math.sqrt(slow + single / Math.max(1, requests));
+    return {
+      expected,
+      low: usOfBucket(center - BAND_SIGMAS * sigma),
+      high: usOfBucket(center + BAND_SIGMAS * sigma),
+    };
   };
 }
 

@@ -45,7 +45,7 @@ const SHAPE_MINUTES = 4320;
 const SHAPE_REQUESTS_MAX = 200;
 const SERVICE_REQUESTS_MAX = 20;
 /** The likelihood ratios are made anew so often; oftener while little is known. */
-const REFRESH_MINUTES = 16;
+const REFRESH_MINUTES = 30;
 const HOUR_GAIN = 0.33;
 const DAY_MINUTES = 1440;
 
@@ -81,7 +81,7 @@ export function predictLatency(
     START_VARIANCE,
   );
   const age = minute - row[ROW.latencyLlrMinute]!;
-  const isYoung = row[ROW.learnedMinutes]! < 4 * REFRESH_MINUTES;
+  const isYoung = row[ROW.learnedMinutes]! < 2 * REFRESH_MINUTES;
   if (age < (isYoung ? 2 : REFRESH_MINUTES)) return;
   row[ROW.latencyLlrMinute] = minute;
   refreshLikelihoods(row, { service: context.service, slack: 2 * Math.sqrt(slowVarianceOf(row)) });

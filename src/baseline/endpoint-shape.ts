@@ -19,6 +19,8 @@ const CHANGES = [
   { share: 0.05, factor: 8 },
   { share: 1, factor: 0.5 },
 ] as const;
+/** All requests slower by a quarter octave, 19 %, is no change of the slow ones. */
+const TAIL_SLACK_BINS = 1;
 /** The shape of endpoints like it counts as so many requests, the general shape as so many of the service's. */
 const SERVICE_PRIOR_REQUESTS = 60;
 const GENERAL_PRIOR_REQUESTS = 30;
@@ -41,7 +43,7 @@ export function refreshLikelihoods(
     const { share, factor } = CHANGES[change]!;
     const sign = factor > 1 ? 1 : -1;
     const moved = (16 * Math.log2(factor)) / BUCKETS_PER_BIN;
-    const allowed = sign * slack;
+    const allowed = sign * (slack + (share < 1 ? TAIL_SLACK_BINS : 0));
     const llr = density.map((_, bin) => {
       const ratio = logAt(logs, bin - allowed - moved) - logAt(logs, bin - allowed);
       const mixed = share === 1 ? ratio : Math.log(1 - share + share * Math.exp(ratio));

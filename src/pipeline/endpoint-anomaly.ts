@@ -4,7 +4,7 @@ import { type TimeRange, US_PER_MINUTE } from '../base/time.ts';
 import {
   type BandContext,
   errorBandOf,
-  latencyBandOf,
+  latencyBandsOf,
   rateBandOf,
   standsOn,
 } from '../baseline/endpoint-bands.ts';
@@ -193,7 +193,7 @@ function pictureOf(row: Float32Array, context: EpisodeContext): Picture {
   const { detector, minute } = context;
   const first = Math.max(minute - PICTURE_MINUTES + 1, row[ROW.firstMinute]!);
   const minutes = Array.from({ length: minute - first + 1 }, (_, index) => first + index);
-  const bands = minutes.map((at) => bandAt(row, at, context));
+  const bands = minutes.map(bandsOf(row, context));
   return {
     fromUs: minuteUsOf(first),
     stepUs: US_PER_MINUTE,
@@ -229,18 +229,20 @@ function middleUsOf(bucket: number): number {
   return Math.sqrt(low * high);
 }
 
-function bandAt(row: Float32Array, minute: number, context: EpisodeContext): Band {
+/** By minute. */
+function bandsOf(row: Float32Array, context: EpisodeContext): (minute: number) => Band {
   const { detector, service } = context;
-  const requests = row[ROW.ringCount + (minute % PICTURE_MINUTES)]!;
+  const requestsAt = (minute: number) => row[ROW.ringCount + (minute % PICTURE_MINUTES)]!;
   switch (detector) {
     case 'trafficUp':
     case 'trafficDown':
-      return rateBandOf(row, minute);
+      return (minute) => rateBandOf(row, minute);
     case 'errorUp':
-      return errorBandOf(row, { service, minute, requests });
+      return (minute) => errorBandOf(row, { service, minute, requests: requestsAt(minute) });
     default: {
       const quantile = quantileOfChannel(row[episodeOf(detector) + EPISODE.channel]!);
-      return latencyBandOf(row, SHARES[quantile], { service, requests });
+      const bandOf = latencyBandsOf(row, SHARES[quantile], service);
+      return (minute) => bandOf(requestsAt(minute));
     }
   }
 }
