@@ -32,7 +32,7 @@ const TREND_MAX = 0.3;
 const SEASON_FACTOR_MAX = 3;
 /** Nobody can know of a job, or the end of one, at a time of day that was never seen. */
 const UNKNOWN_HIGH = 1.7;
-const UNKNOWN_LOW = 0.7;
+const UNKNOWN_LOW = 0.85;
 /** How far minutes under suspicion are believed, and on the first day, when it may well be the day. */
 const SUSPECT_TRUST = 0.3;
 const UNKNOWN_TRUST = 0.5;
@@ -152,6 +152,11 @@ export function skipRate(row: Float32Array, gapMinutes: number): void {
   }
 }
 
+/** Requests a minute over thrice the horizon of the recent level. */
+function slowLevelOf(row: Float32Array): number {
+  return (row[ROW.rateSlowObserved]! + LEVEL_PRIOR_REQUESTS) / (row[ROW.rateSlowMinutes]! + 1e-3);
+}
+
 /** What each predictor says of this minute, before its level. */
 function readShapes(row: Float32Array, minute: number, { shapes }: RateForecast): void {
   shapes[0] = 1;
@@ -173,8 +178,14 @@ function widen(row: Float32Array, minute: number, forecast: RateForecast): void 
   }
   const isUnknown = Number.isNaN(shapes[1]!);
   const jobs = jobFactorAt(row, minute);
-  forecast.highFactor = isUnknown ? UNKNOWN_HIGH : Math.max(most / expected, jobs);
-  forecast.lowFactor = isUnknown ? UNKNOWN_LOW : least / expected;
+  if (!isUnknown) {
+    forecast.highFactor = Math.max(most / expected, jobs);
+    forecast.lowFactor = least / expected;
+    return;
+  }
+  forecast.highFactor = Math.max(UNKNOWN_HIGH, jobs);
+  // After a job the level falls back to what it was before: the last hour knows it.
+  forecast.lowFactor = UNKNOWN_LOW * Math.min(1, slowLevelOf(row) / expected);
 }
 
 /** Dispersion at a block length: excess variance over Poisson as a share of the squared mean, by moments. */
@@ -265,9 +276,7 @@ function learnLevels(
  */
 function trendOf(row: Float32Array): number {
   const near = (row[ROW.rateObserved]! + LEVEL_PRIOR_REQUESTS) / (row[ROW.rateShape]! + 1e-3);
-  const far =
-    (row[ROW.rateSlowObserved]! + LEVEL_PRIOR_REQUESTS) / (row[ROW.rateSlowMinutes]! + 1e-3);
-  const lack = Math.log(near / far) / (SLOWER - 1);
+  const lack = Math.log(near / slowLevelOf(row)) / (SLOWER - 1);
   const trust = row[ROW.rateObserved]! / (row[ROW.rateObserved]! + TREND_REQUESTS);
   return Math.exp(Math.min(Math.max(trust * lack, -TREND_MAX), TREND_MAX));
 }

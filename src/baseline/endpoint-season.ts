@@ -7,6 +7,8 @@ import {
   DAY_BIN_MINUTES,
   DAY_BINS,
   ROW,
+  SURGE_WIDTH,
+  SURGES,
   WEEK_BIN_MINUTES,
   WEEK_BINS,
 } from '../model/endpoint-row.ts';
@@ -22,6 +24,13 @@ const NEIGHBOURS = 4;
 const JOB_GAIN = 0.35;
 const JOB_LN_MAX = Math.log(2.5);
 const NOISE_SIGMAS = 2;
+const DAY_MINUTES = 1440;
+/** A surge longer than this is no job; one is remembered for eight days, for weekly ones. */
+const SURGE_MINUTES_MAX = 90;
+const SURGE_MINUTES_KEPT = 8 * DAY_MINUTES;
+/** Jobs come a few minutes earlier or later, and a little larger. */
+const SURGE_EDGE_MINUTES = 5;
+const SURGE_MARGIN = 1.15;
 
 /** Requests a minute at a time of day; NaN: not seen. */
 export function dayAt(row: Float32Array, minute: number): number {
@@ -58,9 +67,33 @@ export function weekFactorAt(row: Float32Array, minute: number): number {
   return drawn(left + (position - below) * (right - left), { to: 1, requests: own });
 }
 
-/** What hourly jobs may bring at this minute, as a factor. */
+/** What jobs may bring at this minute, as a factor: hourly ones, and a surge that was there at this time of day. */
 export function jobFactorAt(row: Float32Array, minute: number): number {
-  return Math.exp(row[ROW.rateJobs + (minute % 60)]!);
+  let most = row[ROW.rateJobs + (minute % 60)]!;
+  for (let index = 0; index < SURGES; index++) {
+    const at = ROW.rateSurges + index * SURGE_WIDTH;
+    const first = row[at]!;
+    if (first === 0 || minute - first > SURGE_MINUTES_KEPT) continue;
+    const past = (minute - first + SURGE_EDGE_MINUTES) % DAY_MINUTES;
+    if (past < row[at + 1]! + 2 * SURGE_EDGE_MINUTES) most = Math.max(most, row[at + 2]!);
+  }
+  return Math.exp(most);
+}
+
+/** A surge that ended by itself may be a job: at the same time of the next days it is no evidence, up to its size. */
+export function rememberSurge(
+  row: Float32Array,
+  surge: { readonly firstMinute: number; readonly minutes: number; readonly factor: number },
+): void {
+  if (surge.minutes > SURGE_MINUTES_MAX) return;
+  let oldest = ROW.rateSurges;
+  for (let index = 1; index < SURGES; index++) {
+    const at = ROW.rateSurges + index * SURGE_WIDTH;
+    if (row[at]! < row[oldest]!) oldest = at;
+  }
+  row[oldest] = surge.firstMinute;
+  row[oldest + 1] = surge.minutes;
+  row[oldest + 2] = Math.min(Math.log(SURGE_MARGIN * Math.max(1, surge.factor)), JOB_LN_MAX);
 }
 
 /** What comes at the same minute of each hour beyond noise is a job, and no evidence next time. */

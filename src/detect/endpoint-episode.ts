@@ -97,6 +97,21 @@ export function tellOf(
   return event ?? 'changed';
 }
 
+/** An open surge: how long, and how many times the expected requests at its worst. */
+export function surgeOf(row: Float32Array): {
+  readonly firstMinute: number;
+  readonly minutes: number;
+  readonly factor: number;
+} {
+  const at = episodeOf('trafficUp');
+  const firstMinute = row[at + EPISODE.onset]!;
+  return {
+    firstMinute,
+    minutes: row[at + EPISODE.lastOutside]! + 1 - firstMinute,
+    factor: row[at + EPISODE.value]! / Math.max(row[at + EPISODE.expected]!, 1e-3),
+  };
+}
+
 export function closeEpisode(row: Float32Array, detector: Detector): void {
   row.fill(0, episodeOf(detector), episodeOf(detector) + EPISODE_WIDTH);
   forgetEvidence(row, detector);

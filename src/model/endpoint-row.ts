@@ -25,6 +25,9 @@ export const DAY_BIN_MINUTES = 15;
 /** Hours of a week. */
 export const WEEK_BINS = 168;
 export const WEEK_BIN_MINUTES = 60;
+/** Surges that are remembered, and the numbers of each. */
+export const SURGES = 3;
+export const SURGE_WIDTH = 3;
 /** Predictors of the rate: the recent level alone, with the time of day, with the hour of the week. */
 export const RATE_EXPERTS = 3;
 /** Of latency around its level, a quarter octave each: from an eighth to 128 times the level. */
@@ -148,6 +151,8 @@ export const ROW = {
   rateWeekBin: take(1),
   /** By minute of the hour: ln of what came beyond the usual. */
   rateJobs: take(60),
+  /** Surges that ended by themselves, each with its first minute, its minutes and ln of its factor; 0: none. */
+  rateSurges: take(SURGES * SURGE_WIDTH),
   /** Blocks of 1, 4, 16 minutes: excess squares and their weights, discounted. */
   rateExcess: take(3),
   rateWeight: take(3),

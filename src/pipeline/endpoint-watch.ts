@@ -23,16 +23,9 @@ import {
   loosenLatency,
   newLatencyMinute,
   predictLatency,
-  startLatency,
 } from '../baseline/endpoint-latency.ts';
-import {
-  learnRate,
-  loosenRate,
-  newRateForecast,
-  predictRate,
-  skipRate,
-  startRate,
-} from '../baseline/endpoint-rate.ts';
+import { learnRate, loosenRate, newRateForecast, predictRate } from '../baseline/endpoint-rate.ts';
+import { rememberSurge } from '../baseline/endpoint-season.ts';
 import { fadeService } from '../baseline/endpoint-shape.ts';
 import {
   closeEpisode,
@@ -41,6 +34,7 @@ import {
   isSuspect,
   type Reading,
   stepEpisode,
+  surgeOf,
   tellOf,
 } from '../detect/endpoint-episode.ts';
 import {
@@ -60,14 +54,14 @@ import {
   type Detector,
   minuteNumberOf,
   PICTURE_MINUTES,
-  packQuantiles,
   ROW,
 } from '../model/endpoint-row.ts';
 import type { Silence } from '../model/silence.ts';
 import type { LatencySketch } from '../model/tally.ts';
 import type { EndpointMinute, EndpointWatch } from '../model/watch.ts';
-import { bucketOf, emptySketch } from '../tally/sketch.ts';
+import { emptySketch } from '../tally/sketch.ts';
 import { episodeAnomaly, episodeIdOf, type Subject } from './endpoint-anomaly.ts';
+import { enterMinute, leaveMinute } from './endpoint-minute.ts';
 import { type EndpointEntry, EndpointRegistry, type ServiceEntry } from './endpoint-registry.ts';
 import { isSourceSilenced } from './silences.ts';
 
@@ -275,6 +269,7 @@ class TallyWatch implements EndpointWatch {
     }
     if (event === undefined) return;
     if (!isEnd(event)) return;
+    if (detector === 'trafficUp' && event === 'recovered') rememberSurge(row, surgeOf(row));
     closeEpisode(row, detector);
     if (event !== 'accepted') return;
     if (TRAFFIC.includes(detector)) loosenRate(row, 0);
@@ -354,45 +349,6 @@ interface Seen {
   readonly count: number;
   readonly errors: number;
   readonly sketch: LatencySketch;
-}
-
-/** Minutes since the last one, 0 when this one was taken in before; a new row is made ready. */
-function enterMinute(row: Float32Array, minute: number): number {
-  const last = row[ROW.lastMinute]!;
-  if (last === 0) {
-    row[ROW.firstMinute] = minute;
-    startRate(row);
-    startLatency(row);
-    return 1;
-  }
-  const gapMinutes = Math.max(0, minute - last);
-  if (gapMinutes > 1) skipRate(row, gapMinutes);
-  return gapMinutes;
-}
-
-function leaveMinute(
-  row: Float32Array,
-  seen: {
-    readonly minute: number;
-    readonly count: number;
-    readonly errors: number;
-    readonly latency?: { readonly p50Us: number; readonly p95Us: number; readonly p99Us: number };
-  },
-): void {
-  const { minute, count, errors, latency } = seen;
-  const at = minute % PICTURE_MINUTES;
-  row[ROW.lastMinute] = minute;
-  if (count > 0) row[ROW.lastTrafficMinute] = minute;
-  row[ROW.ringCount + at] = count;
-  row[ROW.ringErrors + at] = errors;
-  row[ROW.ringQuantiles + at] =
-    latency === undefined || count === 0
-      ? Number.NaN
-      : packQuantiles({
-          p50: bucketOf(latency.p50Us),
-          p95: bucketOf(latency.p95Us),
-          p99: bucketOf(latency.p99Us),
-        });
 }
 
 /** A whole endpoint that deviates in the same way; a slice over all operations is explained by any of them. */

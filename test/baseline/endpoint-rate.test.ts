@@ -5,6 +5,7 @@ import {
   predictRate,
   startRate,
 } from '../../src/baseline/endpoint-rate.ts';
+import { rememberSurge } from '../../src/baseline/endpoint-season.ts';
 import { Random } from '../../src/bench/random.ts';
 import { Variates } from '../../src/bench/variates.ts';
 import { ENDPOINT_ROW_WIDTH, minuteNumberOf, ROW } from '../../src/model/endpoint-row.ts';
@@ -77,6 +78,23 @@ describe('predictRate()', () => {
       expect(expected * high).toBeGreaterThan(150);
     }
     expect(told[DAY + 900]!.expected * told[DAY + 900]!.high).toBeLessThan(115);
+  });
+
+  test('a surge that ended by itself is usual at the same time of the next week, not at others', () => {
+    const row = newRow();
+    teach(row, { from: 0, to: 2 * DAY }, () => 100);
+    rememberSurge(row, { firstMinute: START + DAY + 600, minutes: 20, factor: 1.8 });
+    const forecast = newRateForecast();
+    const highAt = (minute: number) => {
+      predictRate(row, START + minute, forecast);
+      return forecast.highFactor;
+    };
+    expect(highAt(2 * DAY + 600)).toBeGreaterThan(1.8);
+    expect(highAt(2 * DAY + 618)).toBeGreaterThan(1.8);
+    expect(highAt(8 * DAY + 610)).toBeGreaterThan(1.8);
+    expect(highAt(2 * DAY + 590)).toBeLessThan(1.2);
+    expect(highAt(2 * DAY + 630)).toBeLessThan(1.2);
+    expect(highAt(12 * DAY + 610)).toBeLessThan(1.2);
   });
 
   test('what has no weight teaches nothing', () => {
