@@ -44,6 +44,7 @@ const SLOW_MAX = 64;
 const SHAPE_MINUTES = 4320;
 const SHAPE_REQUESTS_MAX = 200;
 const SERVICE_REQUESTS_MAX = 20;
+const SHAPE_REQUESTS_KEPT = 60;
 /** The likelihood ratios are made anew so often; oftener while little is known. */
 const REFRESH_MINUTES = 30;
 const HOUR_GAIN = 0.33;
@@ -165,10 +166,13 @@ export function loosenLatency(row: Float32Array): void {
   row[ROW.latencyLlrMinute] = 0;
 }
 
-/** A change for good: level and shape are learned anew. */
+/** A change for good: the level is learned anew, and the shape stands on a few requests only. */
 export function forgetLatency(row: Float32Array): void {
+  let requests = 0;
+  for (let bin = 0; bin < LATENCY_BINS; bin++) requests += row[ROW.latencyReference + bin]!;
+  const keep = Math.min(1, SHAPE_REQUESTS_KEPT / Math.max(requests, 1));
+  for (let bin = 0; bin < LATENCY_BINS; bin++) row[ROW.latencyReference + bin]! *= keep;
   row[ROW.latencySeen] = 0;
-  row.fill(0, ROW.latencyReference, ROW.latencyReference + LATENCY_BINS);
 }
 
 /** Variance of what the level may do unnoticed, buckets². */

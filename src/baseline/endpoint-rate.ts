@@ -33,9 +33,8 @@ const SEASON_FACTOR_MAX = 3;
 /** Nobody can know of a job, or the end of one, at a time of day that was never seen. */
 const UNKNOWN_HIGH = 1.7;
 const UNKNOWN_LOW = 0.85;
-/** How far minutes under suspicion are believed, and on the first day, when it may well be the day. */
-const SUSPECT_TRUST = 0.3;
-const UNKNOWN_TRUST = 0.5;
+/** A level that stood still under suspicion would make an alarm of every slope that it missed the beginning of. */
+const SUSPECT_TRUST = 0.6;
 /** A new endpoint's first minutes are believed whatever they are. */
 const START_MINUTES = 15;
 /** Squares of predictors are a mean of so many blocks of 16 minutes. */
@@ -109,9 +108,7 @@ export function learnRate(
   seen: { readonly count: number; readonly weight: number; readonly forecast: RateForecast },
 ): void {
   const { forecast } = seen;
-  // A level that stood still under suspicion would make an alarm of every slope that it missed the beginning of.
-  const trustMin = Number.isNaN(forecast.shapes[1]!) ? UNKNOWN_TRUST : SUSPECT_TRUST;
-  const weight = seen.weight > 0 ? Math.max(seen.weight, trustMin) : 0;
+  const weight = seen.weight > 0 ? Math.max(seen.weight, SUSPECT_TRUST) : 0;
   const mean = forecast.expected;
   const variance = mean + forecast.dispersion * mean * mean + 1;
   const isNew = minute - row[ROW.firstMinute]! < START_MINUTES;

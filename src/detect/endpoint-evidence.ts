@@ -26,6 +26,10 @@ export const EVIDENCE_NEEDED = Math.log((MINUTES_PER_WEEK * CHANNELS) / FALSE_AL
 const MINUTE_MAX = 0.55 * EVIDENCE_NEEDED;
 /** Jobs of two minutes come every hour somewhere: for a surge three clear minutes are needed. */
 const SURGE_MINUTE_MAX = 0.38 * EVIDENCE_NEEDED;
+/** Evidence fades over two hours: what needs longer to be seen is a slow change, to be learned and not told of … */
+const FADE_MINUTES = 120;
+/** … but that nothing comes is seen by so many expected requests only, however long these take. */
+const FADE_REQUESTS = 60;
 /** Evidence is kept up to here, so that it does not take hours to wear off. */
 const EVIDENCE_MAX = 1.2 * EVIDENCE_NEEDED;
 /** A wander of the mean by two of its standard deviations is no evidence. */
@@ -113,15 +117,20 @@ export function addLatency(
   }
 }
 
-/** Page's recursion: S ← max(0, S + min(llr, cap)); a channel's change began after its last zero. */
+/** Page's recursion: S ← max(0, k S + min(llr, cap)); a channel's change began after its last zero. */
 export function stepEvidence(
   row: Float32Array,
-  { llr, minute }: { readonly llr: Float64Array; readonly minute: number },
+  step: { readonly llr: Float64Array; readonly minute: number; readonly requestsExpected: number },
 ): void {
+  const { llr, minute, requestsExpected } = step;
+  const fade = 1 / FADE_MINUTES;
+  const missingFade = Math.min(fade, requestsExpected / FADE_REQUESTS);
   for (let channel = 0; channel < CHANNELS; channel++) {
     const before = row[ROW.evidence + channel]!;
-    const most = channel < TRAFFIC_UP_CHANNELS ? SURGE_MINUTE_MAX : MINUTE_MAX;
-    const after = before + Math.min(llr[channel]!, most);
+    const isUp = channel < TRAFFIC_UP_CHANNELS;
+    const isDown = !isUp && channel < TRAFFIC_UP_CHANNELS + TRAFFIC_DOWN_CHANNELS;
+    const kept = before * (1 - (isDown ? missingFade : fade));
+    const after = kept + Math.min(llr[channel]!, isUp ? SURGE_MINUTE_MAX : MINUTE_MAX);
     if (after <= 0) {
       row[ROW.evidence + channel] = 0;
       continue;

@@ -167,7 +167,7 @@ class TallyWatch implements EndpointWatch {
     for (let channel = 0; channel < CHANNELS; channel++) if (channel !== silence) llr[channel] = 0;
     // Silence is all or nothing: a single request is the end of it.
     if (count > 0) row[ROW.evidence + silence] = 0;
-    stepEvidence(row, { llr, minute });
+    stepEvidence(row, { llr, minute, requestsExpected: rate.expected });
     const context = {
       subject: { kind: 'service', service: entry.service } as const,
       service: row,
@@ -241,7 +241,7 @@ class TallyWatch implements EndpointWatch {
     ) {
       addLatency(llr, { row, minute, latency: this.#latency });
     }
-    stepEvidence(row, { llr, minute });
+    stepEvidence(row, { llr, minute, requestsExpected: this.#rate.expected });
   }
 
   #tell(seen: Seen, detector: Detector, found: Anomaly[]): void {

@@ -19,7 +19,7 @@ const RATE = {
 };
 
 describe('stepEvidence()', () => {
-  test('is the largest sum of any last minutes, and dates its beginning', () => {
+  test('is the largest faded sum of any last minutes, and dates its beginning', () => {
     const random = new Random(11);
     const row = new Float32Array(ENDPOINT_ROW_WIDTH);
     const llr = new Float64Array(CHANNELS);
@@ -27,12 +27,12 @@ describe('stepEvidence()', () => {
     for (let minute = 1; minute <= 300; minute++) {
       const value = random.below(200) / 100 - 1.05;
       values.push(value);
-      stepEvidence(row, { llr: llr.fill(value), minute });
+      stepEvidence(row, { llr: llr.fill(value), minute, requestsExpected: 100 });
       let best = 0;
       let since = minute + 1;
       let sum = 0;
       for (let from = values.length - 1; from >= 0; from--) {
-        sum += values[from]!;
+        sum += values[from]! * (1 - 1 / 120) ** (values.length - 1 - from);
         if (sum > best) {
           best = sum;
           since = from + 1;
@@ -46,15 +46,29 @@ describe('stepEvidence()', () => {
   test('one minute is never enough, two clear ones are', () => {
     const row = new Float32Array(ENDPOINT_ROW_WIDTH);
     const llr = new Float64Array(CHANNELS).fill(1e6);
-    stepEvidence(row, { llr, minute: 1 });
+    stepEvidence(row, { llr, minute: 1, requestsExpected: 100 });
     expect(Math.max(...row.subarray(ROW.evidence, ROW.evidence + CHANNELS))).toBeLessThan(
       EVIDENCE_NEEDED,
     );
-    stepEvidence(row, { llr, minute: 2 });
+    stepEvidence(row, { llr, minute: 2, requestsExpected: 100 });
     expect(row[ROW.evidence + 4]).toBeGreaterThan(EVIDENCE_NEEDED);
     expect(row[ROW.evidence]).toBeLessThan(EVIDENCE_NEEDED);
-    stepEvidence(row, { llr, minute: 3 });
+    stepEvidence(row, { llr, minute: 3, requestsExpected: 100 });
     expect(row[ROW.evidence]).toBeGreaterThan(EVIDENCE_NEEDED);
+  });
+});
+
+describe('evidence fades', () => {
+  test('over two hours, but for missing requests over sixty expected ones', () => {
+    const row = new Float32Array(ENDPOINT_ROW_WIDTH);
+    const llr = new Float64Array(CHANNELS).fill(5);
+    stepEvidence(row, { llr, minute: 1, requestsExpected: 0.1 });
+    llr.fill(0);
+    for (let minute = 2; minute <= 121; minute++) {
+      stepEvidence(row, { llr, minute, requestsExpected: 0.1 });
+    }
+    expect(row[ROW.evidence + 8]! / 5).toBeCloseTo(Math.exp(-1), 2);
+    expect(row[ROW.evidence + 4]! / 5).toBeCloseTo(Math.exp(-12 / 60), 2);
   });
 });
 
