@@ -8,6 +8,7 @@ import {
   closeBins,
   dayAt,
   dayRangeAt,
+  isWeekend,
   jobFactorAt,
   learnJobs,
   learnSeason,
@@ -30,6 +31,8 @@ const TREND_REQUESTS = 100;
 const TREND_MAX = 0.3;
 /** A minute of so many times the expected requests is all that a season takes of it. */
 const SEASON_FACTOR_MAX = 3;
+/** Until a weekend was seen: most people's are quieter. */
+const FIRST_WEEKEND_LOW = 0.75;
 /** Nobody can know of a job, or the end of one, at a time of day that was never seen. */
 const UNKNOWN_HIGH = 1.7;
 const UNKNOWN_LOW = 0.85;
@@ -177,7 +180,8 @@ function widen(row: Float32Array, minute: number, forecast: RateForecast): void 
   const jobs = jobFactorAt(row, minute);
   if (!isUnknown) {
     forecast.highFactor = Math.max(most / expected, jobs);
-    forecast.lowFactor = least / expected;
+    const isFirstWeekend = Number.isNaN(shapes[2]!) && isWeekend(minute);
+    forecast.lowFactor = (least / expected) * (isFirstWeekend ? FIRST_WEEKEND_LOW : 1);
     return;
   }
   forecast.highFactor = Math.max(UNKNOWN_HIGH, jobs);

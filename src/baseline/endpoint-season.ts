@@ -25,6 +25,9 @@ const JOB_GAIN = 0.35;
 const JOB_LN_MAX = Math.log(2.5);
 const NOISE_SIGMAS = 2;
 const DAY_MINUTES = 1440;
+const WEEK_MINUTES = 7 * DAY_MINUTES;
+/** Minutes are counted from a Wednesday. */
+const FRIDAY_NOON = 2.5 * DAY_MINUTES;
 /** A surge longer than this is no job; one is remembered for eight days, for weekly ones. */
 const SURGE_MINUTES_MAX = 90;
 const SURGE_MINUTES_KEPT = 8 * DAY_MINUTES;
@@ -43,17 +46,37 @@ export function dayAt(row: Float32Array, minute: number): number {
   return here + Math.abs(past) * (other - here);
 }
 
-/** Of its quarter hour and the neighbours: a job's edge may lie a few minutes off. */
+/**
+ * Of its quarter hour and the neighbours: a job's edge may lie a few minutes off, and a job that lies half in one and
+ * half in the next is as high as both have more than what is around them.
+ */
 export function dayRangeAt(
   row: Float32Array,
   minute: number,
 ): { readonly high: number; readonly low: number } {
   const bin = Math.floor(minute / DAY_BIN_MINUTES);
   const around = aroundOf(row, bin);
+  const earlier = binOf(row, bin - 2, around);
   const before = binOf(row, bin - 1, around);
   const here = binOf(row, bin, around);
   const after = binOf(row, bin + 1, around);
-  return { high: Math.max(before, here, after), low: Math.min(before, here, after) };
+  const later = binOf(row, bin + 2, around);
+  const first = joined([before, here], Math.max(earlier, after));
+  const second = joined([here, after], Math.max(before, later));
+  return {
+    high: Math.max(before, here, after, first, second),
+    low: Math.min(before, here, after),
+  };
+}
+
+function joined(bins: readonly [number, number], base: number): number {
+  return base + Math.max(0, bins[0] - base) + Math.max(0, bins[1] - base);
+}
+
+/** From Friday noon to Monday noon UTC, when it is the weekend somewhere. */
+export function isWeekend(minute: number): boolean {
+  const past = minute % WEEK_MINUTES;
+  return FRIDAY_NOON <= past && past < FRIDAY_NOON + 3 * DAY_MINUTES;
 }
 
 /** Of the hour over the day's shape; NaN: not seen. */

@@ -69,11 +69,14 @@ describe('predictRate()', () => {
     expect(worst).toBeLessThan(mean === 2 ? 0.8 : 0.2);
   });
 
-  test('a job that came yesterday is usual today', () => {
+  test.each([
+    ['26 minutes', 600, 625],
+    ['a quarter of an hour in two halves', 607, 622],
+  ])('a job that came yesterday is usual today: %s', (_, from, to) => {
     const row = newRow();
-    const isJob = (minute: number) => minute % DAY >= 600 && minute % DAY < 625;
+    const isJob = (minute: number) => minute % DAY >= from && minute % DAY < to;
     const told = teach(row, { from: 0, to: 2 * DAY }, (minute) => (isJob(minute) ? 180 : 100));
-    for (let minute = DAY + 602; minute < DAY + 624; minute++) {
+    for (let minute = DAY + from + 2; minute < DAY + to; minute++) {
       const { expected, high } = told[minute]!;
       expect(expected * high).toBeGreaterThan(150);
     }
