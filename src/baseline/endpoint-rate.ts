@@ -34,7 +34,7 @@ const SEASON_FACTOR_MAX = 3;
 /** Until a weekend was seen: most people's are quieter. */
 const FIRST_WEEKEND_LOW = 0.75;
 /** Nobody can know of a job, or the end of one, at a time of day that was never seen. */
-const UNKNOWN_HIGH = 1.7;
+const UNKNOWN_HIGH = 1.55;
 const UNKNOWN_LOW = 0.85;
 /** A level that stood still under suspicion would make an alarm of every slope that it missed the beginning of. */
 const SUSPECT_TRUST = 0.6;
