@@ -121,6 +121,8 @@ export const LIMITS = {
   stageTimesLateUsMax: 3600 * 1_000_000,
   /** Endpoints, slices and services with a learned row of 4 KiB; more are not watched until idle ones are forgotten. */
   endpointRowsMax: 60_000,
+  /** Log templates and services with a learned row of 356 bytes; more are not watched until idle ones are forgotten. */
+  templateRowsMax: 200_000,
   /** Services with an overflow endpoint, log tallies or log templates of their own; more go to `(overflow)`. */
   servicesMax: 1000,
   /** Distinct log templates per service; more go to its template `(overflow)`. */

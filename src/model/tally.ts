@@ -59,6 +59,11 @@ export interface LogTemplate {
   readonly firstSeenUs: number;
 }
 
+/** Of all requests of an endpoint, and how long they took: neither of a part of them nor of a part of their time. */
+export function isOfWholeRequests({ slice, measure = 'duration' }: Endpoint): boolean {
+  return slice === undefined && measure === 'duration';
+}
+
 export const OVERFLOW_OPERATION = '(overflow)';
 
 /** Operation of a stage's slices: they are of a service, over its operations. */

@@ -33,6 +33,8 @@ export interface TemplateMinute {
 export interface MetricMinute {
   readonly minuteUs: number;
   readonly values: readonly MetricValue[];
+  /** Series with a point in this minute that no room was left for. */
+  readonly leftOutCount?: number;
 }
 
 export interface MetricValue {
@@ -51,6 +53,8 @@ export interface Watch<Minute> {
   readonly state: RowSlab;
   /** After a restart, before the first step: the anomalies that were open. */
   resume(open: readonly Anomaly[]): void;
+  /** Of the last minute: what was not watched, because too much is; left out: there is no bound. */
+  readonly leftOutCount?: number;
 }
 
 export interface EndpointWatch extends Watch<EndpointMinute> {

@@ -198,10 +198,16 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
   /** Those without a report. Without room their turn comes at a later tick: they stay without one until then. */
   function investigateIncidents(nowUs: number): void {
     for (const incident of state.listCurrentIncidents(Number.POSITIVE_INFINITY)) {
-      if (incident.reportId !== undefined || isStopping || isSilenced(incident)) continue;
+      if (hasReport(incident) || isStopping || isSilenced(incident)) continue;
       if (queue.length < LIMITS.analysesQueuedMax) investigateIncident(incident, nowUs);
       else counters.add('taproot_incidents_postponed_total', 1);
     }
+  }
+
+  /** Or will have one. An investigation that a stop has cut off left nothing but its id. */
+  function hasReport({ reportId }: Incident): boolean {
+    if (reportId === undefined) return false;
+    return runs.has(reportId) || state.findReport(reportId) !== undefined;
   }
 
   function investigateIncident(incident: Incident, nowUs: number): void {

@@ -50,6 +50,8 @@ export class EndpointRegistry {
   readonly rows = new RowSlab({ width: ENDPOINT_ROW_WIDTH, version: ENDPOINT_ROW_VERSION });
   readonly #endpoints = new Map<string, EndpointEntry>();
   readonly #services = new Map<string, ServiceEntry>();
+  /** Endpoints that no room was left for, since it was set to 0. */
+  leftOutCount = 0;
 
   endpoints(): IterableIterator<EndpointEntry> {
     return this.#endpoints.values();
@@ -78,7 +80,10 @@ export class EndpointRegistry {
   entryOf(endpoint: Endpoint): EndpointEntry | undefined {
     const known = this.#endpoints.get(endpoint.endpointId);
     if (known) return known;
-    if (this.rows.size >= LIMITS.endpointRowsMax) return undefined;
+    if (this.rows.size >= LIMITS.endpointRowsMax) {
+      this.leftOutCount++;
+      return undefined;
+    }
     return this.#enter(endpoint, encodeEndpoint(endpoint));
   }
 

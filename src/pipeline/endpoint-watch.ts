@@ -101,6 +101,10 @@ class TallyWatch implements EndpointWatch {
     return this.#registry.rows;
   }
 
+  get leftOutCount(): number {
+    return this.#registry.leftOutCount;
+  }
+
   resume(open: readonly Anomaly[]): void {
     this.#resumed = open;
   }
@@ -110,6 +114,7 @@ class TallyWatch implements EndpointWatch {
     const minute = minuteNumberOf(minuteUs);
     const registry = this.#registry;
     registry.sync();
+    registry.leftOutCount = 0;
     const found = this.#closeLost();
     for (const tally of tallies) {
       const entry = registry.entryOf(tally.endpoint);

@@ -3,6 +3,7 @@
  * expected by its rate, its share of the service's other lines and its habit by hour of day; only what leaves all of
  * them counts. Each minute: expect, judge, then learn, unless the minute may belong to an anomaly.
  */
+import { LIMITS } from '../base/limits.ts';
 import { RowSlab } from '../base/row-slab.ts';
 import { US_PER_HOUR, US_PER_MINUTE } from '../base/time.ts';
 import {
@@ -87,8 +88,12 @@ interface ServiceContext extends StepContext {
   readonly changedAt: number;
 }
 
-export function createLogWatch(): Watch<TemplateMinute> {
-  return new LogWatch();
+export function createLogWatch(options: LogWatchOptions = {}): Watch<TemplateMinute> {
+  return new LogWatch(options);
+}
+
+interface LogWatchOptions {
+  readonly rowsMax?: number;
 }
 
 class LogWatch implements Watch<TemplateMinute> {
@@ -100,6 +105,16 @@ class LogWatch implements Watch<TemplateMinute> {
   #isRead = false;
   /** By name of the row. */
   readonly #open = new Map<string, Anomaly>();
+  readonly #rowsMax: number;
+  #leftOutCount = 0;
+
+  constructor({ rowsMax = LIMITS.templateRowsMax }: LogWatchOptions) {
+    this.#rowsMax = rowsMax;
+  }
+
+  get leftOutCount(): number {
+    return this.#leftOutCount;
+  }
 
   resume(open: readonly Anomaly[]): void {
     this.#readState();
@@ -118,8 +133,10 @@ class LogWatch implements Watch<TemplateMinute> {
   step(minute: TemplateMinute): readonly Anomaly[] {
     this.#readState();
     const at = minuteIndex(minute.minuteUs);
+    this.#leftOutCount = 0;
     for (const { service } of minute.changes ?? []) {
-      if (service !== undefined) noteChange(this.#serviceOf(service).novelty, at);
+      const changed = service === undefined ? undefined : this.#services.get(service);
+      if (changed) noteChange(changed.novelty, at);
     }
     for (const tally of minute.tallies) this.#count(tally, minute);
     const changed: Anomaly[] = [];
@@ -134,8 +151,12 @@ class LogWatch implements Watch<TemplateMinute> {
     const { service, templateId, count, severityMax } = tally;
     const known = minute.templates.get(templateId);
     if (known?.text === OVERFLOW_TEMPLATE || service === OVERFLOW_TEMPLATE) return;
+    const hadRow = this.#services.get(service)?.templates.has(templateId) === true;
+    if (!hadRow && this.state.size >= this.#rowsMax) {
+      this.#leftOutCount++;
+      return;
+    }
     const entry = this.#serviceOf(service);
-    const hadRow = entry.templates.has(templateId);
     const template = this.#templateOf(entry, templateId);
     if (!hadRow && (known === undefined || known.firstSeenUs >= minute.minuteUs - NEW_US)) {
       template.isNew = true;

@@ -19,8 +19,6 @@ export interface MetricMinutes {
    * minutes before are read for the differences of counters.
    */
   read(minuteUs: number): MetricMinute;
-  /** Series with a point in the last minute that no room was left for. */
-  readonly leftOutCount: number;
 }
 
 export interface MetricMinutesOptions {
@@ -62,15 +60,10 @@ export function createMetricMinutes(
     const values: MetricValue[] = [];
     for (const track of touched) track.pushValues(values);
     if (minuteUs % US_PER_HOUR === 0) tracks.forgetBefore(minuteUs - LIMITS.watchedSeriesIdleUs);
-    return { minuteUs, values };
+    return { minuteUs, values, leftOutCount: tracks.leftOutCount };
   }
 
-  return {
-    read,
-    get leftOutCount() {
-      return tracks.leftOutCount;
-    },
-  };
+  return { read };
 }
 
 /** The series that are watched: those of a service, but for our own, as far as there is room. */

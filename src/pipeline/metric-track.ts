@@ -21,7 +21,10 @@ const GAP_US_MAX = 15 * US_PER_MINUTE;
 const P50_OBSERVATIONS_MIN = 8;
 const P99_OBSERVATIONS_MIN = 100;
 
-const isNoValue = (value: number) => !Number.isFinite(value);
+/** What is learned is held in 32-bit numbers, which end at 3.4e38: one sum beyond would be infinite for ever after. */
+const VALUE_MAX = 1e30;
+
+const isNoValue = (value: number) => !(Math.abs(value) <= VALUE_MAX);
 
 export class MetricTrack {
   readonly series: MetricSeries;

@@ -24,10 +24,7 @@ import { JUMP_WIDTH, stepJump } from './metric-jump.ts';
 import { LEVEL_WIDTH, stepLevel } from './metric-level.ts';
 import { SERIES_VERSION, SERIES_WIDTH } from './series-watch.ts';
 
-export interface MetricWatch extends Watch<MetricMinute> {
-  /** Values of the last minute that no room was left for. */
-  readonly leftOutCount: number;
-}
+export type MetricWatch = Watch<MetricMinute>;
 
 /** Minutes count from here, so that a Float32 holds them exactly until 2051: 2020-01-01, a midnight. */
 const ORIGIN_US = Date.UTC(2020, 0, 1) * 1000;
@@ -62,22 +59,25 @@ export function createMetricWatch(options: { readonly rowsMax?: number } = {}): 
   const state = new RowSlab({ width: WIDTH, version: VERSION });
   const episodes = new MetricEpisodes();
   const subjects = new Map<string, Subject>();
-  /** The latest limits, by their keys; a sender repeats them with every export. */
-  const limits = new Map<string, number>();
+  /** The latest limits, by their keys; a sender repeats them with every export, until it is gone. */
+  const limits = new Map<string, { readonly value: number; readonly seenUs: number }>();
   let leftOutCount = 0;
 
-  function step({ minuteUs, values }: MetricMinute): readonly Anomaly[] {
-    leftOutCount = 0;
-    for (const value of values) if (isLimit(value.series)) takeLimit(value);
+  function step({ minuteUs, values, leftOutCount: unread = 0 }: MetricMinute): readonly Anomaly[] {
+    leftOutCount = unread;
+    for (const value of values) if (isLimit(value.series)) takeLimit(value, minuteUs);
     const minute = Math.round((minuteUs - ORIGIN_US) / US_PER_MINUTE);
     for (const value of values) judge(value, minute);
     closeSilent(minuteUs);
-    if (minuteUs % US_PER_HOUR === 0) forgetIdle(minute);
+    if (minuteUs % US_PER_HOUR === 0) {
+      forgetIdle(minute);
+      forgetLimits(minuteUs);
+    }
     return episodes.takeTold();
   }
 
-  function takeLimit({ series, value }: MetricValue): void {
-    for (const key of keysOfLimit(series)) limits.set(key, value);
+  function takeLimit({ series, value }: MetricValue, seenUs: number): void {
+    for (const key of keysOfLimit(series)) limits.set(key, { value, seenUs });
   }
 
   function judge({ series, measure, value }: MetricValue, minute: number): void {
@@ -116,7 +116,7 @@ export function createMetricWatch(options: { readonly rowsMax?: number } = {}): 
 
   function limitOf({ limitKeys, naturalLimit }: Subject): number | undefined {
     for (const key of limitKeys) {
-      const limit = limits.get(key);
+      const limit = limits.get(key)?.value;
       if (limit !== undefined && isRealLimit(limit)) return limit;
     }
     return naturalLimit;
@@ -136,6 +136,10 @@ export function createMetricWatch(options: { readonly rowsMax?: number } = {}): 
       subjects.delete(name);
       state.delete(name);
     }
+  }
+
+  function forgetLimits(minuteUs: number): void {
+    for (const [key, { seenUs }] of limits) if (seenUs < minuteUs - SILENT_US) limits.delete(key);
   }
 
   return {

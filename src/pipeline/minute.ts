@@ -50,19 +50,21 @@ export class MinuteReader {
       this.#templates = new Map(all.map((template) => [template.templateId, template] as const));
     }
     const metrics = this.#metrics.read(minuteUs);
+    const changes = state.listChanges({ range, limit: LIMITS.changesPerRequestMax });
     return {
       isEmpty: tallies.length + templateTallies.length + metrics.values.length === 0,
       metrics,
       endpoints: {
         minuteUs,
         tallies: tallies.filter(({ endpoint }) => endpoint.service !== SELF_SERVICE),
-        changes: state.listChanges({ range, limit: LIMITS.changesPerRequestMax }),
+        changes,
         silences: silencesOfMinute(listSilences?.(minuteUs) ?? [], minuteUs),
       },
       templates: {
         minuteUs,
         tallies: templateTallies.filter(({ service }) => service !== SELF_SERVICE),
         templates: this.#templates,
+        changes,
       },
     };
   }

@@ -22,7 +22,7 @@ import {
 } from '../detect/ratio.ts';
 import type { Anomaly } from '../model/anomaly.ts';
 import type { EndpointBaseline } from '../model/baseline.ts';
-import type { Endpoint, Tally } from '../model/tally.ts';
+import { type Endpoint, isOfWholeRequests, type Tally } from '../model/tally.ts';
 import type { EndpointMinute, EndpointWatch } from '../model/watch.ts';
 import { quantileOf } from '../tally/sketch.ts';
 
@@ -72,7 +72,11 @@ class RatioWatch implements EndpointWatch {
     // After a hole two minutes are not in a row.
     if (minuteUs - this.#previousUs !== US_PER_MINUTE) this.#outsideMinutes.clear();
     this.#previousUs = minuteUs;
-    const byId = new Map(tallies.map((tally) => [tally.endpoint.endpointId, tally]));
+    const byId = new Map(
+      tallies
+        .filter(({ endpoint }) => isOfWholeRequests(endpoint))
+        .map((tally) => [tally.endpoint.endpointId, tally]),
+    );
     for (const [endpointId, { endpoint }] of byId) {
       this.#endpoints.set(endpointId, endpoint);
       this.state.rowOf(endpointId);

@@ -8,7 +8,7 @@ import { countsOf, judgeSlo, type SloFinding, sloStatusOf } from '../detect/slo.
 import { addMinute, SUMS_VERSION, SUMS_WIDTH } from '../detect/slo-sums.ts';
 import type { Anomaly } from '../model/anomaly.ts';
 import type { SloStatus } from '../model/slo.ts';
-import { endpointIdOf, type Tally } from '../model/tally.ts';
+import { endpointIdOf, isOfWholeRequests } from '../model/tally.ts';
 import type { Text } from '../model/text.ts';
 import type { EndpointMinute, Watch } from '../model/watch.ts';
 
@@ -41,7 +41,9 @@ export function createSloWatch(slos: readonly ServiceLevelObjective[]): SloWatch
     },
     step({ minuteUs, tallies }) {
       const byEndpoint = new Map(
-        tallies.filter(isOfWholeRequests).map((tally) => [tally.endpoint.endpointId, tally]),
+        tallies
+          .filter(({ endpoint }) => isOfWholeRequests(endpoint))
+          .map((tally) => [tally.endpoint.endpointId, tally]),
       );
       const news: Anomaly[] = [];
       for (const { slo, row: rowName, endpointId } of objectives) {
@@ -90,10 +92,6 @@ export function createSloWatch(slos: readonly ServiceLevelObjective[]): SloWatch
 function rowNameOf({ name, service, operation, latencyMs }: ServiceLevelObjective): string {
   const counted = JSON.stringify([name, service, operation, latencyMs]);
   return createHash('sha256').update(counted).digest('hex').slice(0, 16);
-}
-
-function isOfWholeRequests({ endpoint }: Tally): boolean {
-  return endpoint.slice === undefined && (endpoint.measure ?? 'duration') === 'duration';
 }
 
 /** The episode with this minute: its worst minute so far is what it shows. */

@@ -334,6 +334,7 @@ export class Detection {
       const { name, watch } = watcher;
       counters.set('taproot_watch_rows', watch.state.size, { watch: name });
       counters.set('taproot_watch_bytes', watch.state.memoryBytes, { watch: name });
+      counters.set('taproot_watch_left_out', watch.leftOutCount ?? 0, { watch: name });
     }
   }
 }

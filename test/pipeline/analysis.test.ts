@@ -145,6 +145,26 @@ describe('detection tick', () => {
   });
 });
 
+it('an investigation that a stop has cut off begins anew at the next start', async () => {
+  await sendHealthy();
+  await sendFault(3);
+  const cutOff = analysisAt(FAULT_US + 2 * US_PER_MINUTE);
+  await cutOff.tick();
+  const lost = state.listCurrentIncidents(0)[0]!.reportId!;
+  // As after a kill: the incident has the id, and nobody has the report.
+  await cutOff.waitForReport(lost, 30_000);
+  const [incident] = state.listCurrentIncidents(0);
+  state.saveIncident({ ...incident!, reportId: 'r-cut-off' });
+  const analysis = analysisAt(FAULT_US + 2 * US_PER_MINUTE);
+  await analysis.tick();
+  const { reportId } = state.listCurrentIncidents(0)[0]!;
+  expect(reportId).not.toBe('r-cut-off');
+  await analysis.waitForReport(reportId!, 30_000);
+  expect(state.findReport(reportId!)).toBeDefined();
+  await analysis.tick();
+  expect(state.listCurrentIncidents(0)[0]!.reportId).toBe(reportId);
+});
+
 it('an incident under a silence is kept and not investigated', async () => {
   await sendHealthy();
   await sendFault(3);

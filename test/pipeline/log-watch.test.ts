@@ -68,6 +68,16 @@ function lastOf(found: readonly Anomaly[], templateId: string): Anomaly | undefi
 }
 
 describe('createLogWatch()', () => {
+  test('keeps no more rows than it may, and says so', () => {
+    const watch = createLogWatch({ rowsMax: 3 });
+    const scene = new Scene({ watch });
+    scene.run(2, () => ({ a: 1, b: 1, c: 1, d: 1 }));
+    // one of the rows is the service's
+    expect([watch.state.size, watch.leftOutCount]).toEqual([3, 2]);
+    scene.run(1, () => ({ a: 1 }));
+    expect(watch.leftOutCount).toBe(0);
+  });
+
   test('says nothing of four usual days', () => {
     expect(new Scene().run(4 * DAY, usual)).toEqual([]);
   });

@@ -88,6 +88,8 @@ describe('createMetricWatch() on healthy series', () => {
     }));
     feed(watch, fed, { to: 2 });
     expect([watch.state.size, watch.leftOutCount]).toEqual([2, 1]);
+    watch.step({ minuteUs: START_US + 2 * US_PER_MINUTE, values: [], leftOutCount: 5 });
+    expect(watch.leftOutCount).toBe(5);
   });
 
   it('gives the row of a series that is gone to another one', () => {
@@ -211,6 +213,22 @@ describe('createMetricWatch() on limits', () => {
     const first = told.find(({ anomaly }) => anomaly.kind === 'saturation');
     expect((first?.minute ?? Number.NaN) - begin).toBeLessThan(75);
     expect(first?.anomaly.seriesId).toBe(pool.seriesId);
+  });
+
+  it('knows no limit that nobody states any more', () => {
+    const next = (minute: number) => Math.min(100, 20 + minutesAfter(minute, 2 * DAY));
+    const stated = (minute: number) => (minute < 2 * DAY - 3 * HOUR ? 100 : undefined);
+    const fed = [
+      { series: pool, next },
+      { series: poolMax, next: stated },
+    ];
+    const kinds = feed(createMetricWatch(), fed, { to: 2 * DAY + 2 * HOUR }).map(
+      ({ anomaly }) => anomaly.kind,
+    );
+    expect(kinds).not.toContain('saturation');
+    const always = [fed[0]!, { series: poolMax, next: () => 100 }];
+    const wanted = feed(createMetricWatch(), always, { to: 2 * DAY + 2 * HOUR });
+    expect(wanted.map(({ anomaly }) => anomaly.kind)).toContain('saturation');
   });
 
   it('sees a pool that was emptied at once', () => {

@@ -106,6 +106,25 @@ describe('createRatioWatch()', () => {
     expect(watch.baselines(minuteUsOf(97)).get('e')).toMatchObject({ minutes: 97 });
   });
 
+  it('judges whole endpoints, not parts of their requests or of their time', () => {
+    const watch = createRatioWatch();
+    const slice = { dimension: 'bot', value: 'b1' } as const;
+    const parts = [
+      { ...ENDPOINT, endpointId: 's', slice },
+      { ...ENDPOINT, endpointId: 'g', measure: 'gap' as const },
+    ];
+    const told = Array.from({ length: 95 }, (_, minute) => {
+      const minuteUs = minuteUsOf(minute);
+      const sketch = addToSketch(emptySketch(), minute < 90 ? 10_000 : 900_000, 20);
+      const tallies = parts.map(
+        (endpoint): Tally => ({ endpoint, minuteUs, count: 20, errorCount: 0, sketch }),
+      );
+      return watch.step({ minuteUs, tallies, changes: [] });
+    });
+    expect(told.flat()).toEqual([]);
+    expect(watch.state.size).toBe(0);
+  });
+
   it('gives bands, and forgets an endpoint after a day of silence', () => {
     const { watch, repeat } = feed();
     repeat(USUAL, 60);
