@@ -38,8 +38,10 @@ const UNKNOWN_HIGH = 1.55;
 const UNKNOWN_LOW = 0.85;
 /** A level that stood still under suspicion would make an alarm of every slope that it missed the beginning of. */
 const SUSPECT_TRUST = 0.6;
-/** A new endpoint's first minutes are believed whatever they are. */
+/** The first minutes of a new endpoint, or after a lasting change, are believed whatever they are. */
 const START_MINUTES = 15;
+/** No request for so long: it is switched off. */
+const OFF_MINUTES = 60;
 /** Squares of predictors are a mean of so many blocks of 16 minutes. */
 const EXPERT_BLOCKS = 16;
 /** Below 5 % predictors are equally good. */
@@ -68,7 +70,8 @@ export function newRateForecast(): RateForecast {
   };
 }
 
-export function startRate(row: Float32Array): void {
+export function startRate(row: Float32Array, minute: number): void {
+  row[ROW.rateSince] = minute;
   row.fill(-1, ROW.rateDay, ROW.rateDay + DAY_BINS);
   row.fill(-1, ROW.rateWeek, ROW.rateWeek + WEEK_BINS);
   row.fill(0.01, ROW.rateSquare, ROW.rateSquare + RATE_EXPERTS);
@@ -114,7 +117,7 @@ export function learnRate(
   const weight = seen.weight > 0 ? Math.max(seen.weight, SUSPECT_TRUST) : 0;
   const mean = forecast.expected;
   const variance = mean + forecast.dispersion * mean * mean + 1;
-  const isNew = minute - row[ROW.firstMinute]! < START_MINUTES;
+  const isNew = minutesKnown(row, minute) < START_MINUTES;
   const reach = isNew ? Number.POSITIVE_INFINITY : 4 * Math.sqrt(variance);
   const count = Math.min(Math.max(seen.count, mean - reach), mean + reach);
   closeBins(row, minute);
@@ -132,7 +135,26 @@ export function learnRate(
   learnSeason(row, { count: seasonal, weight, shape: forecast.shapes[1]! });
 }
 
-/** The rate is about to change, or has changed for good: the levels are known no more, the seasons' shapes are. */
+/** Minutes since its traffic is known; below 0 while none is expected. */
+export function minutesKnown(row: Float32Array, minute: number): number {
+  return minute - row[ROW.rateSince]!;
+}
+
+/**
+ * The rate has changed for good: its levels are learned anew. When nothing came in the last hour, nothing is missed
+ * until something comes: what was switched off would be told of every day otherwise.
+ */
+export function acceptRate(row: Float32Array, minute: number): void {
+  const isOff = minute - row[ROW.lastTrafficMinute]! >= OFF_MINUTES;
+  learnAnew(row, isOff ? Number.POSITIVE_INFINITY : minute);
+}
+
+/** Something comes of which nothing was expected: its traffic is learned as that of a new one. */
+export function wakeRate(row: Float32Array, minute: number): void {
+  if (row[ROW.rateSince] === Number.POSITIVE_INFINITY) learnAnew(row, minute);
+}
+
+/** The rate is about to change: the levels are known less, the seasons' shapes are. */
 export function loosenRate(row: Float32Array, requestsMax: number): void {
   for (let expert = 0; expert < RATE_EXPERTS; expert++) {
     const observed = row[ROW.rateObserved + expert]!;
@@ -150,6 +172,12 @@ export function skipRate(row: Float32Array, gapMinutes: number): void {
     row[ROW.rateObserved + expert]! *= keep;
     row[ROW.rateShape + expert]! *= keep;
   }
+}
+
+function learnAnew(row: Float32Array, since: number): void {
+  row[ROW.rateSince] = since;
+  row.fill(0, ROW.rateObserved, ROW.rateObserved + RATE_EXPERTS);
+  row.fill(0, ROW.rateShape, ROW.rateShape + RATE_EXPERTS);
 }
 
 /** Requests a minute over thrice the horizon of the recent level. */

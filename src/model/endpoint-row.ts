@@ -124,9 +124,9 @@ export const ROW = {
   lastTrafficMinute: take(1),
   /** Minutes with traffic that were learned. */
   learnedMinutes: take(1),
-  learnedRequests: take(1),
-  /** Last change event of the service, minute. */
-  changeMinute: take(1),
+
+  /** Minute from which its traffic is known: of its first request, or of a lasting change; Infinity: none is expected. */
+  rateSince: take(1),
 
   /** Requests a minute, mean of about a day. */
   rateMean: take(1),

@@ -9,7 +9,7 @@ export function enterMinute(row: Float32Array, minute: number): number {
   const last = row[ROW.lastMinute]!;
   if (last === 0) {
     row[ROW.firstMinute] = minute;
-    startRate(row);
+    startRate(row, minute);
     startLatency(row);
     return 1;
   }

@@ -24,7 +24,15 @@ import {
   newLatencyMinute,
   predictLatency,
 } from '../baseline/endpoint-latency.ts';
-import { learnRate, loosenRate, newRateForecast, predictRate } from '../baseline/endpoint-rate.ts';
+import {
+  acceptRate,
+  learnRate,
+  loosenRate,
+  minutesKnown,
+  newRateForecast,
+  predictRate,
+  wakeRate,
+} from '../baseline/endpoint-rate.ts';
 import { rememberSurge } from '../baseline/endpoint-season.ts';
 import { fadeService } from '../baseline/endpoint-shape.ts';
 import {
@@ -161,12 +169,14 @@ class TallyWatch implements EndpointWatch {
     const { row, count } = entry;
     const gapMinutes = enterMinute(row, minute);
     if (gapMinutes <= 0) return;
+    if (count > 0) wakeRate(row, minute);
     const rate = this.#rate;
     predictRate(row, minute, rate);
     const isKnown = minute - row[ROW.firstMinute]! >= TRAFFIC_MINUTES_MIN;
     entry.isSilent = isKnown && count === 0;
     const llr = this.#llr.fill(0);
-    if (isKnown) addTraffic(llr, { count, forecast: rate });
+    const isExpected = minutesKnown(row, minute) >= TRAFFIC_MINUTES_MIN;
+    if (isExpected) addTraffic(llr, { count, forecast: rate });
     const { at, count: channels } = CHANNELS_OF.trafficDown;
     const silence = at + channels - 1;
     for (let channel = 0; channel < CHANNELS; channel++) if (channel !== silence) llr[channel] = 0;
@@ -190,11 +200,19 @@ class TallyWatch implements EndpointWatch {
       row[ROW.ringCount + (minute % PICTURE_MINUTES)] = count;
       found.push(episodeAnomaly(row, { ...context, detector: 'trafficDown', event }));
       if (isEnd(event)) closeEpisode(row, 'trafficDown');
-      if (event === 'accepted') loosenRate(row, 0);
+      if (event === 'accepted') this.#acceptSilence(entry, minute);
     }
     learnRate(row, minute, { count, weight, forecast: rate });
     fadeService(row);
     leaveMinute(row, { minute, count, errors: 0 });
+  }
+
+  /** Nor is anything of its endpoints missed. */
+  #acceptSilence(entry: ServiceEntry, minute: number): void {
+    acceptRate(entry.row, minute);
+    for (const { service, row } of this.#registry.endpoints()) {
+      if (service === entry) acceptRate(row, minute);
+    }
   }
 
   #stepEndpoint(entry: EndpointEntry, minute: number, found: Anomaly[]): void {
@@ -203,6 +221,7 @@ class TallyWatch implements EndpointWatch {
     if (row[ROW.lastMinute] === 0 && tally === undefined) return;
     const gapMinutes = enterMinute(row, minute);
     if (gapMinutes <= 0) return;
+    if (tally !== undefined) wakeRate(row, minute);
     if (service.isChanged) {
       loosenRate(row, LOOSE_REQUESTS);
       loosenLatency(row);
@@ -230,7 +249,7 @@ class TallyWatch implements EndpointWatch {
     const { row, service, isCounted } = entry;
     const ageMinutes = minute - row[ROW.firstMinute]!;
     const llr = this.#llr.fill(0);
-    if (isCounted && ageMinutes >= TRAFFIC_MINUTES_MIN) {
+    if (isCounted && minutesKnown(row, minute) >= TRAFFIC_MINUTES_MIN) {
       addTraffic(llr, { count, forecast: this.#rate });
     }
     if (service.isSilent) {
@@ -277,7 +296,7 @@ class TallyWatch implements EndpointWatch {
     if (detector === 'trafficUp' && event === 'recovered') rememberSurge(row, surgeOf(row));
     closeEpisode(row, detector);
     if (event !== 'accepted') return;
-    if (TRAFFIC.includes(detector)) loosenRate(row, 0);
+    if (TRAFFIC.includes(detector)) acceptRate(row, minute);
     else if (ERRORS.includes(detector)) loosenErrors(row, LOOSE_REQUESTS);
     else forgetLatency(row);
   }

@@ -16,7 +16,7 @@ const START = minuteNumberOf(Date.UTC(2026, 0, 5) * 1000);
 function newRow(): Float32Array {
   const row = new Float32Array(ENDPOINT_ROW_WIDTH);
   row[ROW.firstMinute] = START;
-  startRate(row);
+  startRate(row, START);
   return row;
 }
 

@@ -159,6 +159,29 @@ describe('createEndpointWatch()', () => {
     expect(band!.latencyUsP50.expected / 200_000).toBeCloseTo(1, 1);
   });
 
+  test.each([
+    { caption: 'an endpoint', stays: 'b', kind: 'traffic' },
+    { caption: 'a service', stays: 'none', kind: 'silence' },
+  ])('$caption that is switched off is told of once, and is new when it comes back', (off) => {
+    const [offFrom, offTo] = [600, 600 + 4 * 1440];
+    const told = run(createEndpointWatch(), { from: 0, to: offTo + 1440 }, (minute) =>
+      [
+        { requests: 20, operation: 'a' },
+        { requests: 20, operation: 'b' },
+      ].filter(({ operation }) => minute < offFrom || minute >= offTo || operation === off.stays),
+    );
+    expect(new Set(told.map(({ anomalyId }) => anomalyId)).size).toBe(1);
+    expect(told.at(-1)).toMatchObject({ kind: off.kind, status: 'closed', end: 'accepted' });
+  });
+
+  test('traffic that went elsewhere for the most part is told of once', () => {
+    const told = run(createEndpointWatch(), { from: 0, to: 600 + 3 * 1440 }, (minute) => [
+      { requests: minute < 600 ? 60 : 15 },
+    ]);
+    const ends = told.filter(({ end }) => end !== undefined).map(({ kind, end }) => [kind, end]);
+    expect(ends).toEqual([['traffic', 'accepted']]);
+  });
+
   test('goes on after a restart as if there had been none', () => {
     const traffic = (minute: number) => [
       { requests: 100, slower: minute >= 180 && minute < 200 ? 2 : 1 },
