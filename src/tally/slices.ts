@@ -3,7 +3,6 @@
  * by stage. Which spans are at the door, and when a slice is counted: docs/slices.md.
  */
 
-import { US_PER_MINUTE } from '../base/time.ts';
 import type { AttributeColumns, ResourceEntry, SpanColumns } from '../model/columns.ts';
 import { VALUE_TYPE } from '../model/columns.ts';
 import type { StringDictionary } from '../model/dictionary.ts';
@@ -12,7 +11,7 @@ import { SPAN_KIND, STAGES } from '../model/vocabulary.ts';
 import type { EndpointRecord } from './endpoint-registry.ts';
 import { PairCache } from './pair-cache.ts';
 import { isCounted, type SliceOf, type SliceRecord, SliceRegistry } from './slice-registry.ts';
-import { CellTable, type TallyCell } from './tally-cell.ts';
+import { CellTable, type TallyCell, tallyMinuteOf } from './tally-cell.ts';
 
 /** The dimensions of requests at the door, and the attribute of each. */
 const DOOR_DIMENSIONS = ['bot', 'version', 'channel'] as const;
@@ -117,10 +116,11 @@ export class SliceCounter {
       return;
     }
     if (!isCounted(record)) return;
-    const minute = Math.floor(columns.startUs[row]! / US_PER_MINUTE);
+    const durationUs = columns.durationNs[row]! / 1000;
+    const minute = tallyMinuteOf(columns.startUs[row]!, durationUs);
     const cell = this.#cells.cellOf(record, minute, columns.stage[row]!);
     cell.errorCount += columns.isError[row]!;
-    cell.sketch.add(columns.durationNs[row]! / 1000);
+    cell.sketch.add(durationUs);
   }
 
   /** What normalisation found counts first, then what the span says, then its resource. */

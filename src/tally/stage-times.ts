@@ -3,14 +3,14 @@
  * whatever groups, joins children to their parents, and tallies both by service and stage. Takes only what is stored.
  */
 import { LIMITS } from '../base/limits.ts';
-import { type Clock, US_PER_MINUTE, US_PER_SECOND } from '../base/time.ts';
+import { type Clock, US_PER_SECOND } from '../base/time.ts';
 import type { SpanColumns } from '../model/columns.ts';
 import type { StringDictionary } from '../model/dictionary.ts';
 import { ALL_OPERATIONS, endpointIdOf, type Tally, type TallyMeasure } from '../model/tally.ts';
 import { STAGES } from '../model/vocabulary.ts';
 import { PairCache } from './pair-cache.ts';
 import { SpanRing, traceHashOf } from './span-ring.ts';
-import { CellTable, type TallySubject } from './tally-cell.ts';
+import { CellTable, type TallySubject, tallyMinuteOf } from './tally-cell.ts';
 import { TraceSample } from './trace-sample.ts';
 
 const OTHER = STAGES.indexOf('other');
@@ -115,22 +115,23 @@ export class StageTimes {
     if (children === undefined) return;
     const startUs = ring.startUs[slot]!;
     const endUs = ring.endUs[slot]!;
+    // A child's wait counts with its parent: only then is it known.
+    const minute = tallyMinuteOf(startUs, endUs - startUs);
     let latestUs = startUs;
     let coveredUs = 0;
     for (const child of children) {
       const childStartUs = ring.startUs[child]!;
       const childEndUs = ring.endUs[child]!;
       const stage = ring.items[child];
-      if (stage) this.#count(stage.gap, childStartUs, Math.max(0, childStartUs - latestUs), stage);
+      if (stage) this.#count(stage.gap, minute, Math.max(0, childStartUs - latestUs), stage);
       coveredUs += Math.max(0, Math.min(childEndUs, endUs) - Math.max(childStartUs, latestUs));
       latestUs = Math.max(latestUs, childEndUs);
     }
     const stage = ring.items[slot];
-    if (stage) this.#count(stage.self, startUs, Math.max(0, endUs - startUs - coveredUs), stage);
+    if (stage) this.#count(stage.self, minute, Math.max(0, endUs - startUs - coveredUs), stage);
   }
 
-  #count(subject: TallySubject, startUs: number, timeUs: number, { stage }: TimedStage): void {
-    const minute = Math.floor(startUs / US_PER_MINUTE);
+  #count(subject: TallySubject, minute: number, timeUs: number, { stage }: TimedStage): void {
     this.#cells.cellOf(subject, minute, stage).sketch.add(timeUs);
   }
 

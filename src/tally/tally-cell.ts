@@ -2,7 +2,7 @@
  * Counts of one endpoint, or a slice of one, in one minute, under construction. Spans of different stages are counted
  * apart, so that stages can be summed up over endpoints without counting each span again.
  */
-import { US_PER_MINUTE } from '../base/time.ts';
+import { US_PER_HOUR, US_PER_MINUTE } from '../base/time.ts';
 import type { Slice } from '../model/slice.ts';
 import type { Tally, TallyMeasure } from '../model/tally.ts';
 import { STAGES, type Stage } from '../model/vocabulary.ts';
@@ -35,6 +35,19 @@ export interface TallyCell {
 
 /** Minutes since the epoch stay below this until the year 2097. */
 const MINUTE_SPAN = 2 ** 26;
+
+/** A span that claims to have taken longer counts where it began: nobody waits for its minute, if it ever comes. */
+const COUNTED_AT_END_US_MAX = US_PER_HOUR;
+
+/**
+ * The minute in which a span ended, in minutes since the epoch: only then can anybody know of it. By the minute of its
+ * start a slow request would come to a minute that was judged long ago, and an incident of slowness would look like
+ * missing traffic. Hot: once a span.
+ */
+export function tallyMinuteOf(startUs: number, durationUs: number): number {
+  const isUsual = durationUs > 0 && durationUs <= COUNTED_AT_END_US_MAX;
+  return Math.floor((isUsual ? startUs + durationUs : startUs) / US_PER_MINUTE);
+}
 
 /** The cells of many subjects. */
 export class CellTable {

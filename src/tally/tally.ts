@@ -9,7 +9,7 @@ import type { StringDictionary } from '../model/dictionary.ts';
 import { OVERFLOW_OPERATION, type Tally, type TemplateTally } from '../model/tally.ts';
 import { EndpointRegistry } from './endpoint-registry.ts';
 import { isAtDoor, SliceCounter } from './slices.ts';
-import { CellTable } from './tally-cell.ts';
+import { CellTable, tallyMinuteOf } from './tally-cell.ts';
 import { TemplateCounts } from './template-counts.ts';
 
 export interface TallyTake {
@@ -59,11 +59,12 @@ export class TallyBuilder {
         columns.service[row]!,
         columns.name[row]!,
       );
-      const minute = Math.floor(columns.startUs[row]! / US_PER_MINUTE);
+      const durationUs = columns.durationNs[row]! / 1000;
+      const minute = tallyMinuteOf(columns.startUs[row]!, durationUs);
       record.seenUs = this.#nowUs;
       const cell = this.#cells.cellOf(record, minute, columns.stage[row]!);
       cell.errorCount += columns.isError[row]!;
-      cell.sketch.add(columns.durationNs[row]! / 1000);
+      cell.sketch.add(durationUs);
       if (record.isOverflow) {
         this.overflowCount++;
         if (record.service === OVERFLOW_OPERATION) this.serviceOverflowCount++;

@@ -52,7 +52,8 @@ function countRows(reader: TelemetryReader): RowCounts {
   reader.scanSpans({ range, sections: [] }, (columns, rows) => {
     for (const row of rows) {
       addOne(traces, numberOf(columns.traceId, row));
-      addOne(spansByDay, dayOf(columns.startUs[row]!));
+      // A span is tallied where it ended.
+      addOne(spansByDay, dayOf(columns.startUs[row]! + columns.durationNs[row]! / 1000));
     }
     return undefined;
   });

@@ -80,11 +80,11 @@ function randomTrace(random: Random, trace: number): TestSpan[] {
 /** Microsecond by interval: the time of a span that no child covers, the wait of each child. */
 function slowTimes(spans: readonly TestSpan[]): readonly string[] {
   const lines: string[] = [];
-  const push = (of: TestSpan, measure: 'self' | 'gap', us: number) => {
+  const push = (of: TestSpan, measure: 'self' | 'gap', us: number, parent = of) => {
     if (of.stage === 'other') return;
     const slice = { dimension: 'stage', value: of.stage } as const;
     const id = endpointIdOf(of.service ?? 'bot', ALL_OPERATIONS, { slice, measure });
-    lines.push(`${Math.floor(of.startUs / US_PER_MINUTE)} ${id} ${measure} ${bucketOf(us)}`);
+    lines.push(`${Math.floor(parent.endUs / US_PER_MINUTE)} ${id} ${measure} ${bucketOf(us)}`);
   };
   for (const span of spans) {
     const children = spans
@@ -101,7 +101,7 @@ function slowTimes(spans: readonly TestSpan[]): readonly string[] {
     push(span, 'self', selfUs);
     children.forEach((child, index) => {
       const ends = children.slice(0, index).map(({ endUs }) => endUs);
-      push(child, 'gap', Math.max(0, child.startUs - Math.max(span.startUs, ...ends)));
+      push(child, 'gap', Math.max(0, child.startUs - Math.max(span.startUs, ...ends)), span);
     });
   }
   return lines.sort();

@@ -1,7 +1,7 @@
 /** Tallies: what is counted where, minutes, stages, the bound on endpoints. */
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/base/limits.ts';
-import { US_PER_MINUTE } from '../../src/base/time.ts';
+import { US_PER_HOUR, US_PER_MINUTE } from '../../src/base/time.ts';
 import { LogColumns, SpanColumns } from '../../src/model/columns.ts';
 import { StringDictionary } from '../../src/model/dictionary.ts';
 import { endpointIdOf, OVERFLOW_OPERATION } from '../../src/model/tally.ts';
@@ -58,11 +58,21 @@ describe('TallyBuilder.addSpans()', () => {
   });
 
   test.each([
-    { caption: 'first microsecond of a minute', startUs: T0, minuteUs: T0 },
-    { caption: 'last microsecond of a minute', startUs: T0 + US_PER_MINUTE - 1, minuteUs: T0 },
-    { caption: 'next minute', startUs: T0 + US_PER_MINUTE, minuteUs: T0 + US_PER_MINUTE },
-  ])('puts the $caption into its minute', ({ startUs, minuteUs }) => {
-    expect(build([{ startUs }]).map((tally) => tally.minuteUs)).toEqual([minuteUs]);
+    { caption: 'first microsecond of a minute', startUs: T0, minute: 0 },
+    { caption: 'last microsecond of a minute', startUs: T0 + US_PER_MINUTE - 1, minute: 0 },
+    { caption: 'next minute', startUs: T0 + US_PER_MINUTE, minute: 1 },
+    { caption: 'minute it ends in', startUs: T0 + US_PER_MINUTE - 1, durationUs: 1, minute: 1 },
+    {
+      caption: 'minute it ends in, an hour later',
+      startUs: T0,
+      durationUs: US_PER_HOUR,
+      minute: 60,
+    },
+    { caption: 'minute it began in: a day is too long', durationUs: 24 * US_PER_HOUR, minute: 0 },
+    { caption: 'minute it began in: it ends before that', durationUs: -US_PER_HOUR, minute: 0 },
+  ])('puts a span into the $caption', ({ startUs = T0, durationUs = 0, minute }) => {
+    const tallies = build([{ startUs, durationUs }]);
+    expect(tallies.map((tally) => (tally.minuteUs - T0) / US_PER_MINUTE)).toEqual([minute]);
   });
 
   test('counts minutes that alternate', () => {

@@ -52,7 +52,8 @@ export function planGroup(group: IngestGroup, requestLog: RequestLog): GroupPlan
     seen.add(key);
     const isStored = isRepeated || requestLog.find(request.hash) !== undefined;
     for (const day of daysOf(request, days)) {
-      if (isStored) skippedDays.add(day);
+      // A span counts where it ended: of the last minutes of a day that is the day after.
+      if (isStored) skippedDays.add(day).add(day + 1);
       else pushTo(freshByDay, day, stored);
     }
     if (isStored) continue;

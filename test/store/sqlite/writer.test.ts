@@ -293,6 +293,29 @@ describe('a full disk', () => {
   });
 });
 
+describe('a span that ends on the day after', () => {
+  it('counts there once, however often its request is sent', () => {
+    open();
+    const spans = randomSpans(1, new Random(1));
+    spans.startUs[0] = DAY_START_US - 1;
+    const tally = {
+      endpoint: { endpointId: 'e', service: 's', operation: 'o', stage: 'llm' } as const,
+      minuteUs: DAY_START_US,
+      count: 1,
+      errorCount: 0,
+      sketch: { buckets: [1], counts: [1] },
+    };
+    const group = withRequest({ ...emptyGroup(), spans, tallies: [tally] }, 1);
+    for (let times = 0; times < 3; times++) writer?.write(group);
+    writer?.close();
+    open().write(group);
+    const reader = openTelemetryReader({ dataDir });
+    expect(reader.readTallies({ range: DAY_RANGE }).map(({ count }) => count)).toEqual([1]);
+    expect(reader.stats().spanCount).toBe(1);
+    reader.close();
+  });
+});
+
 describe('a group that can never be stored', () => {
   it.each([
     ['a time that is no number', Number.NaN],
