@@ -2,9 +2,10 @@
  * The rows of endpoints and services, and whose they are. A row's name says all about its subject, so that rows that
  * come from disk need nothing beside them.
  */
-import { LIMITS } from '../base/limits.ts';
 import { RowSlab } from '../base/row-slab.ts';
+import { isOpen } from '../detect/endpoint-episode.ts';
 import {
+  DETECTORS,
   type Detector,
   ENDPOINT_ROW_VERSION,
   ENDPOINT_ROW_WIDTH,
@@ -45,6 +46,10 @@ export interface EndpointEntry {
 }
 
 const MEASURES = ['duration', 'self', 'gap'] as const;
+/** Who was silent for two weeks is forgotten … */
+const FORGET_MINUTES = 14 * 1440;
+/** … and after two days when there is no room: by then silence is told of and accepted. */
+const FORGET_MINUTES_FULL = 2 * 1440;
 
 export class EndpointRegistry {
   readonly rows = new RowSlab({ width: ENDPOINT_ROW_WIDTH, version: ENDPOINT_ROW_VERSION });
@@ -52,6 +57,11 @@ export class EndpointRegistry {
   readonly #services = new Map<string, ServiceEntry>();
   /** Endpoints that no room was left for, since it was set to 0. */
   leftOutCount = 0;
+  readonly #rowsMax: number;
+
+  constructor({ rowsMax }: { readonly rowsMax: number }) {
+    this.#rowsMax = rowsMax;
+  }
 
   endpoints(): IterableIterator<EndpointEntry> {
     return this.#endpoints.values();
@@ -80,7 +90,7 @@ export class EndpointRegistry {
   entryOf(endpoint: Endpoint): EndpointEntry | undefined {
     const known = this.#endpoints.get(endpoint.endpointId);
     if (known) return known;
-    if (this.rows.size >= LIMITS.endpointRowsMax) {
+    if (this.rows.size >= this.#rowsMax) {
       this.leftOutCount++;
       return undefined;
     }
@@ -105,11 +115,14 @@ export class EndpointRegistry {
     return entry;
   }
 
-  /** Forgets who had no traffic since a minute. */
-  forgetBefore(minute: number): void {
+  /** Forgets who had no traffic for long, or while there is no room for others, for a while; not what is open. */
+  forgetIdle(minute: number): void {
+    const isFull = this.rows.size >= this.#rowsMax;
+    const since = minute - (isFull ? FORGET_MINUTES_FULL : FORGET_MINUTES);
     const living = new Set<ServiceEntry>();
     for (const entry of this.#endpoints.values()) {
-      if (entry.row[ROW.lastTrafficMinute]! >= minute) {
+      const { row } = entry;
+      if (row[ROW.lastTrafficMinute]! >= since || DETECTORS.some((one) => isOpen(row, one))) {
         living.add(entry.service);
         continue;
       }
@@ -117,7 +130,7 @@ export class EndpointRegistry {
       this.rows.delete(entry.name);
     }
     for (const entry of this.#services.values()) {
-      if (living.has(entry)) continue;
+      if (living.has(entry) || isOpen(entry.row, 'trafficDown')) continue;
       this.#services.delete(entry.service);
       this.rows.delete(entry.name);
     }

@@ -3,6 +3,7 @@
  * incidents have no say. Services are watched too, for silence. Everything that lasts is in the rows.
  */
 
+import { LIMITS } from '../base/limits.ts';
 import type { RowSlab } from '../base/row-slab.ts';
 import {
   endpointBaselineOf,
@@ -80,8 +81,6 @@ const LATENCY_MINUTES_MIN = 10;
 const LATENCY_REQUESTS_MIN = 30;
 /** … and its errors early, because the service's ratio is known. */
 const ERROR_MINUTES_MIN = 5;
-/** Who was silent for two weeks is forgotten. */
-const FORGET_MINUTES = 14 * 1440;
 /** After a deploy, or for a new normal, what was known counts as so many requests. */
 const LOOSE_REQUESTS = 40;
 const EMPTY = emptySketch();
@@ -90,13 +89,17 @@ const TRAFFIC: readonly Detector[] = ['trafficUp', 'trafficDown'];
 const ERRORS: readonly Detector[] = ['errorUp'];
 const LATENCY: readonly Detector[] = ['latencyUp', 'latencyDown'];
 
-export function createEndpointWatch(): EndpointWatch {
-  return new TallyWatch();
+export function createEndpointWatch({
+  rowsMax = LIMITS.endpointRowsMax,
+}: {
+  readonly rowsMax?: number;
+} = {}): EndpointWatch {
+  return new TallyWatch(new EndpointRegistry({ rowsMax }));
 }
 
 /** Guards the rows. */
 class TallyWatch implements EndpointWatch {
-  readonly #registry = new EndpointRegistry();
+  readonly #registry: EndpointRegistry;
   readonly #rate = newRateForecast();
   readonly #errors = newErrorForecast();
   readonly #latency = newLatencyMinute();
@@ -104,6 +107,10 @@ class TallyWatch implements EndpointWatch {
   #resumed: readonly Anomaly[] = [];
   /** Of the minute that is taken in. */
   #silences: readonly Silence[] = [];
+
+  constructor(registry: EndpointRegistry) {
+    this.#registry = registry;
+  }
 
   get state(): RowSlab {
     return this.#registry.rows;
@@ -147,7 +154,7 @@ class TallyWatch implements EndpointWatch {
       entry.isChanged = false;
       entry.troubles.length = 0;
     }
-    if (minute % 60 === 0) registry.forgetBefore(minute - FORGET_MINUTES);
+    if (minute % 60 === 0) registry.forgetIdle(minute);
     return found;
   }
 

@@ -174,6 +174,22 @@ describe('createEndpointWatch()', () => {
     expect(told.at(-1)).toMatchObject({ kind: off.kind, status: 'closed', end: 'accepted' });
   });
 
+  test('without room counts who is left out, and gives them the rows of those that are gone', () => {
+    // a row is the service's
+    const watch = createEndpointWatch({ rowsMax: 3 });
+    const operations = ['a', 'b', 'c'];
+    const all = () => operations.map((operation) => ({ requests: 5, operation }));
+    run(watch, { from: 0, to: 60 }, all);
+    expect([watch.state.size, watch.leftOutCount]).toEqual([3, 1]);
+    const gone = () => all().filter(({ operation }) => operation !== 'a');
+    const told = run(watch, { from: 60, to: 60 + 2 * 1440 + 61 }, gone);
+    expect(told.at(-1)).toMatchObject({ operation: 'a', end: 'accepted' });
+    expect([watch.state.size, watch.leftOutCount]).toEqual([3, 0]);
+    expect(
+      [...watch.baselines(START_US).values()].map(({ endpoint }) => endpoint.operation),
+    ).toEqual(['b', 'c']);
+  });
+
   test('traffic that went elsewhere for the most part is told of once', () => {
     const told = run(createEndpointWatch(), { from: 0, to: 600 + 3 * 1440 }, (minute) => [
       { requests: minute < 600 ? 60 : 15 },
