@@ -16,6 +16,8 @@ export interface EndpointMinute {
   readonly tallies: readonly Tally[];
   /** Changes of this minute: a deploy may move a service's levels. */
   readonly changes: readonly ChangeEvent[];
+  /** Taproot did not run all the time: fewer requests may be stored than there were. */
+  readonly isPartial?: boolean;
   /** That hold in this minute: what they cover is judged and does not teach. */
   readonly silences?: readonly Silence[];
 }

@@ -39,7 +39,7 @@ export async function backtest(options: {
     for (const change of listChanges(dataDir, range.toUs)) state.saveChange(change);
     state.saveFindings({ judgedUntilUs: range.fromUs, anomalies: [], incidents: [] });
     const counters = createCounters();
-    const startedUs = range.toUs;
+    const startedUs = range.fromUs;
     const detection = new Detection({
       telemetry,
       state,

@@ -107,6 +107,7 @@ class TallyWatch implements EndpointWatch {
   #resumed: readonly Anomaly[] = [];
   /** Of the minute that is taken in. */
   #silences: readonly Silence[] = [];
+  #isPartial = false;
 
   constructor(registry: EndpointRegistry) {
     this.#registry = registry;
@@ -124,12 +125,21 @@ class TallyWatch implements EndpointWatch {
     this.#resumed = open;
   }
 
-  step({ minuteUs, tallies, changes, silences = [] }: EndpointMinute): readonly Anomaly[] {
+  step(fed: EndpointMinute): readonly Anomaly[] {
+    const { minuteUs, tallies, changes, silences = [], isPartial = false } = fed;
     this.#silences = silences;
+    this.#isPartial = isPartial;
     const minute = minuteNumberOf(minuteUs);
     const registry = this.#registry;
     registry.sync();
     registry.leftOutCount = 0;
+    // A minute in which something threw may have left its own.
+    for (const entry of registry.endpoints()) entry.tally = undefined;
+    for (const entry of registry.services()) {
+      entry.count = 0;
+      entry.isChanged = false;
+      entry.troubles.length = 0;
+    }
     const found = this.#closeLost();
     for (const tally of tallies) {
       const entry = registry.entryOf(tally.endpoint);
@@ -148,11 +158,6 @@ class TallyWatch implements EndpointWatch {
     }
     for (const entry of registry.endpoints()) {
       if (!entry.isWhole) this.#stepEndpoint(entry, minute, found);
-    }
-    for (const entry of registry.services()) {
-      entry.count = 0;
-      entry.isChanged = false;
-      entry.troubles.length = 0;
     }
     if (minute % 60 === 0) registry.forgetIdle(minute);
     return found;
@@ -183,7 +188,7 @@ class TallyWatch implements EndpointWatch {
     entry.isSilent = isKnown && count === 0;
     const llr = this.#llr.fill(0);
     const isExpected = minutesKnown(row, minute) >= TRAFFIC_MINUTES_MIN;
-    if (isExpected) addTraffic(llr, { count, forecast: rate });
+    if (isExpected && !this.#isPartial) addTraffic(llr, { count, forecast: rate });
     const { at, count: channels } = CHANNELS_OF.trafficDown;
     const silence = at + channels - 1;
     for (let channel = 0; channel < CHANNELS; channel++) if (channel !== silence) llr[channel] = 0;
@@ -202,7 +207,7 @@ class TallyWatch implements EndpointWatch {
       read: () => ({ value: count, ...rateBand(rate), n: count }),
     });
     const isQuiet = isOpen(row, 'trafficDown') || isSourceSilenced(entry, this.#silences);
-    const weight = isQuiet ? 0 : trustOf(row, TRAFFIC);
+    const weight = isQuiet || this.#isPartial ? 0 : trustOf(row, TRAFFIC);
     if (event !== undefined) {
       row[ROW.ringCount + (minute % PICTURE_MINUTES)] = count;
       found.push(episodeAnomaly(row, { ...context, detector: 'trafficDown', event }));
@@ -224,7 +229,6 @@ class TallyWatch implements EndpointWatch {
 
   #stepEndpoint(entry: EndpointEntry, minute: number, found: Anomaly[]): void {
     const { row, service, tally } = entry;
-    entry.tally = undefined;
     if (row[ROW.lastMinute] === 0 && tally === undefined) return;
     const gapMinutes = enterMinute(row, minute);
     if (gapMinutes <= 0) return;
@@ -256,7 +260,7 @@ class TallyWatch implements EndpointWatch {
     const { row, service, isCounted } = entry;
     const ageMinutes = minute - row[ROW.firstMinute]!;
     const llr = this.#llr.fill(0);
-    if (isCounted && minutesKnown(row, minute) >= TRAFFIC_MINUTES_MIN) {
+    if (isCounted && !this.#isPartial && minutesKnown(row, minute) >= TRAFFIC_MINUTES_MIN) {
       addTraffic(llr, { count, forecast: this.#rate });
     }
     if (service.isSilent) {
@@ -335,7 +339,8 @@ class TallyWatch implements EndpointWatch {
     const weight = service.isSilent
       ? Math.min(weightFor(TRAFFIC), weightFor(TRAFFIC, service.row))
       : weightFor(TRAFFIC);
-    learnRate(row, minute, { count, weight, forecast: this.#rate });
+    const rateWeight = this.#isPartial ? 0 : weight;
+    learnRate(row, minute, { count, weight: rateWeight, forecast: this.#rate });
     learnErrors(row, { count, errors, weight: weightFor(ERRORS), ratio: this.#errors.ratio });
     if (entry.isWhole && !isSilenced && !isOpen(row, 'errorUp')) {
       service.row[ROW.errorHits]! += errors;

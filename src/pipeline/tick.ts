@@ -6,7 +6,14 @@ import type { Counters } from '../base/counters.ts';
 import { isAppError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
-import { formatTime, minuteOf, US_PER_MINUTE, US_PER_MS, US_PER_SECOND } from '../base/time.ts';
+import {
+  formatTime,
+  minuteOf,
+  type TimeRange,
+  US_PER_MINUTE,
+  US_PER_MS,
+  US_PER_SECOND,
+} from '../base/time.ts';
 import { groupIncidents, REOPEN_US_MAX } from '../detect/detect.ts';
 import type { Anomaly, Incident } from '../model/anomaly.ts';
 import type { EndpointBaseline } from '../model/baseline.ts';
@@ -68,6 +75,8 @@ export class Detection {
   #runners: readonly Runner[] = [];
   /** All before was judged by an earlier run: seen again only to learn. */
   #judgedUntilUs = Number.NEGATIVE_INFINITY;
+  /** From what an earlier run judged last until this one began: Taproot was down, for a part of the first and last minute. */
+  #down: TimeRange | undefined;
   /** What is open here and what the state store calls open were compared. */
   #isReconciled = false;
   /** Found and not saved yet, by id. */
@@ -81,6 +90,7 @@ export class Detection {
   constructor(options: DetectionOptions) {
     this.#options = options;
     this.#minutes = new MinuteReader(options);
+    this.#down = downTime(options);
     this.#calls = new CallGraph(options.telemetry);
     this.#watchers = options.createWatchers();
   }
@@ -145,6 +155,7 @@ export class Detection {
     );
     counters.add('taproot_detection_restarts_total', 1);
     this.#watchers = this.#options.createWatchers();
+    this.#down = undefined;
     this.#load(endUs);
   }
 
@@ -243,7 +254,7 @@ export class Detection {
     try {
       switch (watcher.feed) {
         case 'endpoints':
-          return watcher.watch.step(minute.endpoints);
+          return watcher.watch.step({ ...minute.endpoints, isPartial: this.#isDown(minute) });
         case 'templates':
           return watcher.watch.step(minute.templates);
         case 'metrics':
@@ -255,6 +266,11 @@ export class Detection {
       this.#options.log.error({ err: thrown, watch: name }, 'a watch failed on a minute');
       return [];
     }
+  }
+
+  #isDown({ endpoints: { minuteUs } }: Minute): boolean {
+    const down = this.#down;
+    return down !== undefined && down.fromUs <= minuteUs && minuteUs < down.toUs;
   }
 
   /**
@@ -337,6 +353,12 @@ export class Detection {
       counters.set('taproot_watch_left_out', watch.leftOutCount ?? 0, { watch: name });
     }
   }
+}
+
+/** Undefined at a first start: what is stored then was not taken in by a run that ended. */
+function downTime({ state, startedUs }: DetectionOptions): TimeRange | undefined {
+  const fromUs = state.readJudgedUntil();
+  return fromUs === undefined ? undefined : { fromUs, toUs: startedUs };
 }
 
 /** YYYYMMDD, UTC. */

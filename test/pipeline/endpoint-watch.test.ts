@@ -106,6 +106,21 @@ describe('createEndpointWatch()', () => {
     expect(minuteOfUs(told[0]!.detectedUs!)).toBe(182);
   });
 
+  test('minutes of which a part is missing are neither missing requests nor learned as such', () => {
+    const toldOf = (isPartial: boolean) => {
+      const watch = createEndpointWatch();
+      run(watch, { from: 0, to: 180 }, () => [{ requests: 100 }]);
+      const cut = [180, 181].flatMap((minute) => {
+        const tally = tallyOf(new Random(minute), minute, { requests: 35 });
+        const { minuteUs } = tally;
+        return watch.step({ minuteUs, tallies: [tally], changes: [], isPartial });
+      });
+      return [...cut, ...run(watch, { from: 182, to: 240 }, () => [{ requests: 100 }])];
+    };
+    expect(toldOf(false).map(({ kind }) => kind)).toContain('traffic');
+    expect(toldOf(true)).toEqual([]);
+  });
+
   test('a slice is told of when its endpoint does not explain it', () => {
     const of = (slower: { readonly all: number; readonly bot: number }) =>
       run(createEndpointWatch(), { from: 0, to: 220 }, (minute) => {

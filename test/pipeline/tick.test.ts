@@ -49,6 +49,8 @@ let writer: TelemetryWriter;
 let telemetry: TelemetryReader;
 let state: StateStore;
 let watch: MeanWatch;
+/** Those that were fed as partial. */
+let partialMinutes: number[];
 let groupCount = 0;
 let silences: readonly Silence[] = [];
 let counters: ReturnType<typeof createCounters>;
@@ -75,6 +77,7 @@ function start(
   state.close();
   state = openStateStore({ dataDir });
   counters = createCounters();
+  partialMinutes = [];
   return new Detection({
     telemetry,
     state,
@@ -84,6 +87,7 @@ function start(
       const failing = {
         ...made,
         step: (fed: Parameters<MeanWatch['step']>[0]) => {
+          if (fed.isPartial) partialMinutes.push((fed.minuteUs - MIDNIGHT_US) / US_PER_MINUTE);
           if (fed.minuteUs === at(options.failAt ?? Number.NaN)) throw new Error('a bad minute');
           return made.step(fed);
         },
@@ -271,6 +275,16 @@ describe('a restart', () => {
     send(20, [99, 99, 99, ...CALM]);
     await start(43).advance(tickAt(43));
     expect(incidents()).toMatchObject([{ status: 'closed', onsetUs: at(20) }]);
+  });
+
+  it('tells watches of the minutes in which it was down for a part of the time or all', async () => {
+    send(0, [...CALM, ...CALM]);
+    const first = start(0.5);
+    for (const minute of [1, 10, 20]) await first.advance(tickAt(minute));
+    expect(partialMinutes).toEqual([]);
+    const second = start(23.5);
+    for (const minute of [24, 25, 26]) await second.advance(tickAt(minute));
+    expect(partialMinutes).toEqual([20, 21, 22, 23]);
   });
 
   it('of an upgraded watch learns anew, and tells nothing twice', async () => {
