@@ -1,7 +1,7 @@
 /**
  * Rows of numbers by name, all of one width: the state of models that are many and small. 50 000 rows of 300 numbers
  * are 60 MB here, and as many objects with arrays of their own would be three times that. Rows never move, so a caller
- * may keep one. A chunk of rows is bytes that survive a restart.
+ * may keep one, or the number of its place: a view of a row takes 96 bytes. A chunk of rows is bytes that survive a restart.
  */
 import { AppError } from './errors.ts';
 
@@ -21,8 +21,10 @@ export interface RowSlabOptions {
 export class RowSlab {
   readonly width: number;
   readonly version: number;
-  readonly #rows = new Map<string, Float32Array>();
-  readonly #free: Float32Array[] = [];
+  readonly #places = new Map<string, number>();
+  readonly #free: number[] = [];
+  /** As words, so that bits survive that are no number. */
+  readonly #pages: Uint32Array[] = [];
 
   constructor({ width, version }: RowSlabOptions) {
     this.width = width;
@@ -30,44 +32,63 @@ export class RowSlab {
   }
 
   get size(): number {
-    return this.#rows.size;
+    return this.#places.size;
   }
 
   /** Of all rows, those without a name too. */
   get memoryBytes(): number {
-    return (this.#rows.size + this.#free.length) * this.width * Float32Array.BYTES_PER_ELEMENT;
+    return this.#pages.length * PAGE_ROWS * this.width * Float32Array.BYTES_PER_ELEMENT;
+  }
+
+  has(name: string): boolean {
+    return this.#places.has(name);
   }
 
   find(name: string): Float32Array | undefined {
-    return this.#rows.get(name);
+    const place = this.#places.get(name);
+    return place === undefined ? undefined : this.#rowAt(place);
   }
 
   /** The named row, made of zeros when there was none. */
   rowOf(name: string): Float32Array {
-    const known = this.#rows.get(name);
-    if (known) return known;
+    return this.#rowAt(this.placeOf(name));
+  }
+
+  /** Of the row that rowOf() gives, until it is deleted. */
+  placeOf(name: string): number {
+    const known = this.#places.get(name);
+    if (known !== undefined) return known;
     if (this.#free.length === 0) this.#addPage();
-    const row = this.#free.pop()!; // #addPage() made some
-    this.#rows.set(name, row);
-    return row;
+    const place = this.#free.pop()!; // #addPage() made some
+    this.#places.set(name, place);
+    return place;
+  }
+
+  /** The numbers of the row as words, among those of others: they begin at offsetOf(). */
+  pageOf(place: number): Uint32Array {
+    return this.#pages[Math.floor(place / PAGE_ROWS)]!; // a place was given for a page
+  }
+
+  offsetOf(place: number): number {
+    return (place % PAGE_ROWS) * this.width;
   }
 
   /** The row is used again for another name: nobody may keep it. */
   delete(name: string): void {
-    const row = this.#rows.get(name);
-    if (!row) return;
-    this.#rows.delete(name);
-    row.fill(0);
-    this.#free.push(row);
+    const place = this.#places.get(name);
+    if (place === undefined) return;
+    this.#places.delete(name);
+    this.#rowAt(place).fill(0);
+    this.#free.push(place);
   }
 
-  entries(): IterableIterator<[string, Float32Array]> {
-    return this.#rows.entries();
+  *entries(): Generator<[string, Float32Array]> {
+    for (const [name, place] of this.#places) yield [name, this.#rowAt(place)];
   }
 
   /** Part `chunk` of `chunkCount`: together they hold each row once when no row came or went meanwhile. */
   encode(chunk: number, chunkCount: number): Uint8Array {
-    const rowsPerChunk = Math.ceil(this.#rows.size / chunkCount);
+    const rowsPerChunk = Math.ceil(this.#places.size / chunkCount);
     const chosen = this.#entriesAt(chunk * rowsPerChunk, (chunk + 1) * rowsPerChunk);
     const names = Buffer.from(JSON.stringify(chosen.map(([name]) => name)), 'utf8');
     const rowBytes = this.width * Float32Array.BYTES_PER_ELEMENT;
@@ -78,12 +99,14 @@ export class RowSlab {
     names.copy(bytes, HEADER_BYTES);
     let at = HEADER_BYTES + names.length;
     // Copied as they stand where the machine's order is the file's: 106 MB take 30 ms instead of 300.
-    for (const [, row] of chosen) {
+    for (const [, place] of chosen) {
+      const from = this.offsetOf(place);
+      const words = this.pageOf(place).subarray(from, from + this.width);
       if (IS_LITTLE_ENDIAN) {
-        bytes.set(new Uint8Array(row.buffer, row.byteOffset, row.byteLength), at);
+        bytes.set(new Uint8Array(words.buffer, words.byteOffset, rowBytes), at);
         at += rowBytes;
       } else {
-        for (const value of row) at = bytes.writeFloatLE(value, at);
+        for (const word of words) at = bytes.writeUInt32LE(word, at);
       }
     }
     return bytes;
@@ -95,15 +118,19 @@ export class RowSlab {
     const names = this.#readNames(bytes);
     let at = HEADER_BYTES + bytes.readUInt32LE(12);
     for (const name of names) {
-      const row = this.rowOf(name);
-      for (let index = 0; index < this.width; index++, at += 4) row[index] = bytes.readFloatLE(at);
+      const place = this.placeOf(name);
+      const page = this.pageOf(place);
+      const from = this.offsetOf(place);
+      for (let index = from; index < from + this.width; index++, at += 4) {
+        page[index] = bytes.readUInt32LE(at);
+      }
     }
   }
 
-  #entriesAt(from: number, to: number): readonly [string, Float32Array][] {
-    const chosen: [string, Float32Array][] = [];
+  #entriesAt(from: number, to: number): readonly [string, number][] {
+    const chosen: [string, number][] = [];
     let index = 0;
-    for (const entry of this.#rows) {
+    for (const entry of this.#places) {
       if (index >= to) break;
       if (index++ >= from) chosen.push(entry);
     }
@@ -137,11 +164,15 @@ export class RowSlab {
     return names;
   }
 
+  #rowAt(place: number): Float32Array {
+    const { buffer } = this.pageOf(place);
+    return new Float32Array(buffer, 4 * this.offsetOf(place), this.width);
+  }
+
   #addPage(): void {
-    const page = new Float32Array(PAGE_ROWS * this.width);
-    for (let row = PAGE_ROWS - 1; row >= 0; row--) {
-      this.#free.push(page.subarray(row * this.width, (row + 1) * this.width));
-    }
+    const first = this.#pages.length * PAGE_ROWS;
+    this.#pages.push(new Uint32Array(PAGE_ROWS * this.width));
+    for (let place = first + PAGE_ROWS - 1; place >= first; place--) this.#free.push(place);
   }
 }
 

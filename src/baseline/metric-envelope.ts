@@ -32,28 +32,40 @@ const AT = {
   dayPeak: 5,
   /** Slots whose minimum was lower than the one before. */
   falls: 6,
-  slots: 7,
-  hours: 7 + SLOTS,
-  days: 7 + SLOTS + HOURS,
-  dayPeaks: 7 + SLOTS + HOURS + DAYS,
   /** Highest minima of values in a row, where those above are of an hour: what lasts for minutes shows only here. */
-  hourCrest: 7 + SLOTS + HOURS + 2 * DAYS,
-  dayCrest: 8 + SLOTS + HOURS + 2 * DAYS,
-  hourCrests: 9 + SLOTS + HOURS + 2 * DAYS,
-  dayCrests: 9 + SLOTS + 2 * HOURS + 2 * DAYS,
+  hourCrest: 7,
+  dayCrest: 8,
   /** The last values, the oldest first. */
-  recent: 9 + SLOTS + 2 * HOURS + 3 * DAYS,
+  recent: 9,
   /** Extremes, upside down and of single values: see EXTREME. */
-  trough: 14 + SLOTS + 2 * HOURS + 3 * DAYS,
-  highest: 17 + SLOTS + 2 * HOURS + 4 * DAYS,
-  lowest: 20 + SLOTS + 2 * HOURS + 5 * DAYS,
+  trough: 9 + LASTING_VALUES,
+  highest: 12 + LASTING_VALUES,
+  lowest: 15 + LASTING_VALUES,
+  // history: periods that have ended
+  slots: 18 + LASTING_VALUES,
+  hours: 18 + LASTING_VALUES + SLOTS,
+  hourCrests: 18 + LASTING_VALUES + SLOTS + HOURS,
+  days: 18 + LASTING_VALUES + SLOTS + 2 * HOURS,
+  dayPeaks: 18 + LASTING_VALUES + SLOTS + 2 * HOURS + DAYS,
+  dayCrests: 18 + LASTING_VALUES + SLOTS + 2 * HOURS + 2 * DAYS,
+  troughs: 18 + LASTING_VALUES + SLOTS + 2 * HOURS + 3 * DAYS,
+  highests: 18 + LASTING_VALUES + SLOTS + 2 * HOURS + 4 * DAYS,
+  lowests: 18 + LASTING_VALUES + SLOTS + 2 * HOURS + 5 * DAYS,
 } as const;
 
-/** Places of an extreme: of the hour under way, of the hour before, of the day's hours before those, of days. */
-const EXTREME = { hour: 0, hourBefore: 1, day: 2, days: 3 } as const;
+/** Places of an extreme: of the hour under way, of the hour before, of the day's hours before those. */
+const EXTREME = { hour: 0, hourBefore: 1, day: 2 } as const;
+/** The extremes, and where their days are. */
+const TROUGH = { now: AT.trough, days: AT.troughs } as const;
+const HIGHEST = { now: AT.highest, days: AT.highests } as const;
+const LOWEST = { now: AT.lowest, days: AT.lowests } as const;
+type ExtremePlaces = { readonly now: number; readonly days: number };
 
-/** Numbers of the part. */
-export const ENVELOPE_WIDTH = AT.lowest + 3 + DAYS;
+/** Numbers of the part: first what each minute needs, then slots, then hours and days. */
+export const ENVELOPE_MINUTE_WIDTH = AT.slots;
+export const ENVELOPE_SLOTS_WIDTH = SLOTS;
+export const ENVELOPE_HOURS_WIDTH = 2 * HOURS + 6 * DAYS;
+export const ENVELOPE_WIDTH = ENVELOPE_MINUTE_WIDTH + ENVELOPE_SLOTS_WIDTH + ENVELOPE_HOURS_WIDTH;
 
 /** Periods that this value's minute has ended: those before are complete now. */
 export interface EndedPeriods {
@@ -62,6 +74,12 @@ export interface EndedPeriods {
 }
 
 const NOTHING_ENDED: EndedPeriods = { hasEndedSlot: false, hasEndedHour: false };
+
+/** Whether history is looked at, or written, by the value of this minute; else only the first numbers are. */
+export function needsHistory(part: Float32Array, minute: number): boolean {
+  const last = part[AT.last]!;
+  return last === 0 || periodsBetween(last, minute, SLOT_MINUTES) > 0;
+}
 
 /** Takes the value of a minute, after those of earlier minutes. The part begins as zeros. */
 export function addToEnvelope(
@@ -90,7 +108,7 @@ export function slotMinima(part: Float32Array): Float32Array {
 
 /** As slotMinima(). */
 export function hourMinima(part: Float32Array): Float32Array {
-  return part.subarray(AT.hours, AT.days);
+  return part.subarray(AT.hours, AT.hourCrests);
 }
 
 /** As slotMinima(). */
@@ -134,9 +152,9 @@ export interface Extremes {
 
 export function extremesBefore(part: Float32Array): Extremes {
   return {
-    trough: extremeOf(part, AT.trough, lower),
-    highest: extremeOf(part, AT.highest, higher),
-    lowest: extremeOf(part, AT.lowest, lower),
+    trough: extremeOf(part, TROUGH, lower),
+    highest: extremeOf(part, HIGHEST, higher),
+    lowest: extremeOf(part, LOWEST, lower),
   };
 }
 
@@ -155,7 +173,7 @@ export function hourMoves(
   let count = 0;
   let sum = 0;
   let squares = 0;
-  for (let at = AT.hours + lag; at < AT.days - hours; at++) {
+  for (let at = AT.hours + lag; at < AT.hourCrests - hours; at++) {
     const move = part[at]! - part[at - lag]!;
     if (Number.isNaN(move)) continue;
     count++;
@@ -181,24 +199,23 @@ function highestBefore(
 
 type Choose = (left: number, right: number) => number;
 
-function extremeOf(part: Float32Array, from: number, choose: Choose): number {
-  let extreme = part[from + EXTREME.day]!;
-  for (let at = 0; at < DAYS; at++) extreme = choose(extreme, part[from + EXTREME.days + at]!);
+function extremeOf(part: Float32Array, { now, days }: ExtremePlaces, choose: Choose): number {
+  let extreme = part[now + EXTREME.day]!;
+  for (let at = 0; at < DAYS; at++) extreme = choose(extreme, part[days + at]!);
   return extreme;
 }
 
 function endExtreme(
   part: Float32Array,
-  from: number,
-  { days, choose }: { readonly days: number; readonly choose: Choose },
+  { now, days }: ExtremePlaces,
+  ended: { readonly days: number; readonly choose: Choose },
 ): void {
-  part[from + EXTREME.day] = choose(part[from + EXTREME.day]!, part[from + EXTREME.hourBefore]!);
-  part[from + EXTREME.hourBefore] = part[from + EXTREME.hour]!;
-  part[from + EXTREME.hour] = Number.NaN;
-  if (days === 0) return;
-  const value = part[from + EXTREME.day]!;
-  push(part, { from: from + EXTREME.days, size: DAYS, value, count: days });
-  part[from + EXTREME.day] = Number.NaN;
+  part[now + EXTREME.day] = ended.choose(part[now + EXTREME.day]!, part[now + EXTREME.hourBefore]!);
+  part[now + EXTREME.hourBefore] = part[now + EXTREME.hour]!;
+  part[now + EXTREME.hour] = Number.NaN;
+  if (ended.days === 0) return;
+  push(part, { from: days, size: DAYS, value: part[now + EXTREME.day]!, count: ended.days });
+  part[now + EXTREME.day] = Number.NaN;
 }
 
 /** A level that lasts: the least of the values in a row, and the greatest. */
@@ -245,9 +262,9 @@ function endHours(
   part[AT.day] = lower(part[AT.day]!, minimum);
   part[AT.dayPeak] = higher(part[AT.dayPeak]!, minimum);
   part[AT.dayCrest] = higher(part[AT.dayCrest]!, crest);
-  endExtreme(part, AT.trough, { days: ended.days, choose: lower });
-  endExtreme(part, AT.highest, { days: ended.days, choose: higher });
-  endExtreme(part, AT.lowest, { days: ended.days, choose: lower });
+  endExtreme(part, TROUGH, { days: ended.days, choose: lower });
+  endExtreme(part, HIGHEST, { days: ended.days, choose: higher });
+  endExtreme(part, LOWEST, { days: ended.days, choose: lower });
   if (ended.days > 0) endDays(part, ended.days);
 }
 

@@ -40,7 +40,6 @@ export const JUMP_WIDTH = 11;
 export interface JumpPart {
   readonly series: MetricSeries;
   readonly measure: MetricValue['measure'];
-  readonly subject: string;
   readonly envelope: Float32Array;
   readonly jump: Float32Array;
   /** The row of the series' model. */
@@ -62,10 +61,15 @@ const LASTING_VALUES_OF_BURSTS = 15;
 const LLR_MIN = 4;
 const ACCEPTED_MINUTES = 24 * 60;
 
+/** Whether the end of a jump, and with it the range of the days before, may be looked at in the next minute. */
+export function isInJump(jump: Float32Array): boolean {
+  return jump[AT.onset]! > 0;
+}
+
 /** Called once the envelope holds the minute. What is outside does not teach the model, nor while a jump is open. */
 export function stepJump(part: JumpPart, now: JumpMinute, episodes: MetricEpisodes): void {
   const { jump } = part;
-  if (jump[AT.onset]! > 0) {
+  if (isInJump(jump)) {
     follow(part, now, episodes);
     return;
   }
@@ -174,7 +178,8 @@ function usOf({ originUs, minute }: JumpMinute): number {
   return originUs + minute * US_PER_MINUTE;
 }
 
-function idOf({ subject, jump }: JumpPart, { originUs }: JumpMinute): string {
+function idOf({ series, measure, jump }: JumpPart, { originUs }: JumpMinute): string {
+  const subject = `${series.seriesId}/${measure}`;
   const fromUs = originUs + jump[AT.onset]! * US_PER_MINUTE;
   return anomalyIdOf({ kind: 'metric', range: { fromUs, toUs: fromUs } }, subject);
 }
