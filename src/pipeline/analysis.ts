@@ -268,7 +268,6 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
     sloStatus: () => detection.sloStatus(),
     async tick() {
       await detection.advance(options.investigation().clock.nowUs());
-      counters.set('taproot_baseline_endpoints', detection.baselines().size);
       investigateIncidents(options.investigation().clock.nowUs());
     },
     async stop(timeoutMs) {

@@ -26,6 +26,8 @@ const WORDS = {
     anomalies: '异常',
     gone: '异常的记录已过保留期。',
     statuses: { open: '进行中', closed: '已结束' },
+    severities: { critical: '严重', warning: '警告', info: '提示' },
+    silenced: '维护静默中',
     ends: { recovered: '已恢复', accepted: '已接受为新常态', gone: '来源消失' },
     next: '更早的事件',
   },
@@ -48,6 +50,8 @@ const WORDS = {
     anomalies: 'Anomalies',
     gone: 'The anomalies are past retention.',
     statuses: { open: 'Open', closed: 'Closed' },
+    severities: { critical: 'Critical', warning: 'Warning', info: 'Info' },
+    silenced: 'Under a silence',
     ends: { recovered: 'Recovered', accepted: 'Accepted as normal', gone: 'Source is gone' },
     next: 'Earlier incidents',
   },
@@ -68,7 +72,7 @@ export function renderIncidentList(
   const rows = items.map(({ incident, anomalies }) => {
     const { incidentId, status, onsetUs, lastSeenUs, services, reportId } = incident;
     const href = `/incidents/${encodeURIComponent(incidentId)}?lang=${lang}`;
-    return html`<tr><td>${statusBadge(incident, lang)}</td>
+    return html`<tr><td>${badges(incident, lang)}</td>
 <td class="nowrap">${dateTime(onsetUs)}</td>
 <td class="nowrap" data-label="${words.lasted}">${status === 'open' ? undefined : duration(lastSeenUs - onsetUs)}</td>
 <td class="statement"><a href="${href}">${headline(anomalies, incident)[lang]}</a>
@@ -100,7 +104,7 @@ export function renderIncident({ incident, anomalies }: IncidentView, lang: Lang
     title: `${words.statuses[incident.status]} · ${title}`,
     header: header(lang, `/incidents/${encodeURIComponent(incidentId)}`),
     body: html`<main><section class="card hero">
-<div class="verdict-row">${statusBadge(incident, lang)}</div>
+<div class="verdict-row">${badges(incident, lang)}</div>
 <h1 class="cause">${title}</h1>
 ${note === undefined ? undefined : html`<p>${note[lang]}</p>`}
 ${report}
@@ -117,16 +121,26 @@ ${anomalies.length === 0 ? html`<p class="soft">${words.gone}</p>` : html`<ul cl
 }
 
 function anomalyHtml(anomaly: Anomaly, lang: Language): SafeHtml {
-  const { kind, end, statement, reason } = anomaly;
-  const ended =
-    end === undefined ? undefined : html` <span class="soft small">${WORDS[lang].ends[end]}</span>`;
-  return html`<li id="${anomaly.anomalyId}"><span class="badge">${wordsOf(lang).clusterKinds[kind]}</span>${ended}
+  const { kind, end, silencedBy, statement, reason } = anomaly;
+  const words = WORDS[lang];
+  const ended = end === undefined ? undefined : soft(words.ends[end]);
+  const silenced = silencedBy === undefined ? undefined : soft(words.silenced);
+  return html`<li id="${anomaly.anomalyId}"><span class="badge">${wordsOf(lang).clusterKinds[kind]}</span>${ended}${silenced}
 <p>${statement[lang]}</p>${anomalyPicture(anomaly)}
 ${reason === undefined ? undefined : html`<p class="soft small">${reason[lang]}</p>`}</li>`;
 }
 
-function statusBadge({ status }: Incident, lang: Language): SafeHtml {
-  return html`<span class="badge ${status}">${WORDS[lang].statuses[status]}</span>`;
+function soft(text: string): SafeHtml {
+  return html` <span class="soft small">${text}</span>`;
+}
+
+function badges({ status, severity }: Incident, lang: Language): SafeHtml {
+  const words = WORDS[lang];
+  return html`<span class="badge ${status}">${words.statuses[status]}</span>${
+    severity === undefined
+      ? undefined
+      : html` <span class="badge ${severity}">${words.severities[severity]}</span>`
+  }`;
 }
 
 /** What the most surprising anomaly says; without one, where it was. */

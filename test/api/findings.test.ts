@@ -25,24 +25,37 @@ const failing: Anomaly = {
   statement: { zh: '失败变多', en: 'More failures' },
 };
 const other: Anomaly = { ...failing, anomalyId: '00000000000000a3' };
+/** Begins before its incident, as a slow leak may that joined one. */
+const early: Anomaly = {
+  ...plain,
+  anomalyId: '00000000000000a4',
+  kind: 'drift',
+  score: 5,
+  range: { fromUs: ONSET_US - 600 * MINUTE_US, toUs: ONSET_US - 500 * MINUTE_US },
+  silencedBy: '00000000000000c1',
+};
 const incident: Incident = {
   incidentId: '00000000000000b1',
   status: 'closed',
+  severity: 'critical',
   onsetUs: ONSET_US,
   lastSeenUs: ONSET_US + 5 * MINUTE_US,
   services: ['bot-gateway'],
-  anomalyIds: [slow.anomalyId, failing.anomalyId],
+  anomalyIds: [slow.anomalyId, failing.anomalyId, early.anomalyId],
   reportId: 'r-1',
   note: { zh: '已恢复', en: 'It has recovered' },
 };
+
+/** Its investigation failed: nobody has the report. */
+const lost: Incident = { ...incident, incidentId: '00000000000000b2', reportId: 'r-lost' };
 
 let harness: Harness;
 beforeAll(async () => {
   harness = await startHarness();
   harness.backend.state.saveFindings({
     judgedUntilUs: 0,
-    anomalies: [slow, failing, other],
-    incidents: [incident],
+    anomalies: [slow, failing, other, early],
+    incidents: [incident, lost],
   });
 });
 afterAll(() => harness.stop());
@@ -87,7 +100,8 @@ test('The picture is a drawing of its own; an anomaly without minutes has none',
 test('An incident holds its own anomalies, the most surprising first', async () => {
   const answer = await jsonOf(`/api/v1/incidents/${incident.incidentId}`);
   expect(answer).toMatchObject({ id: incident.incidentId, note: 'It has recovered' });
-  expect(answer.anomalies.map(({ id }) => id)).toEqual([failing.anomalyId, slow.anomalyId]);
+  const ids = [failing.anomalyId, slow.anomalyId, early.anomalyId];
+  expect(answer.anomalies.map(({ id }) => id)).toEqual(ids);
 });
 
 test('Unknown and malformed ids are answered as such', async () => {
@@ -110,8 +124,17 @@ test.each(['zh', 'en'] as const)(
       lang === 'zh' ? '基于 &lt;1440&gt; 分钟' : 'Stands on &lt;1440&gt; minutes',
     );
     expect(page).not.toContain(other.anomalyId);
+    expect(page).toContain(lang === 'zh' ? '严重' : 'Critical');
+    expect(page).toContain(lang === 'zh' ? '维护静默中' : 'Under a silence');
   },
 );
+
+test('A report that will never be is not pointed at', async () => {
+  const page = await (await harness.get(`/incidents/${lost.incidentId}?lang=en`)).text();
+  expect(page).toContain('No report');
+  expect(page).not.toContain('r-lost');
+  expect(await jsonOf(`/api/v1/incidents/${lost.incidentId}`)).not.toHaveProperty('reportId');
+});
 
 test('Without incidents the page says so', async () => {
   const text = await (await harness.get('/incidents?lang=en&from=0&to=1')).text();

@@ -1,7 +1,6 @@
 /** Routes of what detection found by itself: anomalies, their pictures, incidents, and the pages that show them. */
 import { AppError } from '../../base/errors.ts';
-import { LIMITS } from '../../base/limits.ts';
-import { formatTime, US_PER_MINUTE } from '../../base/time.ts';
+import { formatTime } from '../../base/time.ts';
 import type { Anomaly, Incident } from '../../model/anomaly.ts';
 import { anomalyJson } from '../../model/json.ts';
 import type { Language } from '../../model/text.ts';
@@ -92,7 +91,7 @@ export const findingRoutes: readonly Route[] = [
     query: QUERIES.lang,
     answers: { 200: answerOf('The incident', ANSWERS.incident) },
     run: ({ params, query, http }, context) => {
-      const incident = context.backend.state.findIncident(params.id);
+      const incident = findIncident(params.id, context.backend);
       if (!incident) throw notFound('incident', params.id);
       const lang = languageOf(query.lang, http, context);
       const { anomalies } = viewOf(incident, context.backend);
@@ -135,22 +134,24 @@ export const findingRoutes: readonly Route[] = [
     },
     run: ({ params, query, http }, context) => {
       const lang = languageOf(query.lang, http, context);
-      const incident = context.backend.state.findIncident(params.id);
+      const incident = findIncident(params.id, context.backend);
       if (!incident) return page(unknownPage(`/incidents/${params.id}`, lang), 404);
       return page(context.backend.renderIncident(viewOf(incident, context.backend), lang));
     },
   }),
 ];
 
+/** As findIncident() of the state store, but for the id of a report that will never be: its investigation failed. */
+function findIncident(incidentId: string, { state, isRunning }: ApiBackend): Incident | undefined {
+  const incident = state.findIncident(incidentId);
+  if (incident?.reportId === undefined) return incident;
+  const { reportId, ...others } = incident;
+  return isRunning(reportId) || state.findReport(reportId) !== undefined ? incident : others;
+}
+
 function viewOf(incident: Incident, { state }: ApiBackend): IncidentView {
-  const ids = new Set(incident.anomalyIds);
-  const anomalies = state
-    .listAnomalies({
-      // The anomalies lie within their incident; a minute more, because the end of a range does not belong to it.
-      range: { fromUs: incident.onsetUs, toUs: incident.lastSeenUs + US_PER_MINUTE },
-      limit: LIMITS.queryRowsMax,
-    })
-    .filter(({ anomalyId }) => ids.has(anomalyId))
+  const anomalies = incident.anomalyIds
+    .flatMap((anomalyId) => state.findAnomaly(anomalyId) ?? [])
     .sort((a, b) => b.score - a.score || (a.anomalyId < b.anomalyId ? -1 : 1));
   return { incident, anomalies };
 }
