@@ -162,6 +162,7 @@ export class Detection {
   #load(endUs: number): void {
     const { state, log } = this.#options;
     this.#minutes = new MinuteReader(this.#options);
+    this.#judgedUntilUs = Math.min(state.readJudgedUntil() ?? Number.NEGATIVE_INFINITY, endUs);
     const earliestUs = this.#earliestUs(endUs);
     const untilUsMax = endUs + BACK_US_MAX;
     this.#runners = this.#watchers.list.map((watcher) => {
@@ -180,16 +181,17 @@ export class Detection {
         open: new Map(open.map((anomaly) => [anomaly.anomalyId, anomaly])),
       };
     });
-    this.#judgedUntilUs = Math.min(state.readJudgedUntil() ?? Number.NEGATIVE_INFINITY, endUs);
     this.#isReconciled = false;
     this.#minutesUnsaved = 0;
   }
 
-  /** From where watches that know nothing learn. */
+  /** From where watches that know nothing learn: what is to be judged has a past of its own to stand on. */
   #earliestUs(endUs: number): number {
     const [first] = this.#options.telemetry.stats().partitions;
     const storedUs = first ? startOfDay(first.day) : endUs;
-    return Math.min(Math.max(storedUs, endUs - LIMITS.learningMinutesMax * US_PER_MINUTE), endUs);
+    const judgedUs = Number.isFinite(this.#judgedUntilUs) ? this.#judgedUntilUs : endUs;
+    const pastUs = judgedUs - LIMITS.learningMinutesMax * US_PER_MINUTE;
+    return Math.min(Math.max(storedUs, pastUs), endUs);
   }
 
   /** Feeds a minute to those watches that have not seen it. */

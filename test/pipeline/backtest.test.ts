@@ -76,6 +76,11 @@ test.each([
   expect(await incidentsOf(from, to)).toEqual(incidents);
 });
 
+test('backtest() of more than what is learned from covers all of it', async () => {
+  // Two weeks are learned from; the period is longer.
+  expect(await incidentsOf(0, 20 * 24 * 60)).toEqual([FIRST, SECOND]);
+});
+
 test('backtest() writes nothing into the data folder', async () => {
   const filesNow = () =>
     readdirSync(dataDir, { recursive: true, withFileTypes: true })
