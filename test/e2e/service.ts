@@ -84,6 +84,7 @@ export interface BotSettings {
   readonly seed?: number;
   readonly port?: number;
   readonly metricsPort?: number;
+  readonly exportIntervalMs?: number;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -99,6 +100,7 @@ export async function startBot(settings: BotSettings): Promise<Bot> {
     seed: settings.seed ?? 1,
     day: 60,
     'service-name': settings.serviceName ?? 'coze-demo-bot',
+    'export-interval': settings.exportIntervalMs ?? 1000,
   };
   const child = startChild({
     name: 'bot',
