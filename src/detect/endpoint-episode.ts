@@ -10,6 +10,8 @@ import { CHANNELS_OF, EVIDENCE_NEEDED, forgetEvidence, strongestOf } from './end
 const RECOVERY_NEEDED = 6;
 /** One minute alone proves no recovery either. */
 const RECOVERY_MINUTE_MAX = 2.5;
+/** Usual minutes with a little evidence against themselves: one in ten. */
+const USUALLY_OUTSIDE = 0.1;
 /** A lasting change is the new normal after a day. */
 export const ACCEPT_MINUTES = 1440;
 /** No request for an hour: there is nothing left to judge. */
@@ -61,9 +63,15 @@ export function stepEpisode(
   if (added > 0) {
     row[at + EPISODE.lastOutside] = minute;
     row[at + EPISODE.score]! += Math.min(added, EVIDENCE_NEEDED);
+    row[at + EPISODE.outside]! += 1;
+    row[at + EPISODE.judged]! += row[at + EPISODE.quiet]! + 1;
+    row[at + EPISODE.quiet] = 0;
     keepWorst(row, at, step);
+  } else if (added < 0) {
+    row[at + EPISODE.quiet]! += 1;
   }
-  const recovery = row[at + EPISODE.recovery]! + Math.min(-added, RECOVERY_MINUTE_MAX);
+  const forUsual = added < 0 ? Math.max(-added, quietEvidence(row, at)) : -added;
+  const recovery = row[at + EPISODE.recovery]! + Math.min(forUsual, RECOVERY_MINUTE_MAX);
   row[at + EPISODE.recovery] = Math.max(0, recovery);
   return ending(row, { at, detector, minute }) ?? change(row, at);
 }
@@ -133,6 +141,19 @@ function open(
   row[at + EPISODE.score] = row[ROW.evidence + channel]!;
   row[at + EPISODE.worst] = Number.NEGATIVE_INFINITY;
   row[at + EPISODE.toldScore] = row[at + EPISODE.score]!;
+  row[at + EPISODE.judged] = minute - row[ROW.evidenceSince + channel]! + 1;
+  // At least: one minute alone is never enough.
+  row[at + EPISODE.outside] = Math.min(2, row[at + EPISODE.judged]!);
+}
+
+/**
+ * What a minute inside says against the episode going on: the ratio of the shares of such minutes, usually and in the
+ * episode. The change that was looked for is the smallest that matters, of which a few good requests prove little; an
+ * episode that had nearly all minutes outside is over after a few inside. 5 of 6 outside: ln(0.9 / (1 − 5.5 / 7)) = 1.4.
+ */
+function quietEvidence(row: Float32Array, at: number): number {
+  const outside = (row[at + EPISODE.outside]! + 0.5) / (row[at + EPISODE.judged]! + 1);
+  return Math.log((1 - USUALLY_OUTSIDE) / (1 - outside));
 }
 
 function keepWorst(

@@ -96,6 +96,8 @@ export interface Incident {
   /** The worst so far. */
   readonly severity?: IncidentSeverity;
   readonly onsetUs: number;
+  /** The onset may lie this much later. Left out: not at all. */
+  readonly onsetSlackUs?: number;
   readonly lastSeenUs: number;
   /** When an anomaly joined last. */
   readonly grownUs?: number;

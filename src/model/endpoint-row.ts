@@ -6,7 +6,7 @@
 import { US_PER_MINUTE } from '../base/time.ts';
 
 /** Of the layout: raise it with every change of what a number means. */
-export const ENDPOINT_ROW_VERSION = 1;
+export const ENDPOINT_ROW_VERSION = 2;
 
 /** 2020-01-01T00:00Z, a Wednesday. */
 const ORIGIN_US = 1_577_836_800_000_000;
@@ -83,8 +83,13 @@ export const EPISODE = {
   toldScore: 12,
   /** Minute in which it was told of first; 0: not yet, because its whole endpoint explains it. */
   toldMinute: 13,
+  /** Minutes that were judged, from the onset to the last one outside; how many of them were outside. */
+  judged: 14,
+  outside: 15,
+  /** Minutes judged since the last one outside. */
+  quiet: 16,
 } as const;
-export const EPISODE_WIDTH = 14;
+export const EPISODE_WIDTH = 17;
 
 /** Sketch buckets of three quantiles. */
 export interface QuantileBuckets {

@@ -165,6 +165,34 @@ describe('an open incident', () => {
   });
 });
 
+describe('the onset of an incident', () => {
+  const at = (onset: number, detected: number) =>
+    anomalyOf('orders', onset, {
+      anomalyId: `${onset}-${detected}`,
+      detectedUs: detected * US_PER_MINUTE,
+    });
+
+  it.each([
+    {
+      caption: 'the first of those that are well known',
+      found: [at(12, 13), at(10, 11)],
+      onset: 10,
+    },
+    { caption: 'not moved by what may have begun then', found: [at(10, 11), at(7, 16)], onset: 10 },
+    { caption: 'corrected by what is better known', found: [at(7, 16), at(10, 11)], onset: 10 },
+    { caption: 'moved by what began earlier for sure', found: [at(10, 11), at(5, 11)], onset: 5 },
+    { caption: 'not moved by what began later', found: [at(10, 16), at(14, 15)], onset: 10 },
+  ])('is $caption', ({ found, onset }) => {
+    const together = new Life().minute(20, found);
+    expect(together.map(({ onsetUs }) => onsetUs / US_PER_MINUTE)).toEqual([onset]);
+    const life = new Life();
+    const [first, second] = found;
+    life.minute(20, [first!]);
+    const [grown] = life.minute(21, [second!]);
+    expect(grown!.onsetUs / US_PER_MINUTE).toBe(onset);
+  });
+});
+
 describe('the end of an incident', () => {
   it('comes when the last of its anomalies has closed', () => {
     const life = new Life();

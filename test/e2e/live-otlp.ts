@@ -3,7 +3,10 @@
 export interface OtlpRequest {
   readonly resourceSpans?: readonly {
     readonly resource: unknown;
-    readonly scopeSpans: readonly { readonly scope: unknown; readonly spans: readonly OtlpSpan[] }[];
+    readonly scopeSpans: readonly {
+      readonly scope: unknown;
+      readonly spans: readonly OtlpSpan[];
+    }[];
   }[];
   readonly resourceLogs?: readonly {
     readonly resource: unknown;

@@ -43,22 +43,24 @@ export interface LiveResult {
   readonly requestsPerMinute: number;
 }
 
-/** What the bot takes with a third of a core: the more, the more requests a simulated minute. */
-const RATE_PER_SECOND = 150;
+/** What the bot takes with half of a core: the more, the more requests a simulated minute. */
+const RATE_PER_SECOND = 250;
 const DAYS = 3;
 const DAY_MS = 24 * 3600 * 1000;
 /** The first requests of a cold process are slow: they are not what normal looks like. */
-const WARM_UP_MS = 6000;
+const WARM_UP_MS = 5000;
 /** As often as the bot can: a stretched second holds many minutes. */
 const EXPORT_INTERVAL_MS = 100;
 /** Two minutes a second: faults have dynamics of seconds, such as a pool's queue. */
 const FAULT_FACTOR = 120;
-const FAULT_MS = 6000;
+const FAULT_MS = 5000;
 /** What waits for a timeout under a fault has ended by then. */
-const CALM_MS = 4000;
+const CALM_MS = 3000;
 /** From one fault to the next more time passes than that in which trouble counts as the same. */
 const BETWEEN_FACTOR_SHARE = 0.5;
-const BETWEEN_MS = 2000;
+const BETWEEN_MS = 1500;
+/** Long enough for the last fault's incident to end. */
+const AFTER_MS = 3000;
 /** Simulated time ends so long before now. */
 const END_BEFORE_NOW_MS = 3600 * 1000;
 const CATCH_UP_TIMEOUT_MS = 120_000;
@@ -132,7 +134,7 @@ async function drive(bot: Bot, options: LiveOptions): Promise<Omit<Recording, 'b
   const betweenFactor = daysFactor * BETWEEN_FACTOR_SHARE;
   const betweenMs = BETWEEN_MS * betweenFactor;
   const faultMs = (FAULT_MS + CALM_MS) * FAULT_FACTOR + betweenMs;
-  const lengthMs = DAYS * DAY_MS + options.faults.length * faultMs + betweenMs;
+  const lengthMs = DAYS * DAY_MS + options.faults.length * faultMs + AFTER_MS * betweenFactor;
   const timeline = new Timeline(Date.now() - END_BEFORE_NOW_MS - lengthMs);
   const users = (number: number, dayLengthSeconds: number): RunningLoad =>
     startLoad({
@@ -164,7 +166,7 @@ async function drive(bot: Bot, options: LiveOptions): Promise<Omit<Recording, 'b
     faults.push({ ...fault, onMs, offMs });
     say(`fault ${fault.name} is over`);
   }
-  timeline.add(await stretchOf(BETWEEN_MS, betweenFactor));
+  timeline.add(await stretchOf(AFTER_MS, betweenFactor));
   await rest.stop();
   return { timeline, daysFactor, daysEndMs, faults };
 }

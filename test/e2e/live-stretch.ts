@@ -4,13 +4,7 @@
  * than it should, traces are left out by their ids, and what counters and histograms count is thinned alike.
  */
 import { createHash } from 'node:crypto';
-import {
-  type OtlpLog,
-  type OtlpRequest,
-  type OtlpSpan,
-  parseOtlp,
-  spansOf,
-} from './live-otlp.ts';
+import { type OtlpLog, type OtlpRequest, type OtlpSpan, parseOtlp, spansOf } from './live-otlp.ts';
 import { createThinning, type Thinning } from './live-points.ts';
 import type { RecordedBody } from './live-recorder.ts';
 import type { SimulatedMoment, Stretch, Timeline } from './live-timeline.ts';

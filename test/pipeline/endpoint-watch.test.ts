@@ -12,6 +12,8 @@ const START_US = Date.UTC(2026, 0, 5) * 1000;
 interface Traffic {
   readonly requests: number;
   readonly slower?: number;
+  /** Of the requests; all unless told otherwise. */
+  readonly slowerShare?: number;
   readonly errorRatio?: number;
   readonly operation?: string;
   readonly bot?: string;
@@ -20,13 +22,15 @@ interface Traffic {
 
 /** A minute of requests around 100 ms. */
 function tallyOf(random: Random, minute: number, traffic: Traffic): Tally {
-  const { requests, slower = 1, errorRatio = 0.005, operation = 'GET /' } = traffic;
+  const { requests, slower = 1, slowerShare = 1 } = traffic;
+  const { errorRatio = 0.005, operation = 'GET /' } = traffic;
   const builder = new SketchBuilder();
   const count = Math.round(requests * (0.95 + random.below(100) / 1000));
   let errorCount = 0;
   for (let drawn = 0; drawn < count; drawn++) {
     const unit = (random.below(1000) + random.below(1000) + random.below(1000)) / 1500 - 1;
-    builder.add(100_000 * slower * Math.exp(unit));
+    const factor = slowerShare === 1 || random.chance(slowerShare) ? slower : 1;
+    builder.add(100_000 * factor * Math.exp(unit));
     if (random.chance(errorRatio)) errorCount++;
   }
   const { bot, measure } = traffic;
@@ -81,6 +85,14 @@ describe('createEndpointWatch()', () => {
     expect(closed).toMatchObject({ status: 'closed', end: 'recovered' });
     expect(minuteOfUs(closed.range.toUs)).toBe(200);
     expect(opened.picture!.values.length).toBe(60);
+  });
+
+  test('few requests a minute are enough to see the end of what nearly all minutes showed', () => {
+    const told = run(createEndpointWatch(), { from: 0, to: 1475 }, (minute) => [
+      { requests: 3, ...(minute >= 1440 && minute < 1460 ? { slower: 30, slowerShare: 0.4 } : {}) },
+    ]);
+    expect(new Set(told.map(({ anomalyId }) => anomalyId)).size).toBe(1);
+    expect(told.at(-1)).toMatchObject({ kind: 'latency', status: 'closed', end: 'recovered' });
   });
 
   test('a blip of one minute is told of by nobody', () => {
