@@ -41,6 +41,12 @@ const SIZE_PRIOR = 2;
 /** Even a template of all minutes may miss one. */
 const PRESENCE_MAX = 0.95;
 
+/**
+ * A rise that has come and gone before is no evidence: blocks of a quarter of an hour, of which the highest counts; it
+ * loses half within a week. On the first day, when the shape of the day is unknown, so much more is usual.
+ */
+const EXCESS = { blockMinutes: 15, memoryBlocks: 970, firstDay: 1, sigmas: 2, max: 2 };
+
 /** Places in a row. */
 const AT = {
   minutes: 0,
@@ -62,15 +68,22 @@ const AT = {
   heldMeans: 14,
   heldMinutes: 15,
   heldActive: 16,
+  heldHigh: 17,
+  /** Of the block that runs: minutes, lines, lines expected at most. */
+  blockMinutes: 18,
+  blockLines: 19,
+  blockHigh: 20,
+  /** Share by which a block has gone beyond what was expected at most. */
+  excess: 21,
   /** Minutes, minutes with lines, and lines. */
-  exposure: 17,
-  active: 18,
-  activeLines: 19,
+  exposure: 22,
+  active: 23,
+  activeLines: 24,
   /** By hour of day: lines a minute of its active minutes, and share of minutes with lines. */
-  peaks: 20,
-  presences: 20 + HOURS,
+  peaks: 25,
+  presences: 25 + HOURS,
 };
-export const LOG_MODEL_WIDTH = 20 + 2 * HOURS;
+export const LOG_MODEL_WIDTH = 25 + 2 * HOURS;
 
 /** A minute of a template; hours count from the epoch. */
 export interface LogMinute {
@@ -97,6 +110,7 @@ export function expectLines(
   return {
     high,
     low,
+    slack: 1 + Math.max(model[AT.excess]!, EXCESS.firstDay * (1 - minutes / MINUTES_PER_DAY)),
     clumping,
     // in an hour with a job its minutes come one after the other
     chance:
@@ -168,6 +182,7 @@ export function learnLines(model: Float32Array, minute: LogMinute, expected: Log
     fade(model, AT.squares, { gain: square, minutes: MEMORY_MINUTES.clumping });
     fade(model, AT.means, { gain: mean, minutes: MEMORY_MINUTES.clumping });
   }
+  learnBlock(model, lines, expected);
   learnHour(model, minute);
 }
 
@@ -176,6 +191,7 @@ export function holdLines(model: Float32Array, minute: LogMinute, expected: LogE
   model[AT.heldLines]! += minute.lines;
   model[AT.heldOthers]! += minute.others;
   model[AT.heldMinutes]! += 1;
+  model[AT.heldHigh]! += expected.high;
   if (minute.lines > 0) model[AT.heldActive]! += 1;
   if (model[AT.minutes]! < SCATTER_MINUTES_MIN) return;
   const { mean, square } = scatterOf(minute.lines, expected);
@@ -186,6 +202,7 @@ export function holdLines(model: Float32Array, minute: LogMinute, expected: LogE
 /** What was held came and went without an anomaly: it is how this template is. */
 export function learnHeld(model: Float32Array): void {
   if (model[AT.heldMinutes] === 0) return;
+  noteExcess(model, AT.heldMinutes, { lines: model[AT.heldLines]!, high: model[AT.heldHigh]! });
   model[AT.squares]! += model[AT.heldSquares]!;
   model[AT.means]! += model[AT.heldMeans]!;
   model[AT.exposure]! += model[AT.heldMinutes]!;
@@ -206,7 +223,7 @@ export function learnHeld(model: Float32Array): void {
 
 /** What was held was an incident: nothing is learned from it. */
 export function dropHeld(model: Float32Array): void {
-  model.fill(0, AT.heldLines, AT.heldActive + 1);
+  model.fill(0, AT.heldLines, AT.heldHigh + 1);
 }
 
 /** What was held has lasted so long that it is normal now. */
@@ -220,6 +237,29 @@ export function acceptHeld(model: Float32Array): void {
   model[AT.minutes] = SCATTER_MINUTES_MIN;
   model.fill(0, AT.exposure, LOG_MODEL_WIDTH);
   dropHeld(model);
+}
+
+function learnBlock(model: Float32Array, lines: number, { high }: LogExpectation): void {
+  model[AT.blockLines]! += lines;
+  model[AT.blockHigh]! += high;
+  model[AT.blockMinutes]! += 1;
+  if (model[AT.blockMinutes]! < EXCESS.blockMinutes) return;
+  model[AT.excess]! *= 1 - 1 / EXCESS.memoryBlocks;
+  noteExcess(model, AT.blockMinutes, { lines: model[AT.blockLines]!, high: model[AT.blockHigh]! });
+  model.fill(0, AT.blockMinutes, AT.blockHigh + 1);
+}
+
+/** What clumps explain is left out. */
+function noteExcess(
+  model: Float32Array,
+  minutesAt: number,
+  { lines, high }: { readonly lines: number; readonly high: number },
+): void {
+  if (model[AT.minutes]! < SCATTER_MINUTES_MIN || presenceOf(model) < SETTLED.presence) return;
+  const clumping = clumpingAt(model, high / model[minutesAt]!);
+  const scatter = EXCESS.sigmas * Math.sqrt(clumping * high);
+  const excess = Math.min(EXCESS.max, (lines - scatter) / high - 1);
+  model[AT.excess] = Math.max(model[AT.excess]!, excess);
 }
 
 function learnHour(model: Float32Array, { lines, hour }: LogMinute): void {

@@ -1,7 +1,7 @@
 /** Anomalies of log templates in the words of the model: what was found, what was usual, how it ended. */
 import { formatNumber } from '../base/quantity.ts';
 import { US_PER_MINUTE } from '../base/time.ts';
-import type { Anomaly } from '../model/anomaly.ts';
+import type { Anomaly, Picture } from '../model/anomaly.ts';
 import type { Band } from '../model/baseline.ts';
 import type { Text } from '../model/text.ts';
 import { anomalyIdOf } from './anomaly-id.ts';
@@ -24,6 +24,7 @@ export interface LogAnomalyContext {
   readonly originUs: number;
   /** As it was told before. */
   readonly known: Anomaly | undefined;
+  readonly picture: Picture;
 }
 
 export function logAnomalyOf(finding: LogFinding, context: LogAnomalyContext): Anomaly {
@@ -47,6 +48,7 @@ export function logAnomalyOf(finding: LogFinding, context: LogAnomalyContext): A
     score: finding.score,
     statement: statementOf(finding, context),
     reason: reasonOf(finding, { direction, end }),
+    picture: context.picture,
   };
 }
 
@@ -59,7 +61,7 @@ export function findingOfBand({
   return { expected: mean, clumping: mean > 0 ? (sigma * sigma) / mean : 1 };
 }
 
-function bandOf({ expected, clumping }: LogFinding): Band {
+export function bandOf({ expected, clumping }: Pick<LogFinding, 'expected' | 'clumping'>): Band {
   const width = BAND_SIGMAS * Math.sqrt(clumping * expected);
   return { expected, low: Math.max(0, expected - width), high: expected + width };
 }

@@ -186,10 +186,12 @@ function weighUp(evidence: Float32Array, seen: LogObservation, expected: LogExpe
  * Of a template that most minutes have. The other hypothesis expects what came lately: it may look back, not at the
  * minute that it judges (Lorden and Pollak 2005).
  */
-function steadyNats(lines: number, { high, clumping }: LogExpectation, recent: number): number {
-  const scatter = high + 2 * Math.sqrt(clumping * high);
-  const other = Math.max(OTHER_RATIO.up * high, scatter, 1, recent);
-  return countLlr(lines, { other, usual: high, clumping });
+function steadyNats(lines: number, expected: LogExpectation, recent: number): number {
+  const { high, slack, clumping } = expected;
+  const usual = high * slack;
+  const scatter = usual + 2 * Math.sqrt(clumping * usual);
+  const other = Math.max(OTHER_RATIO.up * high, 2 * usual, scatter, 1, recent);
+  return countLlr(lines, { other, usual, clumping });
 }
 
 /**
@@ -310,7 +312,8 @@ function follow(
 function isCalm(status: LogStatus, { lines }: LogObservation, expected: LogExpectation): boolean {
   if (status === 'new') return lines === 0;
   if (status === 'down') return lines > 0;
-  return lines <= expected.high + CALM_SIGMAS * Math.sqrt(expected.clumping * expected.high);
+  const usual = expected.high * expected.slack;
+  return lines <= usual + CALM_SIGMAS * Math.sqrt(expected.clumping * usual);
 }
 
 function close(evidence: Float32Array, end: LogChange): LogChange {

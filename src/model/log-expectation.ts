@@ -5,6 +5,8 @@ export interface LogExpectation {
   readonly high: number;
   /** The lower of rate and share. */
   readonly low: number;
+  /** So many times `high` has come and gone before, at least 1. */
+  readonly slack: number;
   /** Chance that the minute has a line, at most; and lines of a minute that has some. */
   readonly chance: number;
   readonly size: number;

@@ -39,8 +39,9 @@ import type { Anomaly } from '../model/anomaly.ts';
 import type { TemplateTally } from '../model/tally.ts';
 import type { TemplateMinute, Watch } from '../model/watch.ts';
 import { OVERFLOW_TEMPLATE } from '../tally/template.ts';
+import { LOG_RING_WIDTH, logPictureOf, notePictureMinute } from './log-picture.ts';
 
-const STATE_VERSION = 1;
+const STATE_VERSION = 2;
 /** Rows count minutes from here, so that 32-bit numbers hold them exactly. */
 const ORIGIN_US = Date.UTC(2020, 0, 1) * 1000;
 /** A template first seen longer ago is not new, even when its row is gone. */
@@ -57,6 +58,8 @@ interface Template {
   readonly evidence: Float32Array;
   /** One number: the last minute with a line. */
   readonly seen: Float32Array;
+  /** Its last hour. */
+  readonly ring: Float32Array;
   /** Of the template, once a line of it has come. */
   text: string;
   /** What the running minute brought. */
@@ -98,7 +101,7 @@ interface LogWatchOptions {
 
 class LogWatch implements Watch<TemplateMinute> {
   readonly state = new RowSlab({
-    width: LOG_MODEL_WIDTH + LOG_EVIDENCE_WIDTH + 1,
+    width: LOG_MODEL_WIDTH + LOG_EVIDENCE_WIDTH + 1 + LOG_RING_WIDTH,
     version: STATE_VERSION,
   });
   readonly #services = new Map<string, Service>();
@@ -178,9 +181,9 @@ class LogWatch implements Watch<TemplateMinute> {
       if (template.lines > 0) template.seen[0] = at;
       calmLines += calmPart(template);
     }
-    for (const template of service.templates.values()) {
-      this.#stepTemplate(template, { ...context, service: service.service, calmLines, changedAt });
-    }
+    // one object for all templates: one each was half of a minute's CPU
+    const ofService = { ...context, service: service.service, calmLines, changedAt };
+    for (const template of service.templates.values()) this.#stepTemplate(template, ofService);
     learnNew(service.novelty, { lines: service.lines, newLines: service.newCount });
     service.lines = 0;
     service.newCount = 0;
@@ -194,6 +197,7 @@ class LogWatch implements Watch<TemplateMinute> {
       hour: Math.floor(context.minute.minuteUs / US_PER_HOUR),
     };
     const usual = expectLines(model, minute);
+    notePictureMinute(template.ring, context.at, { lines, high: usual.high });
     // what has not come since a change may have gone with it
     const expected = template.seen[0]! > context.changedAt ? usual : { ...usual, presence: 0 };
     const seen = {
@@ -221,18 +225,25 @@ class LogWatch implements Watch<TemplateMinute> {
   }
 
   #report(
-    { templateId, text, evidence }: Template,
+    { templateId, text, model, evidence, ring }: Template,
     event: ServiceContext & { readonly change: LogChange; readonly direction: LogStatus },
   ): void {
     const { change, service, direction, minute } = event;
     if (direction === 'none') return;
     const name = rowName(service, templateId);
-    const anomaly = logAnomalyOf(findingOf(evidence), {
+    const finding = findingOf(evidence);
+    const picture = logPictureOf(ring, {
+      toUs: minute.minuteUs + US_PER_MINUTE,
+      clumping: finding.clumping,
+      expectedMax: direction === 'down' ? usualLines(model) : Number.POSITIVE_INFINITY,
+    });
+    const anomaly = logAnomalyOf(finding, {
       ...{ service, templateId, direction, change },
       text: minute.templates.get(templateId)?.text ?? text,
       minuteUs: minute.minuteUs,
       originUs: ORIGIN_US,
       known: this.#open.get(name),
+      picture,
     });
     if (anomaly.status === 'closed') this.#open.delete(name);
     else this.#open.set(name, anomaly);
@@ -288,6 +299,7 @@ function templateOfRow(templateId: string, row: Float32Array): Template {
     model: row.subarray(0, LOG_MODEL_WIDTH),
     evidence: row.subarray(LOG_MODEL_WIDTH, evidenceEnd),
     seen: row.subarray(evidenceEnd, evidenceEnd + 1),
+    ring: row.subarray(evidenceEnd + 1),
     text: templateId,
     lines: 0,
     severity: 0,

@@ -91,6 +91,12 @@ describe('createLogWatch()', () => {
     expect(first).toMatchObject({ templateId: 'b', direction: 'up', status: 'open', value: 300 });
     expect(first!.range.fromUs).toBe(MONTH_START_US + start * US_PER_MINUTE);
     expect(first!.detectedUs! - first!.range.fromUs).toBeLessThanOrEqual(3 * US_PER_MINUTE);
+    const picture = first!.picture!;
+    expect(picture).toMatchObject({ stepUs: US_PER_MINUTE, unit: 'lines/min' });
+    expect(picture.values).toHaveLength(60);
+    expect(picture.values.at(-1)).toBe(300);
+    expect(picture.fromUs + 60 * US_PER_MINUTE).toBe(first!.detectedUs);
+    expect(picture.high.at(-1)).toBeLessThan(100);
     const after = scene.run(30, usual);
     expect(after).toMatchObject([
       { anomalyId: first!.anomalyId, status: 'closed', end: 'recovered' },
