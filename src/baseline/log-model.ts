@@ -122,7 +122,7 @@ export function expectLines(
       minutes < MISSED_MINUTES_MIN
         ? 0
         : Math.min(PRESENCE_MAX, habit.presence, presence, anyLine(low, clumping)),
-    isSettled: isSteady || minutes >= SETTLED.seldomMinutes,
+    settled: isSteady ? 1 : Math.min(1, minutes / SETTLED.seldomMinutes),
   };
 }
 

@@ -60,10 +60,10 @@ const steady: MinuteOf = (minute) => ({ lines: 17 + ((minute * 5) % 7) });
 
 describe('expectLines()', () => {
   test('expects next to nothing of a template without a past, and does not miss it', () => {
-    const { high, presence, isSettled } = new Learner().expect();
+    const { high, presence, settled } = new Learner().expect();
     expect(high).toBeCloseTo(0.5 / 60);
     expect(presence).toBe(0);
-    expect(isSettled).toBe(false);
+    expect(settled).toBe(0);
   });
 
   test('expects its rate and its share, whichever is more', () => {
@@ -78,7 +78,7 @@ describe('expectLines()', () => {
   test('knows a nightly job by the third day, in its hour and the hours beside it', () => {
     const nightly: MinuteOf = (minute) => ({ lines: minute % DAY < 20 ? 80 : 0 });
     const learner = learnerOf(2 * DAY, nightly);
-    expect(learner.expect()).toMatchObject({ chance: 1, isSettled: true });
+    expect(learner.expect()).toMatchObject({ chance: 1, settled: 1 });
     expect(learner.expect().high).toBeGreaterThanOrEqual(80);
     learner.minute += 12 * HOUR;
     expect(learner.expect().high).toBeLessThan(2);
@@ -107,10 +107,10 @@ describe('expectLines()', () => {
   });
 
   test('is settled at once when most minutes have lines, else after two days', () => {
-    expect(learnerOf(HOUR, steady).expect().isSettled).toBe(true);
+    expect(learnerOf(HOUR, steady).expect().settled).toBe(1);
     const seldom: MinuteOf = (minute) => ({ lines: minute % 60 === 0 ? 1 : 0 });
-    expect(learnerOf(2 * DAY - 1, seldom).expect().isSettled).toBe(false);
-    expect(learnerOf(2 * DAY, seldom).expect().isSettled).toBe(true);
+    expect(learnerOf(DAY, seldom).expect().settled).toBeCloseTo(0.5);
+    expect(learnerOf(2 * DAY, seldom).expect().settled).toBe(1);
   });
 });
 

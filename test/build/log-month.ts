@@ -150,7 +150,10 @@ function makeSource(index: number, context: SourceContext): Source {
   if (index < 14) return makeRegular(`t${index}`, { ...context, share: 1 / (1 + index) ** 1.2 });
   const severity =
     index % 3 === 0 ? SEVERITY.error : index % 3 === 1 ? SEVERITY.warn : SEVERITY.info;
-  if (index % 4 === 0) return makeJob(`t${index}`, { ...context, severity: SEVERITY.info });
+  if (index % 4 === 0) {
+    const ofJob = index % 20 === 0 ? SEVERITY.warn : SEVERITY.info;
+    return makeJob(`t${index}`, { ...context, severity: ofJob });
+  }
   const perMinute = 10 ** (-3.5 + 3 * unit(random));
   const tail = 1.3 + unit(random);
   return {
