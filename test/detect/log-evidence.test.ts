@@ -1,7 +1,10 @@
-/** The likelihood ratio of counts beside the slow, obvious one. */
+/** Evidence against log templates: the likelihood ratio of counts, and what severity, slack and youth change. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { countLlr } from '../../src/detect/log-evidence.ts';
+import { countLlr, LOG_EVIDENCE_WIDTH, weighMinute } from '../../src/detect/log-evidence.ts';
+import type { LogExpectation } from '../../src/model/log-expectation.ts';
+
+const SEVERITY = { info: 9, warn: 13, error: 17 };
 
 /** ln P(count) of a negative binomial distribution, term by term from P(0). */
 function slowLnChance(
@@ -32,5 +35,71 @@ describe('countLlr()', () => {
         expect(Math.abs(fast - slow)).toBeLessThanOrEqual(1e-6 * (1 + Math.abs(slow)));
       }),
     );
+  });
+});
+
+/** Twenty lines in every minute. */
+const steady: LogExpectation = {
+  high: 20,
+  slack: 1,
+  low: 20,
+  chance: 1,
+  size: 20,
+  presence: 0.95,
+  clumping: 3,
+  settled: 1,
+};
+/** Three lines in one minute of a hundred. */
+const seldom: LogExpectation = { ...steady, high: 0.03, low: 0.03, chance: 0.01, size: 3 };
+
+/** Minutes until so many lines a minute open an anomaly; undefined when an hour does not. */
+function minutesToOpen(
+  seen: { readonly lines: number; readonly severity: number },
+  expected: LogExpectation,
+): number | undefined {
+  const evidence = new Float32Array(LOG_EVIDENCE_WIDTH);
+  for (let minute = 1; minute <= 60; minute++) {
+    const change = weighMinute(evidence, { ...seen, minute, hasJustChanged: false }, expected);
+    if (change === 'opened') return minute;
+  }
+  return undefined;
+}
+
+describe('weighMinute()', () => {
+  const { info, warn, error } = SEVERITY;
+
+  test('asks more of lines that nobody called an error', () => {
+    const delays = [error, warn, info].map((severity) =>
+      minutesToOpen({ lines: 50, severity }, steady),
+    );
+    expect(delays).toEqual([...delays].sort((a, b) => a! - b!));
+    expect(delays[0]).toBeLessThan(delays[2]!);
+  });
+
+  test('takes a rise for usual that is within the slack, and not one beyond it', () => {
+    const wandering = { ...steady, slack: 2.5 };
+    expect(minutesToOpen({ lines: 50, severity: error }, steady)).toBeDefined();
+    expect(minutesToOpen({ lines: 50, severity: error }, wandering)).toBeUndefined();
+    expect(minutesToOpen({ lines: 150, severity: error }, wandering)).toBeLessThanOrEqual(4);
+  });
+
+  test('of a young template with few minutes lets errors burst, then warnings, then the rest', () => {
+    const openAt = (severity: number, settled: number) =>
+      minutesToOpen({ lines: 10, severity }, { ...seldom, settled }) !== undefined;
+    expect([error, warn, info].map((severity) => openAt(severity, 0))).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect([error, warn, info].map((severity) => openAt(severity, 0.5))).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect([error, warn, info].map((severity) => openAt(severity, 1))).toEqual([true, true, true]);
+  });
+
+  test('no minute opens alone', () => {
+    expect(minutesToOpen({ lines: 100_000, severity: error }, steady)).toBe(2);
   });
 });
