@@ -24,6 +24,8 @@ const HABIT_GAIN = { up: 0.5, down: 0.1 };
  */
 const HABIT_MINUTES_MIN = 5;
 const HABIT_RATIO_MIN = 2;
+/** What began at the same hour within ten days, at least so large beside the latest, is a habit: a nightly job that was told. */
+const ODD_RATIO_MIN = 1 / 3;
 /** Nobody knows yet how a template clumps: variance three times the mean, as if five lines had said so. */
 const CLUMPING_PRIOR = { ratio: 3, lines: 5 };
 /** A rate wanders by this share of itself even when nothing is wrong. */
@@ -69,21 +71,24 @@ const AT = {
   heldMinutes: 15,
   heldActive: 16,
   heldHigh: 17,
+  heldHour: 18,
   /** Of the block that runs: minutes, lines, lines expected at most. */
-  blockMinutes: 18,
-  blockLines: 19,
-  blockHigh: 20,
+  blockMinutes: 19,
+  blockLines: 20,
+  blockHigh: 21,
   /** Share by which a block has gone beyond what was expected at most. */
-  excess: 21,
+  excess: 22,
   /** Minutes, minutes with lines, and lines. */
-  exposure: 22,
-  active: 23,
-  activeLines: 24,
+  exposure: 23,
+  active: 24,
+  activeLines: 25,
   /** By hour of day: lines a minute of its active minutes, and share of minutes with lines. */
-  peaks: 25,
-  presences: 25 + HOURS,
+  peaks: 26,
+  presences: 26 + HOURS,
+  /** By hour of day: lines a minute of the last anomaly that began in it. */
+  odd: 26 + 2 * HOURS,
 };
-export const LOG_MODEL_WIDTH = 25 + 2 * HOURS;
+export const LOG_MODEL_WIDTH = 26 + 3 * HOURS;
 
 /** A minute of a template; hours count from the epoch. */
 export interface LogMinute {
@@ -122,7 +127,7 @@ export function expectLines(
       minutes < MISSED_MINUTES_MIN
         ? 0
         : Math.min(PRESENCE_MAX, habit.presence, presence, anyLine(low, clumping)),
-    settled: isSteady ? 1 : Math.min(1, minutes / SETTLED.seldomMinutes),
+    isSettled: isSteady || minutes >= SETTLED.seldomMinutes,
   };
 }
 
@@ -188,6 +193,7 @@ export function learnLines(model: Float32Array, minute: LogMinute, expected: Log
 
 /** Puts a minute aside that may not be normal. */
 export function holdLines(model: Float32Array, minute: LogMinute, expected: LogExpectation): void {
+  if (model[AT.heldMinutes] === 0) model[AT.heldHour] = minute.hour;
   model[AT.heldLines]! += minute.lines;
   model[AT.heldOthers]! += minute.others;
   model[AT.heldMinutes]! += 1;
@@ -218,12 +224,25 @@ export function learnHeld(model: Float32Array): void {
   model[AT.hourMinutes]! += model[AT.heldMinutes]!;
   model[AT.hourActive]! += model[AT.heldActive]!;
   model[AT.minutes] = minutes;
-  dropHeld(model);
+  clearHeld(model);
 }
 
-/** What was held was an incident: nothing is learned from it. */
+/** What was held was an incident: nothing is learned from it, but that it may come again at this hour. */
 export function dropHeld(model: Float32Array): void {
-  model.fill(0, AT.heldLines, AT.heldHigh + 1);
+  const hour = model[AT.heldHour]!;
+  const peak = model[AT.heldLines]! / Math.max(1, model[AT.heldActive]!);
+  const isHabit = [-1, 0, 1].some((step) => {
+    const odd = model[AT.odd + ((hour + HOURS + step) % HOURS)]!;
+    return odd > 0 && odd >= ODD_RATIO_MIN * peak;
+  });
+  const at = hour % HOURS;
+  if (isHabit) model[AT.peaks + at] = Math.max(model[AT.peaks + at]!, peak);
+  model[AT.odd + at] = Math.max(model[AT.odd + at]!, peak);
+  clearHeld(model);
+}
+
+function clearHeld(model: Float32Array): void {
+  model.fill(0, AT.heldLines, AT.heldHour + 1);
 }
 
 /** What was held has lasted so long that it is normal now. */
@@ -236,7 +255,7 @@ export function acceptHeld(model: Float32Array): void {
   // how often it has lines, and when, is to be learned anew
   model[AT.minutes] = SCATTER_MINUTES_MIN;
   model.fill(0, AT.exposure, LOG_MODEL_WIDTH);
-  dropHeld(model);
+  clearHeld(model);
 }
 
 function learnBlock(model: Float32Array, lines: number, { high }: LogExpectation): void {
@@ -284,6 +303,7 @@ function closeHour(model: Float32Array): void {
   const peak = isHabit ? model[AT.hourSquares]! / model[AT.hourLines]! : 0;
   move(model, AT.peaks + at, peak);
   move(model, AT.presences + at, Math.min(1, presence));
+  model[AT.odd + at]! *= 1 - HABIT_GAIN.down;
 }
 
 function move(model: Float32Array, at: number, to: number): void {
@@ -336,6 +356,11 @@ export function learnNew(
 /** `minute` counts from where the rows count. */
 export function noteChange(service: Float32Array, minute: number): void {
   service[SERVICE_AT.changedMinute] = minute;
+}
+
+/** Whether a daily job of the service may not have come yet. */
+export function isYoung(service: Float32Array): boolean {
+  return service[SERVICE_AT.minutes]! < MINUTES_PER_DAY;
 }
 
 /** 0 when none is known. */

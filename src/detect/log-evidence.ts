@@ -13,14 +13,17 @@ const SEVERITY = { warn: 13, error: 17 };
  * called an error, more is asked: models are never quite right, and most lines are INFO.
  */
 const OPENING = { error: 14, warn: 18, other: 26, missing: 18 };
-/** How settled a template must be to burst: jobs by the clock that are not known yet write INFO, seldom WARN. */
-const SETTLED_MIN = { error: 0, warn: 0.5, other: 1 };
 /** No single minute decides. */
 const MINUTE_NATS_MAX = 10;
 /** From here on a template is suspicious: its minutes are put aside instead of learned. */
 const SUSPICIOUS_NATS = 4;
 /** The other hypothesis: at least this many times the lines, or this share of the minutes with lines. */
 const OTHER_RATIO = { up: 3, down: 0.05 };
+/**
+ * Clumps of a template that most minutes have are at most those of a geometric distribution, variance over mean 1 + mean,
+ * or this. Beyond it nearly all minutes would be empty, and each line be evidence of more lines: every night of a job.
+ */
+const STEADY_CLUMPING_MIN = 3;
 /** Templates that fewer minutes have are judged by whether they come; the other hypothesis has them in so many. */
 const SELDOM_CHANCE = 0.5;
 /** Weight of the latest minute in what the other hypothesis expects. */
@@ -76,6 +79,8 @@ export interface LogObservation {
   readonly severity: number;
   /** New lines are no surprise now: the service has just changed. */
   readonly hasJustChanged: boolean;
+  /** A daily job of the service may not have come yet. */
+  readonly isServiceYoung: boolean;
 }
 
 /** What a minute has done to a template's anomaly. */
@@ -145,7 +150,8 @@ export function weighMinute(
   if (evidence[AT.status] !== 0) return follow(evidence, seen, expected);
   if (evidence[AT.newOnset] !== 0) return weighNew(evidence, seen, expected);
   const severity = severityOf(evidence);
-  if (expected.settled >= SETTLED_MIN[severity]) weighUp(evidence, seen, expected);
+  // until a job would be known only errors burst
+  if (expected.isSettled || severity === 'error') weighUp(evidence, seen, expected);
   weighDown(evidence, seen, expected);
   if (evidence[AT.up]! >= OPENING[severity]) return open(evidence, 'up', { seen, expected });
   if (evidence[AT.down]! >= OPENING.missing) return open(evidence, 'down', { seen, expected });
@@ -188,8 +194,9 @@ function weighUp(evidence: Float32Array, seen: LogObservation, expected: LogExpe
  * minute that it judges (Lorden and Pollak 2005).
  */
 function steadyNats(lines: number, expected: LogExpectation, recent: number): number {
-  const { high, slack, clumping } = expected;
+  const { high, slack } = expected;
   const usual = high * slack;
+  const clumping = Math.min(expected.clumping, Math.max(STEADY_CLUMPING_MIN, 1 + usual));
   const scatter = usual + 2 * Math.sqrt(clumping * usual);
   const other = Math.max(OTHER_RATIO.up * high, 2 * usual, scatter, 1, recent);
   return countLlr(lines, { other, usual, clumping });
@@ -246,7 +253,8 @@ function weighNew(
     noteWorst(evidence, seen, expected);
   }
   const severity = severityOf(evidence);
-  if (severity === 'other' && seen.hasJustChanged) evidence[AT.newSurprise] = 0;
+  const isUsual = seen.isServiceYoung || (severity === 'other' && seen.hasJustChanged);
+  if (severity !== 'error' && isUsual) evidence[AT.newSurprise] = 0;
   const lines = evidence[AT.newLines]!;
   const nats =
     evidence[AT.newSurprise]! +

@@ -14,6 +14,6 @@ export interface LogExpectation {
   readonly presence: number;
   /** Variance over mean, above 1: how much the lines come in clumps. */
   readonly clumping: number;
-  /** How sure it is that a job by the clock would be known by now: 0 to 1. */
-  readonly settled: number;
+  /** Whether a job by the clock would be known by now. */
+  readonly isSettled: boolean;
 }

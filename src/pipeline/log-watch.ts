@@ -13,6 +13,7 @@ import {
   expectLines,
   expectNew,
   holdLines,
+  isYoung,
   LOG_MODEL_WIDTH,
   LOG_SERVICE_WIDTH,
   learnHeld,
@@ -86,6 +87,7 @@ interface StepContext {
 
 interface ServiceContext extends StepContext {
   readonly service: string;
+  readonly isServiceYoung: boolean;
   readonly calmLines: number;
   /** When the service was changed last; 0: never. */
   readonly changedAt: number;
@@ -182,7 +184,13 @@ class LogWatch implements Watch<TemplateMinute> {
       calmLines += calmPart(template);
     }
     // one object for all templates: one each was half of a minute's CPU
-    const ofService = { ...context, service: service.service, calmLines, changedAt };
+    const ofService = {
+      ...context,
+      service: service.service,
+      isServiceYoung: isYoung(service.novelty),
+      calmLines,
+      changedAt,
+    };
     for (const template of service.templates.values()) this.#stepTemplate(template, ofService);
     learnNew(service.novelty, { lines: service.lines, newLines: service.newCount });
     service.lines = 0;
@@ -205,6 +213,7 @@ class LogWatch implements Watch<TemplateMinute> {
       lines,
       severity,
       hasJustChanged: context.at - context.changedAt < CHANGE_MINUTES,
+      isServiceYoung: context.isServiceYoung,
     };
     const direction = statusOf(evidence);
     const change = weighMinute(evidence, seen, expected);

@@ -60,10 +60,10 @@ const steady: MinuteOf = (minute) => ({ lines: 17 + ((minute * 5) % 7) });
 
 describe('expectLines()', () => {
   test('expects next to nothing of a template without a past, and does not miss it', () => {
-    const { high, presence, settled } = new Learner().expect();
+    const { high, presence, isSettled } = new Learner().expect();
     expect(high).toBeCloseTo(0.5 / 60);
     expect(presence).toBe(0);
-    expect(settled).toBe(0);
+    expect(isSettled).toBe(false);
   });
 
   test('expects its rate and its share, whichever is more', () => {
@@ -78,7 +78,7 @@ describe('expectLines()', () => {
   test('knows a nightly job by the third day, in its hour and the hours beside it', () => {
     const nightly: MinuteOf = (minute) => ({ lines: minute % DAY < 20 ? 80 : 0 });
     const learner = learnerOf(2 * DAY, nightly);
-    expect(learner.expect()).toMatchObject({ chance: 1, settled: 1 });
+    expect(learner.expect()).toMatchObject({ chance: 1, isSettled: true });
     expect(learner.expect().high).toBeGreaterThanOrEqual(80);
     learner.minute += 12 * HOUR;
     expect(learner.expect().high).toBeLessThan(2);
@@ -107,10 +107,10 @@ describe('expectLines()', () => {
   });
 
   test('is settled at once when most minutes have lines, else after two days', () => {
-    expect(learnerOf(HOUR, steady).expect().settled).toBe(1);
+    expect(learnerOf(HOUR, steady).expect().isSettled).toBe(true);
     const seldom: MinuteOf = (minute) => ({ lines: minute % 60 === 0 ? 1 : 0 });
-    expect(learnerOf(DAY, seldom).expect().settled).toBeCloseTo(0.5);
-    expect(learnerOf(2 * DAY, seldom).expect().settled).toBe(1);
+    expect(learnerOf(DAY, seldom).expect().isSettled).toBe(false);
+    expect(learnerOf(2 * DAY, seldom).expect().isSettled).toBe(true);
   });
 });
 
@@ -142,6 +142,34 @@ describe('slack', () => {
     learner.hold(20, () => ({ lines: 200 }));
     dropHeld(learner.model);
     expect(learner.expect()).toEqual(before);
+  });
+});
+
+describe('dropHeld()', () => {
+  const told = (learner: Learner): void => {
+    learner.hold(20, () => ({ lines: 80 }));
+    dropHeld(learner.model);
+  };
+
+  test('takes an anomaly that comes again at the same hour of the next day for a habit', () => {
+    const learner = learnerOf(3 * DAY, () => ({ lines: 0 }));
+    told(learner);
+    learner.learn(DAY - 20, () => ({ lines: 0 }));
+    expect(learner.expect().high).toBeLessThan(1);
+    told(learner);
+    learner.learn(DAY - 20, () => ({ lines: 0 }));
+    expect(learner.expect().high).toBeGreaterThan(70);
+  });
+
+  test('does not, at another hour or after two weeks', () => {
+    for (const pause of [DAY / 2, 14 * DAY]) {
+      const learner = learnerOf(3 * DAY, () => ({ lines: 0 }));
+      told(learner);
+      learner.learn(pause - 20, () => ({ lines: 0 }));
+      told(learner);
+      learner.learn(DAY - 20, () => ({ lines: 0 }));
+      expect(learner.expect().high).toBeLessThan(1);
+    }
   });
 });
 

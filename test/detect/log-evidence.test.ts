@@ -47,7 +47,7 @@ const steady: LogExpectation = {
   size: 20,
   presence: 0.95,
   clumping: 3,
-  settled: 1,
+  isSettled: true,
 };
 /** Three lines in one minute of a hundred. */
 const seldom: LogExpectation = { ...steady, high: 0.03, low: 0.03, chance: 0.01, size: 3 };
@@ -59,7 +59,11 @@ function minutesToOpen(
 ): number | undefined {
   const evidence = new Float32Array(LOG_EVIDENCE_WIDTH);
   for (let minute = 1; minute <= 60; minute++) {
-    const change = weighMinute(evidence, { ...seen, minute, hasJustChanged: false }, expected);
+    const change = weighMinute(
+      evidence,
+      { ...seen, minute, hasJustChanged: false, isServiceYoung: false },
+      expected,
+    );
     if (change === 'opened') return minute;
   }
   return undefined;
@@ -83,20 +87,25 @@ describe('weighMinute()', () => {
     expect(minutesToOpen({ lines: 150, severity: error }, wandering)).toBeLessThanOrEqual(4);
   });
 
-  test('of a young template with few minutes lets errors burst, then warnings, then the rest', () => {
-    const openAt = (severity: number, settled: number) =>
-      minutesToOpen({ lines: 10, severity }, { ...seldom, settled }) !== undefined;
-    expect([error, warn, info].map((severity) => openAt(severity, 0))).toEqual([
+  test('of a young template with few minutes lets only errors burst', () => {
+    const openAt = (severity: number, isSettled: boolean) =>
+      minutesToOpen({ lines: 10, severity }, { ...seldom, isSettled }) !== undefined;
+    expect([error, warn, info].map((severity) => openAt(severity, false))).toEqual([
       true,
       false,
       false,
     ]);
-    expect([error, warn, info].map((severity) => openAt(severity, 0.5))).toEqual([
+    expect([error, warn, info].map((severity) => openAt(severity, true))).toEqual([
       true,
       true,
-      false,
+      true,
     ]);
-    expect([error, warn, info].map((severity) => openAt(severity, 1))).toEqual([true, true, true]);
+  });
+
+  test('takes a job that comes as it did for usual, however much its lines clump', () => {
+    const job = { ...steady, high: 76, size: 76, clumping: 8000 };
+    expect(minutesToOpen({ lines: 84, severity: error }, job)).toBeUndefined();
+    expect(minutesToOpen({ lines: 760, severity: error }, job)).toBeLessThanOrEqual(5);
   });
 
   test('no minute opens alone', () => {

@@ -8,9 +8,15 @@ import { createLogWatch } from '../../src/pipeline/log-watch.ts';
 import { OVERFLOW_TEMPLATE } from '../../src/tally/template.ts';
 import { MONTH_START_US, makeLogMonth } from '../build/log-month.ts';
 
-const SEVERITY = { info: 9, error: 17 };
+const SEVERITY = { info: 9, warn: 13, error: 17 };
 
-/** Lines of a minute by template id; ids that begin with "e" are errors. */
+/** Errors begin with "e", warnings with "w". */
+function severityOf(templateId: string): number {
+  if (templateId.startsWith('e')) return SEVERITY.error;
+  return templateId.startsWith('w') ? SEVERITY.warn : SEVERITY.info;
+}
+
+/** Lines of a minute by template id. */
 type Lines = Readonly<Record<string, number>>;
 
 class Scene {
@@ -45,7 +51,7 @@ class Scene {
       templates: this.#templates,
       tallies: tallies.map(([templateId, count]) => ({
         ...{ templateId, service: 'bot', minuteUs, count },
-        severityMax: templateId.startsWith('e') ? SEVERITY.error : SEVERITY.info,
+        severityMax: severityOf(templateId),
       })),
       ...options,
     };
@@ -153,6 +159,18 @@ describe('createLogWatch()', () => {
     const found = scene.run(2 * DAY, (minute) => ({ ...usual(minute), b: 300 + (minute % 9) }));
     expect(lastOf(found, 'b')).toMatchObject({ status: 'closed', end: 'accepted' });
     expect(new Set(found.map(({ anomalyId }) => anomalyId)).size).toBe(1);
+  });
+
+  test('tells of a nightly job of warnings at most twice, from whatever day it runs', () => {
+    const scene = new Scene();
+    scene.run(5 * DAY, usual);
+    const found = scene.run(6 * DAY, (minute) => ({
+      ...usual(minute),
+      'w-job': minute % DAY >= 100 && minute % DAY < 120 ? 60 + (minute % 9) : 0,
+    }));
+    expect(new Set(found.map(({ anomalyId }) => anomalyId)).size).toBeLessThanOrEqual(2);
+    const seventhDayUs = MONTH_START_US + 7 * DAY * US_PER_MINUTE;
+    expect(found.filter(({ range }) => range.fromUs >= seventhDayUs)).toEqual([]);
   });
 
   test('leaves the overflow template out', () => {
