@@ -15,6 +15,8 @@ const SEVERITY = { warn: 13, error: 17 };
 const OPENING = { error: 14, warn: 18, other: 26, missing: 18 };
 /** No single minute decides. */
 const MINUTE_NATS_MAX = 10;
+/** Most jobs by the clock end within so long. */
+const JOB_MINUTES = 30;
 /** From here on a template is suspicious: its minutes are put aside instead of learned. */
 const SUSPICIOUS_NATS = 4;
 /** The other hypothesis: at least this many times the lines, or this share of the minutes with lines. */
@@ -150,12 +152,20 @@ export function weighMinute(
   if (evidence[AT.status] !== 0) return follow(evidence, seen, expected);
   if (evidence[AT.newOnset] !== 0) return weighNew(evidence, seen, expected);
   const severity = severityOf(evidence);
-  // until a job would be known only errors burst
-  if (expected.isSettled || severity === 'error') weighUp(evidence, seen, expected);
+  weighUp(evidence, seen, expected);
   weighDown(evidence, seen, expected);
   if (evidence[AT.up]! >= OPENING[severity]) return open(evidence, 'up', { seen, expected });
   if (evidence[AT.down]! >= OPENING.missing) return open(evidence, 'down', { seen, expected });
   return undefined;
+}
+
+/** Until a job by the clock would be known errors burst, warnings when they last longer than most jobs, others not. */
+function minuteNatsMax(
+  severity: 'error' | 'warn' | 'other',
+  { isSettled }: LogExpectation,
+): number {
+  if (isSettled || severity === 'error') return MINUTE_NATS_MAX;
+  return severity === 'warn' ? OPENING.warn / JOB_MINUTES : 0;
 }
 
 /** An anomaly that was open before a restart, when the row does not know it. */
@@ -176,11 +186,13 @@ export function reopen(
 }
 
 function weighUp(evidence: Float32Array, seen: LogObservation, expected: LogExpectation): void {
+  const natsMax = minuteNatsMax(severityOf(evidence), expected);
+  if (natsMax === 0) return;
   const nats =
     expected.chance < SELDOM_CHANCE
       ? seldomNats(seen.lines, expected)
       : steadyNats(seen.lines, expected, evidence[AT.recent]!);
-  const bounded = Math.max(-MINUTE_NATS_MAX, Math.min(MINUTE_NATS_MAX, nats));
+  const bounded = Math.max(-MINUTE_NATS_MAX, Math.min(natsMax, nats));
   const sum = Math.max(0, evidence[AT.up]! + bounded);
   if (sum > 0 && evidence[AT.up] === 0)
     beginWorst(evidence, { at: AT.upOnset, minute: seen.minute });
