@@ -269,7 +269,7 @@ export const LIMITS = {
   silenceDaysMax: 90,
   /** Service level objectives; each costs 2.4 KiB of memory and a look at each tally of its service. */
   slosMax: 500,
-  /** Anomalies, incidents, alerts and remarks of users kept, each; a row is below 2 KiB. */
+  /** Anomalies, incidents, alerts and remarks of users kept, each; a row is below 4 KiB, with its picture. */
   stateRowsMax: 100_000,
 } as const;
 

@@ -198,11 +198,16 @@ function pictureOf(row: Float32Array, context: EpisodeContext): Picture {
     fromUs: minuteUsOf(first),
     stepUs: US_PER_MINUTE,
     unit: SIGHTS[detector].unit,
-    values: minutes.map((at) => valueAt(row, at, context)),
-    expected: bands.map(({ expected }) => expected),
-    low: bands.map(({ low }) => low),
-    high: bands.map(({ high }) => high),
+    values: minutes.map((at) => drawn(valueAt(row, at, context))),
+    expected: bands.map(({ expected }) => drawn(expected)),
+    low: bands.map(({ low }) => drawn(low)),
+    high: bands.map(({ high }) => drawn(high)),
   };
+}
+
+/** Four digits are finer than a picture, and a quarter of what is kept of each anomaly otherwise. */
+function drawn(value: number): number {
+  return Number(value.toPrecision(4));
 }
 
 const SHARES = { p50: 0.5, p95: 0.95, p99: 0.99 } as const;

@@ -14,8 +14,21 @@ export function enterMinute(row: Float32Array, minute: number): number {
     return 1;
   }
   const gapMinutes = Math.max(0, minute - last);
-  if (gapMinutes > 1) skipRate(row, gapMinutes);
+  if (gapMinutes > 1) {
+    skipRate(row, gapMinutes);
+    forgetPictured(row, last + 1, minute);
+  }
   return gapMinutes;
+}
+
+/** Of minutes that nobody has seen the ring holds those of an hour before. */
+function forgetPictured(row: Float32Array, from: number, to: number): void {
+  for (let minute = Math.max(from, to - PICTURE_MINUTES); minute < to; minute++) {
+    const at = minute % PICTURE_MINUTES;
+    for (const ring of [ROW.ringCount, ROW.ringErrors, ROW.ringQuantiles]) {
+      row[ring + at] = Number.NaN;
+    }
+  }
 }
 
 export function leaveMinute(

@@ -49,8 +49,9 @@ export class MinuteReader {
       const all = telemetry.listTemplates({});
       this.#templates = new Map(all.map((template) => [template.templateId, template] as const));
     }
-    const metrics = this.#metrics.read(minuteUs);
     const changes = state.listChanges({ range, limit: LIMITS.changesPerRequestMax });
+    // Last: points are read once, and a minute that another reader fails on is read again.
+    const metrics = this.#metrics.read(minuteUs);
     return {
       isEmpty: tallies.length + templateTallies.length + metrics.values.length === 0,
       metrics,

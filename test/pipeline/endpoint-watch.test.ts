@@ -133,6 +133,30 @@ describe('createEndpointWatch()', () => {
     expect(toldOf(true)).toEqual([]);
   });
 
+  test('a picture has a gap where nobody watched, and no more digits than it shows', () => {
+    const watch = createEndpointWatch();
+    run(watch, { from: 0, to: 180 }, () => [{ requests: 97 }]);
+    const told = run(watch, { from: 200, to: 215 }, (minute) => [
+      { requests: 97, slower: minute < 205 ? 1 : 3 },
+    ]);
+    const { values, high } = told.find(({ kind }) => kind === 'latency')!.picture!;
+    const seen = values.map((value) => Number.isFinite(value));
+    const opened = minuteOfUs(told[0]!.detectedUs!) - 1;
+    expect(seen).toEqual(
+      Array.from({ length: 60 }, (_, index) => {
+        const minute = opened - 59 + index;
+        return minute < 180 || minute >= 200;
+      }),
+    );
+    for (const value of [...values, ...high].filter(Number.isFinite)) {
+      expect(
+        String(value)
+          .replace(/[^1-9]*(?=[1-9])/, '')
+          .replace(/0+$/, '').length,
+      ).toBeLessThan(6);
+    }
+  });
+
   test('a slice is told of when its endpoint does not explain it', () => {
     const of = (slower: { readonly all: number; readonly bot: number }) =>
       run(createEndpointWatch(), { from: 0, to: 220 }, (minute) => {
