@@ -1,6 +1,6 @@
 /**
- * What is normal for one series of numbers, at any cadence: a level, its noise, the octiles of its values and profiles
- * of the day. Three predictors compete, and the one with the smallest errors of late is believed: the last value, a
+ * What is normal for one series of numbers, at any cadence: a level, its noise, the octiles and range of its values and
+ * profiles of the day. Three predictors compete, and the one with the smallest errors of late is believed: the last value, a
  * moving average, the usual value of this time of day. All state is a row of numbers; nothing here judges.
  */
 import { US_PER_DAY } from '../base/time.ts';
@@ -36,6 +36,10 @@ const OCTILE_WEIGHT_MIN = 0.002;
 /** Noise is at least this share of the level: below it, rounding of 32-bit numbers would look like noise. */
 const NOISE_SHARE_MIN = 1e-6;
 const NOISE_MIN = 1e-12;
+/** A range is at least this share of the level, far above the rounding of 32-bit numbers. */
+const RANGE_SHARE_MIN = 1e-5;
+/** The range is that of the last one to two times so many values: of 28 days of five minutes or more. */
+const RANGE_VALUES = 8192;
 /** Counts stop here, far above every use; 32-bit numbers could add one up to 2^24. */
 const COUNT_MAX = 2 ** 20;
 
@@ -60,10 +64,17 @@ const AT = {
   bin: 11,
   binSum: 12,
   binCount: 13,
-  octiles: 14,
-  profile: 14 + OCTILE_BOUNDS,
+  /** Lowest and highest value of the memory under way and of the one before, and how many values they have. */
+  low: 14,
+  high: 15,
+  rangeCount: 16,
+  earlierLow: 17,
+  earlierHigh: 18,
+  earlierCount: 19,
+  octiles: 20,
+  profile: 20 + OCTILE_BOUNDS,
   /** Days behind each half hour of the profile. */
-  days: 14 + OCTILE_BOUNDS + PROFILE_BINS,
+  days: 20 + OCTILE_BOUNDS + PROFILE_BINS,
 } as const;
 
 export const SERIES_MODEL_WIDTH = AT.days + PROFILE_BINS;
@@ -87,6 +98,8 @@ export function compareSeries(row: Float32Array, { timeUs, value }: SeriesPoint)
     shift: (value - usualOf(row, known)) / noise,
     novelty: (value - row[AT.octiles + 3]!) / spread,
     octile: octileOf(row, value),
+    excess: excessOf(row, value),
+    rangeCount: row[AT.rangeCount]! + row[AT.earlierCount]!,
     count: row[AT.count]!,
   };
 }
@@ -99,6 +112,7 @@ export function learnSeries(
 ): void {
   learnErrors(row, value, deviation);
   learnOctiles(row, value, deviation.noise);
+  learnRange(row, value);
   const count = row[AT.count]!;
   row[AT.binSum]! += value;
   row[AT.binCount]! += 1;
@@ -125,6 +139,7 @@ function startAt(row: Float32Array, { bin, value }: { bin: number; value: number
   row[AT.average] = value;
   row[AT.level] = value;
   row[AT.bin] = bin;
+  for (const bound of [AT.low, AT.high, AT.earlierLow, AT.earlierHigh]) row[bound] = value;
   row.fill(value, AT.octiles, AT.octiles + OCTILE_BOUNDS);
 }
 
@@ -164,6 +179,13 @@ function octileOf(row: Float32Array, value: number): number {
   return octile;
 }
 
+function excessOf(row: Float32Array, value: number): number {
+  const low = Math.min(row[AT.low]!, row[AT.earlierLow]!);
+  const high = Math.max(row[AT.high]!, row[AT.earlierHigh]!);
+  const range = Math.max(high - low, RANGE_SHARE_MIN * Math.abs(row[AT.level]!) + NOISE_MIN);
+  return Math.max(0, value - high, low - value) / range;
+}
+
 function learnErrors(row: Float32Array, value: number, deviation: SeriesDeviation): void {
   const { errorScale, error, noise, shift } = deviation;
   const count = row[AT.count]!;
@@ -197,4 +219,19 @@ function learnOctiles(row: Float32Array, value: number, noise: number): void {
     if (value > octile) row[AT.octiles + index] = octile + step * share;
     else if (value < octile) row[AT.octiles + index] = octile - step * (1 - share);
   }
+}
+
+/** Two memories in turn instead of every value: what was extreme is forgotten when both are younger. */
+function learnRange(row: Float32Array, value: number): void {
+  if (row[AT.rangeCount]! >= RANGE_VALUES) {
+    row[AT.earlierLow] = row[AT.low]!;
+    row[AT.earlierHigh] = row[AT.high]!;
+    row[AT.earlierCount] = row[AT.rangeCount]!;
+    row[AT.low] = value;
+    row[AT.high] = value;
+    row[AT.rangeCount] = 0;
+  }
+  row[AT.low] = Math.min(row[AT.low]!, value);
+  row[AT.high] = Math.max(row[AT.high]!, value);
+  row[AT.rangeCount]! += 1;
 }

@@ -1,6 +1,6 @@
 /**
- * Evidence that a series' values are odd: six statistics of its deviations, each as rare as its own history says, answer
- * three questions, and an episode is reported once. One setting for every series; no distribution is assumed.
+ * Evidence that a series' values are odd: six statistics of its deviations, each as rare as its own history says, and new
+ * extremes answer four questions, and an episode is reported once. One setting for every series; no distribution is assumed.
  */
 import type { SeriesDeviation } from '../model/series.ts';
 import { learnTail, TAIL_WIDTH, tailBound, tailSurprise } from './tail.ts';
@@ -22,7 +22,14 @@ const STANDING_VALUES = 400;
 /** Before its noise is known to 12 % (1/√64), a series surprises nobody. */
 const WARM_UP_VALUES = 64;
 /** Surprise, in powers of ten, at which the score is 0.5. */
-export const ALARM_SURPRISE = 3.25;
+export const ALARM_SURPRISE = 3.6;
+/** A value is a new extreme when it leaves the range by more than this share of it: records by a hair are many. */
+const EXCESS_MIN = 0.04;
+/** Twice the range is as far as the formula for extremes is believed. */
+const EXCESS_MAX = 1;
+/** So many extremes make the next one likelier by two; they are forgotten over a range's memory. */
+const EXTREMES_USUAL = 2;
+const EXTREMES_VALUES = 8192;
 /** The band leaves out at most one outcome of a thousand: of light tails fewer, as a power law is fitted to them. */
 const BAND_SURPRISE = 3;
 
@@ -35,13 +42,15 @@ const AT = {
   next: 0,
   /** Surprise that still stands for later ones. */
   standing: 1,
+  /** New extremes of late. */
+  extremes: 2,
   /** The last shifts, a ring. */
-  shifts: 2,
+  shifts: 3,
   /** Shares of the octiles among the last values, and their counts in history. */
-  recent: 2 + LONG_VALUES,
-  history: 2 + LONG_VALUES + OCTILES,
+  recent: 3 + LONG_VALUES,
+  history: 3 + LONG_VALUES + OCTILES,
   /** A tail of each statistic. */
-  tails: 2 + LONG_VALUES + 2 * OCTILES,
+  tails: 3 + LONG_VALUES + 2 * OCTILES,
 } as const;
 
 export const SERIES_EVIDENCE_WIDTH = AT.tails + STATISTICS.length * TAIL_WIDTH;
@@ -65,21 +74,37 @@ export function judgeSeries(row: Float32Array, deviation: SeriesDeviation): Seri
   if (deviation.count >= SHORT_VALUES) {
     for (const [index, tail] of tails.entries()) learnTail(tail, statistics[index]!);
   }
-  const surprise = deviation.count < WARM_UP_VALUES ? 0 : lengthOf(surprises);
+  const surprise =
+    deviation.count < WARM_UP_VALUES ? 0 : lengthOf(surprises, extremeOf(row, deviation));
   const news = surprise > row[AT.standing]! ? surprise : 0;
   row[AT.standing] = Math.max(surprise, row[AT.standing]! * (1 - 1 / STANDING_VALUES));
   return { surprise, news, bandErrors, direction: directionOf(row, deviation) };
 }
 
 /**
- * Of each question the most surprising answer, and of the three the length of their vector: between their maximum and
+ * Of each question the most surprising answer, and of the four the length of their vector: between their maximum and
  * their sum, because they tell partly the same.
  */
-function lengthOf(surprises: readonly number[]): number {
+function lengthOf(surprises: readonly number[], extreme: number): number {
   const answers = QUESTIONS.map((question) =>
     Math.max(...question.map((index) => surprises[index]!)),
   );
-  return Math.hypot(...answers);
+  return Math.hypot(...answers, extreme);
+}
+
+/**
+ * Surprise of a new extreme. The newest of n + 1 values is the largest with a chance of 1 / (n + 1) (Rényi 1962). Where
+ * tails fall exponentially, n values span about ln n of their scales, so that one beyond them by the share e of their
+ * range is rarer by n^−e: a fifth beyond 999 values, 3 × 1.2 = 3.6. A series that wanders brings extremes more often
+ * than that, and each it brought makes the next one likelier (the mean of a gamma prior's posterior): after two, by two.
+ */
+function extremeOf(row: Float32Array, { excess, rangeCount }: SeriesDeviation): number {
+  const extremes = row[AT.extremes]! * (1 - 1 / EXTREMES_VALUES);
+  const isExtreme = excess > EXCESS_MIN;
+  row[AT.extremes] = isExtreme ? extremes + 1 : extremes;
+  if (!isExtreme) return 0;
+  const rarity = Math.log10(rangeCount + 1) * (1 + Math.min(EXCESS_MAX, excess));
+  return Math.max(0, rarity - Math.log10(1 + extremes / EXTREMES_USUAL));
 }
 
 function statisticsOf(row: Float32Array, deviation: SeriesDeviation): readonly number[] {

@@ -22,6 +22,10 @@ export interface SeriesDeviation {
   readonly novelty: number;
   /** Which eighth of the values so far it falls into, 0–7. */
   readonly octile: number;
+  /** How far it lies beyond every value remembered, as a share of their range; 0 inside. */
+  readonly excess: number;
+  /** Values remembered. */
+  readonly rangeCount: number;
   /** Values before this one. */
   readonly count: number;
 }

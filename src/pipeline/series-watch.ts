@@ -6,10 +6,10 @@ import { compareSeries, learnSeries, SERIES_MODEL_WIDTH } from '../baseline/seri
 import { ALARM_SURPRISE, judgeSeries, SERIES_EVIDENCE_WIDTH } from '../detect/series.ts';
 import type { SeriesPoint, SeriesVerdict } from '../model/series.ts';
 
-/** Numbers of a row: 405 of 32 bits are 1 620 bytes. */
+/** Numbers of a row: 412 of 32 bits are 1 648 bytes. */
 export const SERIES_WIDTH = SERIES_MODEL_WIDTH + SERIES_EVIDENCE_WIDTH;
 /** Goes up whenever a number of the row changes its meaning. */
-export const SERIES_VERSION = 1;
+export const SERIES_VERSION = 2;
 
 /** Judges the value by those before it, then learns from it. A row of zeros is a series that has said nothing yet. */
 export function stepSeries(row: Float32Array, point: SeriesPoint): SeriesVerdict {
@@ -31,8 +31,9 @@ export function stepSeries(row: Float32Array, point: SeriesPoint): SeriesVerdict
 }
 
 /**
- * One fact told by all three questions makes √3 times its surprise: the llr takes them for that. One value of a thousand
- * of white noise has 4.2, near the most that a chance of 0.001 can say: −ln(e p ln 1/p) = 4.0 (Sellke et al. 2001).
+ * One fact told by three of the four questions makes √3 times its surprise: the llr takes them for that. One value of a
+ * thousand of white noise has 4.3, near the most that a chance of 0.001 can say: −ln(e p ln 1/p) = 4.0 (Sellke et al.
+ * 2001).
  */
 function llrOf(surprise: number): number {
   return (surprise * Math.LN10) / Math.sqrt(3);

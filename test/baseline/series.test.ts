@@ -88,6 +88,36 @@ describe('compareSeries()', () => {
     expect(Math.abs(shiftAt(11))).toBeLessThan(5);
   });
 
+  it('says how far beyond all values so far one lies, as a share of their range', () => {
+    const random = new Random(29);
+    const values = Array.from({ length: 2000 }, () => 50 + 20 * normal(random));
+    const { deviations } = feed(values.length, (index) => values[index] ?? 0);
+    for (let index = 10; index < values.length; index++) {
+      const [low, high] = [Math.min, Math.max].map((of) => of(...values.slice(0, index)));
+      const value = values[index] ?? 0;
+      const excess = Math.max(0, value - (high ?? 0), (low ?? 0) - value);
+      expect(deviations[index]?.excess).toBeCloseTo(excess / ((high ?? 0) - (low ?? 0)), 5);
+      expect(deviations[index]?.rangeCount).toBe(index);
+    }
+  });
+
+  it('forgets an extreme of two memories ago, not one of the last memory', () => {
+    const memory = 8192;
+    const { deviations } = feed(2 * memory + 3, (index) =>
+      index === 5 || index > 2 * memory || index === memory ? 100 : index % 10,
+    );
+    expect(deviations[memory]?.excess).toBe(0);
+    const { deviations: later } = feed(2 * memory + 3, (index) =>
+      index === 5 || index > 2 * memory ? 100 : index % 10,
+    );
+    expect(later[2 * memory + 1]?.excess).toBeCloseTo((100 - 9) / 9, 5);
+  });
+
+  it('takes no rounding for an extreme', () => {
+    const { deviations } = feed(200, (index) => 0.1 + 1e-9 * (index % 2));
+    for (const { excess } of deviations) expect(excess).toBeLessThan(0.01);
+  });
+
   it('is not blinded by one freak value', () => {
     const random = new Random(23);
     const { deviations } = feed(600, (index) => (index === 500 ? 1e9 : 100 + 10 * normal(random)));

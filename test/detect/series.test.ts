@@ -14,6 +14,8 @@ function deviationOf(change: Partial<SeriesDeviation>): SeriesDeviation {
     shift: 0,
     novelty: 0,
     octile: 4,
+    excess: 0,
+    rangeCount: 0,
     count: 0,
     ...change,
   };
@@ -46,6 +48,32 @@ describe('judgeSeries()', () => {
       most = Math.max(most, evidence.surprise);
     }
     expect(most).toBeGreaterThan(ALARM_SURPRISE);
+  });
+
+  it('knows how rare a new extreme is: as one of those remembered, and rarer the further it is', () => {
+    const surpriseOf = (excess: number) => {
+      const row = calmRow(2000, new Random(3));
+      return judgeSeries(row, deviationOf({ excess, rangeCount: 999, count: 2000 })).surprise;
+    };
+    const rest = surpriseOf(0);
+    const extremeOf = (excess: number) => Math.sqrt(surpriseOf(excess) ** 2 - rest ** 2);
+    expect(extremeOf(0.02)).toBe(0); // by a hair
+    expect(extremeOf(0.2)).toBeCloseTo(3 * 1.2, 5);
+    expect(extremeOf(1)).toBeCloseTo(6, 5);
+    expect(extremeOf(100)).toBeCloseTo(6, 5);
+  });
+
+  it('is less surprised by extremes the more of them a series brings', () => {
+    const surprisesOf = (excess: number) => {
+      const row = calmRow(2000, new Random(3));
+      const change = deviationOf({ excess, rangeCount: 9999, count: 2000 });
+      return Array.from({ length: 20 }, () => judgeSeries(row, change).surprise);
+    };
+    const rest = surprisesOf(0);
+    const extremes = surprisesOf(0.25).map((all, index) => Math.sqrt(all ** 2 - rest[index]! ** 2));
+    for (const [index, extreme] of extremes.entries()) {
+      expect(extreme).toBeCloseTo(4 * 1.25 - Math.log10(1 + index / 2), 2);
+    }
   });
 
   it('reports an episode once, however long it lasts', () => {

@@ -55,6 +55,19 @@ describe('stepSeries()', () => {
     expect(alarms.length / 20_000).toBeLessThanOrEqual(shareMax);
   });
 
+  it('tells of a new extreme of a series with bursts, and few of one that wanders', () => {
+    const bursty: Kind['valueAt'] = ({ index, random }) =>
+      index === 4000 ? 150 : random.below(50) === 0 ? 60 + random.below(40) : 2 + normal(random);
+    const alarms = alarmsOf(kindOf(bursty, 4100), 5);
+    expect(alarms).toContain(4000);
+    let level = 0;
+    const walk: Kind['valueAt'] = ({ random }) => {
+      level = 0.998 * level + normal(random);
+      return 90 + level;
+    };
+    expect(alarmsOf(kindOf(walk, 20_000), 7).length).toBeLessThanOrEqual(10);
+  });
+
   it('gives scores from 0 to 1, alarms from 0.5 on, and a band around what it expects', () => {
     const row = new Float32Array(SERIES_WIDTH);
     const random = new Random(3);
