@@ -2,28 +2,37 @@
 
 const MIB = 1024 * 1024;
 
-/** By the UCUM unit without annotations in braces; a change of a level, a duration or a rate. */
-const EFFECT_BY_UNIT: ReadonlyMap<string, number> = new Map([
-  // a share: ten points of a hundred
-  ['1', 0.1],
-  ['%', 10],
-  ['By', 32 * MIB],
-  ['KiBy', 32 * 1024],
-  ['MiBy', 32],
-  ['s', 0.02],
-  ['ms', 20],
-  ['us', 20_000],
-  ['ns', 20_000_000],
-]);
+interface Effect {
+  /** Of a level or a quantile. */
+  readonly level: number;
+  /** Of a rate: so much a second. */
+  readonly rate: number;
+}
 
-/** Things that are counted: connections, threads, messages. */
-const COUNT_EFFECT = 5;
-/** Of a rate, things a second: one in two seconds. */
-const RATE_EFFECT = 0.5;
-/** Bytes a second. */
-const BYTE_RATE_EFFECT = MIB;
-/** Seconds a second are a share: CPU time, pauses. */
-const TIME_RATE_EFFECT = 0.1;
+/** Twenty milliseconds; of seconds a second, which are a share (CPU time, pauses), a tenth. */
+const timeEffect = (perSecond: number): Effect => ({
+  level: 0.02 * perSecond,
+  rate: 0.1 * perSecond,
+});
+const bytesEffect = (perMib: number): Effect => ({ level: 32 * perMib, rate: perMib });
+/** Things that are counted: connections, threads, messages; of a rate, one in two seconds. */
+const COUNT_EFFECT: Effect = { level: 5, rate: 0.5 };
+
+/** By the UCUM unit without annotations in braces. */
+const EFFECT_BY_UNIT: ReadonlyMap<string, Effect> = new Map([
+  ['', COUNT_EFFECT],
+  // a share: ten points of a hundred
+  ['1', { level: 0.1, rate: COUNT_EFFECT.rate }],
+  ['%', { level: 10, rate: COUNT_EFFECT.rate }],
+  ['By', bytesEffect(MIB)],
+  ['KiBy', bytesEffect(1024)],
+  ['MiBy', bytesEffect(1)],
+  ['s', timeEffect(1)],
+  ['ms', timeEffect(1e3)],
+  ['us', timeEffect(1e6)],
+  ['ns', timeEffect(1e9)],
+]);
+const UNKNOWN_EFFECT: Effect = { level: 0, rate: COUNT_EFFECT.rate };
 
 export interface Measured {
   readonly unit: string;
@@ -34,14 +43,11 @@ export interface Measured {
 /** The least change that matters, in the unit of the value. */
 export function minimalEffect({ unit, measure, kind }: Measured): number {
   const bare = unit.replace(/\{[^{}]*\}/g, '');
-  if (measure !== 'rate') {
-    const isCount = bare === '' || (bare === '1' && unit !== '1');
-    return isCount ? COUNT_EFFECT : (EFFECT_BY_UNIT.get(bare) ?? 0);
-  }
+  const isCount = bare === '1' && unit !== '1';
+  const effect = isCount ? COUNT_EFFECT : (EFFECT_BY_UNIT.get(bare) ?? UNKNOWN_EFFECT);
+  if (measure !== 'rate') return effect.level;
   // the rate of a histogram is that of its observations, whatever they measure
-  if (kind === 'histogram' || kind === 'exponentialHistogram' || kind === 'summary') {
-    return RATE_EFFECT;
-  }
-  if (bare === 'By') return BYTE_RATE_EFFECT;
-  return bare === 's' ? TIME_RATE_EFFECT : RATE_EFFECT;
+  const isOfObservations =
+    kind === 'histogram' || kind === 'exponentialHistogram' || kind === 'summary';
+  return isOfObservations ? COUNT_EFFECT.rate : effect.rate;
 }
