@@ -1,6 +1,6 @@
 /** Failed requests of an endpoint: a ratio with a beta prior from its service, and how errors come together. */
 import type { ErrorForecast } from '../model/endpoint-forecast.ts';
-import { ROW } from '../model/endpoint-row.ts';
+import { PICTURE_MINUTES, ROW } from '../model/endpoint-row.ts';
 
 /** The service's ratio counts as so many requests of the endpoint; 0.3 % as so many of the service. */
 const PRIOR_REQUESTS = 60;
@@ -63,12 +63,16 @@ export function learnErrors(
   row[ROW.errorTotal] = keep * row[ROW.errorTotal]! + weight * count;
 }
 
-/** After a lasting change: what was known counts as a few requests. */
-export function loosenErrors(row: Float32Array, requestsMax: number): void {
-  const total = row[ROW.errorTotal]!;
-  if (total <= requestsMax) return;
-  row[ROW.errorHits]! *= requestsMax / total;
-  row[ROW.errorTotal] = requestsMax;
+/** After a lasting change what is known is the last hour. */
+export function acceptErrors(row: Float32Array): void {
+  let [errors, count] = [0, 0];
+  for (let at = 0; at < PICTURE_MINUTES; at++) {
+    errors += row[ROW.ringErrors + at]! || 0; // NaN: nobody watched
+    count += row[ROW.ringCount + at]! || 0;
+  }
+  if (count === 0) return;
+  row[ROW.errorHits] = errors;
+  row[ROW.errorTotal] = count;
 }
 
 /** Correlation of errors within a block, by moments: variance = n p (1 − p) (1 + (n − 1) ρ) (Kleinman 1973). */

@@ -111,7 +111,13 @@ export function predictRate(row: Float32Array, minute: number, forecast: RateFor
 export function learnRate(
   row: Float32Array,
   minute: number,
-  seen: { readonly count: number; readonly weight: number; readonly forecast: RateForecast },
+  seen: {
+    readonly count: number;
+    readonly weight: number;
+    /** What comes beyond the usual may come in each hour; false: it has lasted for an hour, or is nobody's habit. */
+    readonly mayBeJob: boolean;
+    readonly forecast: RateForecast;
+  },
 ): void {
   const { forecast } = seen;
   const weight = seen.weight > 0 ? Math.max(seen.weight, SUSPECT_TRUST) : 0;
@@ -121,7 +127,7 @@ export function learnRate(
   const reach = isNew ? Number.POSITIVE_INFINITY : 4 * Math.sqrt(variance);
   const count = Math.min(Math.max(seen.count, mean - reach), mean + reach);
   closeBins(row, minute);
-  if (!isNew) learnJobs(row, minute, { count: seen.count, forecast });
+  if (!isNew && seen.mayBeJob) learnJobs(row, minute, { count: seen.count, forecast });
   if (weight <= 0) {
     row.fill(0, ROW.rateBlockObserved, ROW.rateBlockMinutes + 2);
     return;

@@ -39,6 +39,11 @@ export function isOpen(row: Float32Array, detector: Detector): boolean {
   return row[episodeOf(detector) + EPISODE.detected] !== 0;
 }
 
+/** Since its onset; 0: it is not open. */
+export function minutesOpen(row: Float32Array, detector: Detector, minute: number): number {
+  return isOpen(row, detector) ? minute - row[episodeOf(detector) + EPISODE.onset]! : 0;
+}
+
 /** Judges after the evidence took the minute in. `read` is asked only when the minute is the worst so far. */
 export function stepEpisode(
   row: Float32Array,

@@ -12,8 +12,8 @@ import {
   rateBand,
 } from '../baseline/endpoint-bands.ts';
 import {
+  acceptErrors,
   learnErrors,
-  loosenErrors,
   newErrorForecast,
   predictErrors,
 } from '../baseline/endpoint-errors.ts';
@@ -41,6 +41,7 @@ import {
   type EpisodeEvent,
   isOpen,
   isSuspect,
+  minutesOpen,
   type Reading,
   stepEpisode,
   surgeOf,
@@ -83,6 +84,8 @@ const LATENCY_REQUESTS_MIN = 30;
 const ERROR_MINUTES_MIN = 5;
 /** After a deploy, or for a new normal, what was known counts as so many requests. */
 const LOOSE_REQUESTS = 40;
+/** A surge that lasts longer is no job of each hour. */
+const JOB_MINUTES_MAX = 60;
 const EMPTY = emptySketch();
 
 const TRAFFIC: readonly Detector[] = ['trafficUp', 'trafficDown'];
@@ -214,7 +217,7 @@ class TallyWatch implements EndpointWatch {
       if (isEnd(event)) closeEpisode(row, 'trafficDown');
       if (event === 'accepted') this.#acceptSilence(entry, minute);
     }
-    learnRate(row, minute, { count, weight, forecast: rate });
+    learnRate(row, minute, { count, weight, mayBeJob: !isQuiet, forecast: rate });
     fadeService(row);
     leaveMinute(row, { minute, count, errors: 0 });
   }
@@ -308,7 +311,7 @@ class TallyWatch implements EndpointWatch {
     closeEpisode(row, detector);
     if (event !== 'accepted') return;
     if (TRAFFIC.includes(detector)) acceptRate(row, minute);
-    else if (ERRORS.includes(detector)) loosenErrors(row, LOOSE_REQUESTS);
+    else if (ERRORS.includes(detector)) acceptErrors(row);
     else forgetLatency(row);
   }
 
@@ -339,8 +342,13 @@ class TallyWatch implements EndpointWatch {
     const weight = service.isSilent
       ? Math.min(weightFor(TRAFFIC), weightFor(TRAFFIC, service.row))
       : weightFor(TRAFFIC);
-    const rateWeight = this.#isPartial ? 0 : weight;
-    learnRate(row, minute, { count, weight: rateWeight, forecast: this.#rate });
+    learnRate(row, minute, {
+      count,
+      weight: this.#isPartial ? 0 : weight,
+      mayBeJob:
+        !isSilenced && !this.#isPartial && minutesOpen(row, 'trafficUp', minute) < JOB_MINUTES_MAX,
+      forecast: this.#rate,
+    });
     learnErrors(row, { count, errors, weight: weightFor(ERRORS), ratio: this.#errors.ratio });
     if (entry.isWhole && !isSilenced && !isOpen(row, 'errorUp')) {
       service.row[ROW.errorHits]! += errors;

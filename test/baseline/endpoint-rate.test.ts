@@ -32,7 +32,7 @@ function teach(
     const minute = START + at;
     predictRate(row, minute, forecast);
     expected.push({ expected: forecast.expected, high: forecast.highFactor });
-    learnRate(row, minute, { count: countOf(at), weight: 1, forecast });
+    learnRate(row, minute, { count: countOf(at), weight: 1, mayBeJob: true, forecast });
     row[ROW.learnedMinutes]! += 1;
   }
   return expected;
@@ -106,7 +106,7 @@ describe('predictRate()', () => {
     const forecast = newRateForecast();
     for (let at = 200; at < 300; at++) {
       predictRate(row, START + at, forecast);
-      learnRate(row, START + at, { count: 500, weight: 0, forecast });
+      learnRate(row, START + at, { count: 500, weight: 0, mayBeJob: true, forecast });
     }
     predictRate(row, START + 300, forecast);
     expect(forecast.expected).toBeCloseTo(100, 0);

@@ -241,6 +241,22 @@ describe('createEndpointWatch()', () => {
     ).toEqual(['b', 'c']);
   });
 
+  test('an endpoint that always fails is accepted once', () => {
+    const told = run(createEndpointWatch(), { from: 0, to: 600 + 2 * 1440 }, (minute) => [
+      { requests: 20, errorRatio: minute < 600 ? 0.005 : 1 },
+    ]);
+    expect(new Set(told.map(({ anomalyId }) => anomalyId)).size).toBe(1);
+    expect(told.at(-1)).toMatchObject({ kind: 'error', status: 'closed', end: 'accepted' });
+  });
+
+  test('traffic that has tripled does not recover by lasting', () => {
+    const told = run(createEndpointWatch(), { from: 0, to: 600 + 1440 }, (minute) => [
+      { requests: minute < 600 ? 50 : 150 },
+    ]);
+    expect(told.map(({ end }) => end)).not.toContain('recovered');
+    expect(told.some(({ kind, direction }) => kind === 'traffic' && direction === 'up')).toBe(true);
+  });
+
   test('traffic that went elsewhere for the most part is told of once', () => {
     const told = run(createEndpointWatch(), { from: 0, to: 600 + 3 * 1440 }, (minute) => [
       { requests: minute < 600 ? 60 : 15 },
