@@ -19,6 +19,8 @@ const MINUTE_NATS_MAX = 10;
 const JOB_MINUTES = 30;
 /** From here on a template is suspicious: its minutes are put aside instead of learned. */
 const SUSPICIOUS_NATS = 4;
+/** INFO lines wander with what a service is asked to do: so many times the usual of them are nothing to tell of. */
+const SLACK_MIN = { error: 1, warn: 1, other: 1.5 };
 /** The other hypothesis: at least this many times the lines, or this share of the minutes with lines. */
 const OTHER_RATIO = { up: 3, down: 0.05 };
 /**
@@ -186,12 +188,16 @@ export function reopen(
 }
 
 function weighUp(evidence: Float32Array, seen: LogObservation, expected: LogExpectation): void {
-  const natsMax = minuteNatsMax(severityOf(evidence), expected);
+  const severity = severityOf(evidence);
+  const natsMax = minuteNatsMax(severity, expected);
   if (natsMax === 0) return;
   const nats =
     expected.chance < SELDOM_CHANCE
       ? seldomNats(seen.lines, expected)
-      : steadyNats(seen.lines, expected, evidence[AT.recent]!);
+      : steadyNats(seen.lines, expected, {
+          recent: evidence[AT.recent]!,
+          slackMin: SLACK_MIN[severity],
+        });
   const bounded = Math.max(-MINUTE_NATS_MAX, Math.min(natsMax, nats));
   const sum = Math.max(0, evidence[AT.up]! + bounded);
   if (sum > 0 && evidence[AT.up] === 0)
@@ -205,9 +211,13 @@ function weighUp(evidence: Float32Array, seen: LogObservation, expected: LogExpe
  * Of a template that most minutes have. The other hypothesis expects what came lately: it may look back, not at the
  * minute that it judges (Lorden and Pollak 2005).
  */
-function steadyNats(lines: number, expected: LogExpectation, recent: number): number {
+function steadyNats(
+  lines: number,
+  expected: LogExpectation,
+  { recent, slackMin }: { readonly recent: number; readonly slackMin: number },
+): number {
   const { high, slack } = expected;
-  const usual = high * slack;
+  const usual = high * Math.max(slack, slackMin);
   const clumping = Math.min(expected.clumping, Math.max(STEADY_CLUMPING_MIN, 1 + usual));
   const scatter = usual + 2 * Math.sqrt(clumping * usual);
   const other = Math.max(OTHER_RATIO.up * high, 2 * usual, scatter, 1, recent);

@@ -80,6 +80,11 @@ describe('weighMinute()', () => {
     expect(delays[0]).toBeLessThan(delays[2]!);
   });
 
+  test('makes nothing of twice the lines when they are INFO', () => {
+    expect(minutesToOpen({ lines: 40, severity: warn }, steady)).toBeDefined();
+    expect(minutesToOpen({ lines: 40, severity: info }, steady)).toBeUndefined();
+  });
+
   test('takes a rise for usual that is within the slack, and not one beyond it', () => {
     const wandering = { ...steady, slack: 2.5 };
     expect(minutesToOpen({ lines: 50, severity: error }, steady)).toBeDefined();
