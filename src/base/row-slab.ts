@@ -24,7 +24,7 @@ export class RowSlab {
   readonly #places = new Map<string, number>();
   readonly #free: number[] = [];
   /** As words, so that bits survive that are no number. */
-  readonly #pages: Uint32Array[] = [];
+  readonly #pages: Int32Array[] = [];
 
   constructor({ width, version }: RowSlabOptions) {
     this.width = width;
@@ -65,7 +65,7 @@ export class RowSlab {
   }
 
   /** The numbers of the row as words, among those of others: they begin at offsetOf(). */
-  pageOf(place: number): Uint32Array {
+  pageOf(place: number): Int32Array {
     return this.#pages[Math.floor(place / PAGE_ROWS)]!; // a place was given for a page
   }
 
@@ -106,7 +106,7 @@ export class RowSlab {
         bytes.set(new Uint8Array(words.buffer, words.byteOffset, rowBytes), at);
         at += rowBytes;
       } else {
-        for (const word of words) at = bytes.writeUInt32LE(word, at);
+        for (const word of words) at = bytes.writeInt32LE(word, at);
       }
     }
     return bytes;
@@ -122,7 +122,7 @@ export class RowSlab {
       const page = this.pageOf(place);
       const from = this.offsetOf(place);
       for (let index = from; index < from + this.width; index++, at += 4) {
-        page[index] = bytes.readUInt32LE(at);
+        page[index] = bytes.readInt32LE(at);
       }
     }
   }
@@ -171,7 +171,7 @@ export class RowSlab {
 
   #addPage(): void {
     const first = this.#pages.length * PAGE_ROWS;
-    this.#pages.push(new Uint32Array(PAGE_ROWS * this.width));
+    this.#pages.push(new Int32Array(PAGE_ROWS * this.width));
     for (let place = first + PAGE_ROWS - 1; place >= first; place--) this.#free.push(place);
   }
 }

@@ -12,14 +12,26 @@ export function seriesOf(columns: PointColumns, index: number): Omit<MetricSerie
   const { strings } = columns;
   const entry = columns.seriesEntries[index]!; // the decoder checked the index
   return {
+    ...seriesNameOf(columns, index),
+    attributes: entryMapOf(entry.attributes, strings),
+    resource: entryMapOf(columns.resources[entry.resource]?.attributes ?? [], strings),
+  };
+}
+
+/** Of it what is no attribute. */
+export function seriesNameOf(
+  columns: PointColumns,
+  index: number,
+): Omit<MetricSeries, 'seriesId' | 'attributes' | 'resource'> {
+  const { strings } = columns;
+  const entry = columns.seriesEntries[index]!; // as above
+  return {
     name: strings.text(entry.name),
     unit: strings.text(entry.unit),
     kind: entry.kind,
     isMonotonic: entry.isMonotonic,
     temporality: TEMPORALITIES[entry.temporality] ?? 'unspecified',
     service: strings.text(entry.service),
-    attributes: entryMapOf(entry.attributes, strings),
-    resource: entryMapOf(columns.resources[entry.resource]?.attributes ?? [], strings),
   };
 }
 
@@ -61,5 +73,6 @@ export function isOfSdk(key: string): boolean {
 
 /** 32 hex digits. */
 export function seriesIdOf(key: string): string {
-  return createHash('sha256').update(key).digest('hex').slice(0, 32);
+  // not slice(): it would keep all 64 digits in memory
+  return createHash('sha256').update(key).digest().toString('hex', 0, 16);
 }

@@ -8,8 +8,10 @@ import { US_PER_HOUR, US_PER_MINUTE } from '../base/time.ts';
 import type { PointColumns } from '../model/columns.ts';
 import { SELF_SERVICE } from '../model/vocabulary.ts';
 import type { MetricMinute, MetricValue } from '../model/watch.ts';
-import { resourceKeyOf, seriesIdOf, seriesKeyOf, seriesOf } from '../otlp/series.ts';
+import { resourceKeyOf, seriesIdOf, seriesKeyOf, seriesNameOf } from '../otlp/series.ts';
+import { entryMapOf } from '../otlp/value.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
+import { KeptSeries, textOfAttributes } from './kept-series.ts';
 import { seriesFingerprints } from './metric-identity.ts';
 import { MetricTrack } from './metric-track.ts';
 
@@ -88,9 +90,11 @@ class Tracks {
   ofBlock(columns: PointColumns): readonly (MetricTrack | undefined)[] {
     const fingerprints = seriesFingerprints(columns);
     const found: (MetricTrack | undefined)[] = [];
+    const resources = new ResourceTexts(columns);
     for (let index = 0; index < fingerprints.length; index++) {
       const fingerprint = fingerprints[index]!;
-      found.push(this.#byFingerprint.get(fingerprint) ?? this.#tryAdd(columns, index, fingerprint));
+      const known = this.#byFingerprint.get(fingerprint);
+      found.push(known ?? this.#tryAdd(columns, index, { fingerprint, resources }));
     }
     return found;
   }
@@ -106,7 +110,11 @@ class Tracks {
     }
   }
 
-  #tryAdd(columns: PointColumns, index: number, fingerprint: number): MetricTrack | undefined {
+  #tryAdd(
+    columns: PointColumns,
+    index: number,
+    as: { readonly fingerprint: number; readonly resources: ResourceTexts },
+  ): MetricTrack | undefined {
     const { strings } = columns;
     const entry = columns.seriesEntries[index]!; // a fingerprint each
     const service = strings.text(entry.service);
@@ -117,16 +125,40 @@ class Tracks {
       this.leftOutCount++;
       return undefined;
     }
-    const resource = columns.resources[entry.resource];
-    const resourceKey = resource ? resourceKeyOf(resource, strings) : '';
-    const seriesId = seriesIdOf(seriesKeyOf(entry, strings, resourceKey));
+    const { key, text } = as.resources.of(entry.resource);
+    const seriesId = seriesIdOf(seriesKeyOf(entry, strings, key));
     let track = this.#byId.get(seriesId);
     if (!track) {
-      track = new MetricTrack({ seriesId, ...seriesOf(columns, index) });
+      const name = { seriesId, ...seriesNameOf(columns, index) };
+      const attributes = textOfAttributes(entryMapOf(entry.attributes, strings));
+      track = new MetricTrack(new KeptSeries(name, { attributes, resource: text }));
       this.#byId.set(seriesId, track);
       this.#countByService.set(service, ofService + 1);
     }
-    this.#byFingerprint.set(fingerprint, track);
+    this.#byFingerprint.set(as.fingerprint, track);
     return track;
+  }
+}
+
+/** Of a block's resources: what makes them different, and all of them as text; made once for all their series. */
+class ResourceTexts {
+  readonly #columns: PointColumns;
+  readonly #made: { readonly key: string; readonly text: string }[] = [];
+
+  constructor(columns: PointColumns) {
+    this.#columns = columns;
+  }
+
+  of(index: number): { readonly key: string; readonly text: string } {
+    const known = this.#made[index];
+    if (known) return known;
+    const { resources, strings } = this.#columns;
+    const resource = resources[index];
+    const made = {
+      key: resource ? resourceKeyOf(resource, strings) : '',
+      text: textOfAttributes(entryMapOf(resource?.attributes ?? [], strings)),
+    };
+    this.#made[index] = made;
+    return made;
   }
 }

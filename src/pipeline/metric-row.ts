@@ -2,7 +2,7 @@
  * The row of a metric series and measure: what is in it, in which bits it is kept, and the one row that is unpacked.
  * Halves it: 1 584 bytes instead of 2 492.
  */
-import { RowPacking, type RowPart } from '../base/row-packing.ts';
+import { type PartOptions, RowPacking } from '../base/row-packing.ts';
 import {
   ENVELOPE_HOURS_WIDTH,
   ENVELOPE_MINUTE_WIDTH,
@@ -19,13 +19,13 @@ const float32 = { kind: 'float32' } as const;
 const float24 = { kind: 'float24' } as const;
 
 /** Low points and profiles are compared by margins of hundredths; what is learned in small steps needs all its bits. */
-const MINUTE: readonly RowPart[] = [{ width: ENVELOPE_MINUTE_WIDTH, format: float32 }];
-const HISTORY: readonly RowPart[] = [
+const MINUTE: readonly PartOptions[] = [{ width: ENVELOPE_MINUTE_WIDTH, format: float32 }];
+const HISTORY: readonly PartOptions[] = [
   { width: ENVELOPE_SLOTS_WIDTH, format: float32 },
   { width: ENVELOPE_HOURS_WIDTH, format: float24 },
 ];
 /** As baseline/series.ts and detect/series.ts lay it out. */
-const SERIES: readonly RowPart[] = [
+const SERIES: readonly PartOptions[] = [
   // level, noise, errors, range, octiles
   { width: 27, format: float32 },
   // the profile, and days behind it
@@ -40,7 +40,7 @@ const SERIES: readonly RowPart[] = [
   // counts of the octiles, tails
   { width: 8 + 150, format: COUNTS },
 ];
-const OPEN: readonly RowPart[] = [{ width: LEVEL_WIDTH + JUMP_WIDTH, format: float32 }];
+const OPEN: readonly PartOptions[] = [{ width: LEVEL_WIDTH + JUMP_WIDTH, format: float32 }];
 
 const LEVEL_AT = ENVELOPE_WIDTH;
 const JUMP_AT = LEVEL_AT + LEVEL_WIDTH;

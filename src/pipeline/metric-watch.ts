@@ -84,20 +84,21 @@ export function createMetricWatch(options: { readonly rowsMax?: number } = {}): 
     const found = isKnown ? known : tryAdd(series, measure);
     if (!found) return;
     const place = found[measure];
-    const packed = { words: state.pageOf(place), offset: state.offsetOf(place) };
-    const { packing, envelope, open, jump, model } = row;
-    packing.unpack(row.minute, packed);
+    const words = state.pageOf(place);
+    const offset = state.offsetOf(place);
+    const { envelope, open, jump, model } = row;
+    for (const part of row.minute) part.unpack(words, offset);
     // History is a quarter of the row: 0.4 µs.
     const isWithHistory = needsHistory(envelope, minute) || isInJump(jump);
-    if (isWithHistory) packing.unpack(row.history, packed);
+    if (isWithHistory) for (const part of row.history) part.unpack(words, offset);
     const ended = addToEnvelope(envelope, { minute, value });
     const now = { minute, originUs: ORIGIN_US, value, ended };
     stepJump({ series, measure, envelope, jump, model }, now, episodes);
     if (measure === 'level' && ended.hasEndedSlot) {
       stepLevel({ series, envelope, open }, { ...now, limit: limitOf(found) }, episodes);
     }
-    packing.pack(row.minute, packed);
-    if (isWithHistory) packing.pack(row.history, packed);
+    for (const part of row.minute) part.pack(words, offset);
+    if (isWithHistory) for (const part of row.history) part.pack(words, offset);
   }
 
   function tryAdd(series: MetricSeries, measure: Measure): Watched | undefined {

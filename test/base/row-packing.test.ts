@@ -10,14 +10,13 @@ const parts = [
 ] as const;
 
 /** Packs the numbers behind another row; gives what comes back. */
-function roundTrip(numbers: readonly number[]): { row: number[]; words: Uint32Array } {
+function roundTrip(numbers: readonly number[]): { row: number[]; words: Int32Array } {
   const packing = new RowPacking(parts);
-  const words = new Uint32Array(2 * packing.packedWidth);
-  const place = { words, offset: packing.packedWidth };
+  const words = new Int32Array(2 * packing.packedWidth);
   packing.row.set(numbers);
-  packing.pack(packing.parts, place);
+  for (const part of packing.parts) part.pack(words, packing.packedWidth);
   packing.row.fill(7);
-  packing.unpack(packing.parts, place);
+  for (const part of packing.parts) part.unpack(words, packing.packedWidth);
   expect(words.subarray(0, packing.packedWidth).every((word) => word === 0)).toBe(true);
   return { row: [...packing.row], words };
 }
@@ -62,10 +61,10 @@ describe('RowPacking', () => {
 
   it('leaves parts alone that are not asked for', () => {
     const packing = new RowPacking(parts);
-    const place = { words: new Uint32Array(packing.packedWidth), offset: 0 };
+    const words = new Int32Array(packing.packedWidth);
     packing.row.fill(1);
-    packing.pack(packing.parts.slice(0, 1), place);
-    packing.unpack(packing.parts, place);
+    packing.parts[0]!.pack(words, 0);
+    for (const part of packing.parts) part.unpack(words, 0);
     expect([...packing.row.subarray(0, 4)]).toEqual([1, 1, 1, 0]);
   });
 
