@@ -6,11 +6,12 @@
 
 export interface PartOptions {
   readonly width: number;
-  readonly format:
-    /** As they are. */
+  readonly format: /** As they are. */
     | { readonly kind: 'float32' }
     /** Without the last eight bits of the mantissa, towards zero: 15 bits, 0.003 %. In fours. */
     | { readonly kind: 'float24' }
+    /** With 8 bits of the mantissa, towards zero: 0.4 %, from 2^-63 (below: 0) to 2^64 (above: infinite). In twos. */
+    | { readonly kind: 'float16' }
     /** Multiples of a step, up to 32 767 of them on both sides. In twos. */
     | { readonly kind: 'int16'; readonly step: number }
     /** Whole numbers from 0 to 255. In fours. */
@@ -117,6 +118,56 @@ class Float24Part implements RowPart {
   }
 }
 
+/** Of the exponent, which has 7 bits: 8 of a float32 begin at 2^-127. */
+const FLOAT16_LEAST = 64 << 8;
+const FLOAT16_INFINITE = 0x7f00;
+const FLOAT16_NAN = 0x7fff;
+
+/** Sign, exponent, 8 bits of the mantissa; 0 is 0. */
+class Float16Part implements RowPart {
+  readonly #bits: Int32Array;
+  readonly #wordAt: number;
+
+  constructor({ numbers, wordAt }: PartPlace) {
+    this.#bits = bitsOf(numbers);
+    this.#wordAt = wordAt;
+  }
+
+  unpack(words: Int32Array, offset: number): void {
+    const bits = this.#bits;
+    let from = offset + this.#wordAt;
+    for (let at = 0; at < bits.length; at += 2) {
+      const word = words[from++]!;
+      bits[at] = bitsOfFloat16(word & 0xffff);
+      bits[at + 1] = bitsOfFloat16(word >>> 16);
+    }
+  }
+
+  pack(words: Int32Array, offset: number): void {
+    const bits = this.#bits;
+    let to = offset + this.#wordAt;
+    for (let at = 0; at < bits.length; at += 2) {
+      words[to++] = float16Of(bits[at]!) | (float16Of(bits[at + 1]!) << 16);
+    }
+  }
+}
+
+function float16Of(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const size = bits & 0x7fffffff;
+  if (size > 0x7f800000) return FLOAT16_NAN;
+  const code = (size >>> 15) - FLOAT16_LEAST;
+  return code <= 0 ? 0 : sign | Math.min(code, FLOAT16_INFINITE);
+}
+
+function bitsOfFloat16(code: number): number {
+  const size = code & 0x7fff;
+  if (size === 0) return 0;
+  const sign = (code & 0x8000) << 16;
+  if (size >= FLOAT16_INFINITE) return size === FLOAT16_INFINITE ? sign | 0x7f800000 : 0x7fc00000;
+  return sign | ((size + FLOAT16_LEAST) << 15);
+}
+
 const INT16_MAX = 0x7fff;
 
 class Int16Part implements RowPart {
@@ -190,11 +241,12 @@ class Uint8Part implements RowPart {
 const PART_OF_KIND = {
   float32: Float32Part,
   float24: Float24Part,
+  float16: Float16Part,
   int16: Int16Part,
   uint8: Uint8Part,
 } as const;
-const NUMBERS_PER_GROUP = { float32: 1, float24: 4, int16: 2, uint8: 4 } as const;
-const WORDS_PER_GROUP = { float32: 1, float24: 3, int16: 1, uint8: 1 } as const;
+const NUMBERS_PER_GROUP = { float32: 1, float24: 4, float16: 2, int16: 2, uint8: 4 } as const;
+const WORDS_PER_GROUP = { float32: 1, float24: 3, float16: 1, int16: 1, uint8: 1 } as const;
 
 /** Signed: above 2^31 a number is an object to V8 unless its code is optimised. */
 function bitsOf(numbers: Float32Array): Int32Array {

@@ -31,26 +31,43 @@ const GENERAL = buildGeneral();
 /** No single request says more than that, nats. */
 const LLR_MAX = 3;
 
+/** For one row at a time: with arrays of their own it took 39 µs instead of 13, and 250 MB of garbage for 10 000. */
+const SCRATCH = {
+  prior: new Float64Array(LATENCY_BINS),
+  drawn: new Float64Array(LATENCY_BINS),
+  density: new Float64Array(LATENCY_BINS),
+  own: new Float64Array(LATENCY_BINS),
+  logs: new Float64Array(LATENCY_BINS),
+  llr: new Float64Array(LATENCY_BINS),
+  // blocks of equal values
+  means: new Float64Array(LATENCY_BINS),
+  masses: new Float64Array(LATENCY_BINS),
+  sizes: new Float64Array(LATENCY_BINS),
+};
+
+/** 13 µs of CPU a row. */
 export function refreshLikelihoods(
   row: Float32Array,
   context: { readonly service: Float32Array; readonly slack: number },
 ): void {
-  const density = densityOf(row, context.service);
-  const own = ownShares(row);
-  const logs = density.map(Math.log);
+  const { density, own, logs, llr } = SCRATCH;
+  fillDensity(density, row, context.service);
+  fillOwnShares(own, row);
+  for (let bin = 0; bin < LATENCY_BINS; bin++) logs[bin] = Math.log(density[bin]!);
   const slack = context.slack / BUCKETS_PER_BIN;
   for (let change = 0; change < LATENCY_CHANGES; change++) {
     const { share, factor } = CHANGES[change]!;
     const sign = factor > 1 ? 1 : -1;
     const moved = (16 * Math.log2(factor)) / BUCKETS_PER_BIN;
     const allowed = sign * (slack + (share < 1 ? TAIL_SLACK_BINS : 0));
-    const llr = density.map((_, bin) => {
+    for (let bin = 0; bin < LATENCY_BINS; bin++) {
       const ratio = logAt(logs, bin - allowed - moved) - logAt(logs, bin - allowed);
       const mixed = share === 1 ? ratio : Math.log(1 - share + share * Math.exp(ratio));
-      return sign * Math.min(Math.max(mixed, -LLR_MAX), LLR_MAX);
-    });
+      llr[bin] = sign * Math.min(Math.max(mixed, -LLR_MAX), LLR_MAX);
+    }
     makeMonotone(llr, density);
-    store(row, { change, llr: llr.map((value) => sign * value), density, own });
+    for (let bin = 0; bin < LATENCY_BINS; bin++) llr[bin] = sign * llr[bin]!;
+    store(row, { change, llr, density, own });
   }
 }
 
@@ -88,40 +105,42 @@ function store(
 /**
  * A slower request is never less evidence for slowness: the nearest non-decreasing values in the weighted mean square
  * (pool adjacent violators, Ayer et al. 1955). With two heaps of requests, cached and not, the plain ratio would take
- * more of the fast heap for a change to slower.
+ * more of the fast heap for a change to slower. At most LATENCY_BINS values.
  */
 export function makeMonotone(values: Float64Array, weights: Float64Array): void {
-  const means: number[] = [];
-  const masses: number[] = [];
-  const sizes: number[] = [];
+  const { means, masses, sizes } = SCRATCH;
+  let blocks = 0;
   for (let index = 0; index < values.length; index++) {
     let mean = values[index]!;
     let mass = weights[index]!;
     let size = 1;
-    while (means.length > 0 && means.at(-1)! > mean) {
-      const before = masses.pop()!; // all three have the same length
-      mean = (mean * mass + means.pop()! * before) / (mass + before);
+    while (blocks > 0 && means[blocks - 1]! > mean) {
+      blocks--;
+      const before = masses[blocks]!;
+      mean = (mean * mass + means[blocks]! * before) / (mass + before);
       mass += before;
-      size += sizes.pop()!;
+      size += sizes[blocks]!;
     }
-    means.push(mean);
-    masses.push(mass);
-    sizes.push(size);
+    means[blocks] = mean;
+    masses[blocks] = mass;
+    sizes[blocks] = size;
+    blocks++;
   }
   let index = 0;
-  for (const [block, size] of sizes.entries()) {
-    values.fill(means[block]!, index, index + size);
-    index += size;
+  for (let block = 0; block < blocks; block++) {
+    values.fill(means[block]!, index, index + sizes[block]!);
+    index += sizes[block]!;
   }
 }
 
 /** Shares of the endpoint's own requests by bin; none: zeros. */
-function ownShares(row: Float32Array): Float64Array {
-  const own = Float64Array.from(
-    row.subarray(ROW.latencyReference, ROW.latencyReference + LATENCY_BINS),
-  );
-  const total = own.reduce((sum, requests) => sum + requests, 0);
-  return total > 0 ? own.map((requests) => requests / total) : own;
+function fillOwnShares(own: Float64Array, row: Float32Array): void {
+  let total = 0;
+  for (let bin = 0; bin < LATENCY_BINS; bin++) total += row[ROW.latencyReference + bin]!;
+  for (let bin = 0; bin < LATENCY_BINS; bin++) {
+    const requests = row[ROW.latencyReference + bin]!;
+    own[bin] = total > 0 ? requests / total : requests;
+  }
 }
 
 /** The service's part in its endpoints' priors fades like their own shapes: over three days. */
@@ -134,22 +153,31 @@ export function fadeService(service: Float32Array): void {
 
 /** Shares by bin: own requests, drawn to the service's shape, which is drawn to the general one; then smoothed. */
 export function densityOf(row: Float32Array, service: Float32Array): Float64Array {
-  const prior = drawn(service, { to: GENERAL, requests: GENERAL_PRIOR_REQUESTS });
-  const own = drawn(row, { to: prior, requests: SERVICE_PRIOR_REQUESTS });
-  return own.map(
-    (share, bin) => 0.5 * share + 0.25 * ((own[bin - 1] ?? share) + (own[bin + 1] ?? share)),
-  );
+  const density = new Float64Array(LATENCY_BINS);
+  fillDensity(density, row, service);
+  return density;
 }
 
-function drawn(
+function fillDensity(density: Float64Array, row: Float32Array, service: Float32Array): void {
+  const { prior, drawn } = SCRATCH;
+  fillDrawn(prior, service, { to: GENERAL, requests: GENERAL_PRIOR_REQUESTS });
+  fillDrawn(drawn, row, { to: prior, requests: SERVICE_PRIOR_REQUESTS });
+  for (let bin = 0; bin < LATENCY_BINS; bin++) {
+    const share = drawn[bin]!;
+    density[bin] = 0.5 * share + 0.25 * ((drawn[bin - 1] ?? share) + (drawn[bin + 1] ?? share));
+  }
+}
+
+function fillDrawn(
+  shares: Float64Array,
   row: Float32Array,
-  prior: { readonly to: Float64Array; readonly requests: number },
-): Float64Array {
-  let total = prior.requests;
+  { to, requests }: { readonly to: Float64Array; readonly requests: number },
+): void {
+  let total = requests;
   for (let bin = 0; bin < LATENCY_BINS; bin++) total += row[ROW.latencyReference + bin]!;
-  return prior.to.map(
-    (share, bin) => (row[ROW.latencyReference + bin]! + prior.requests * share) / total,
-  );
+  for (let bin = 0; bin < LATENCY_BINS; bin++) {
+    shares[bin] = (row[ROW.latencyReference + bin]! + requests * to[bin]!) / total;
+  }
 }
 
 function logAt(logs: Float64Array, position: number): number {

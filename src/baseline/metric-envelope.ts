@@ -61,11 +61,12 @@ const HIGHEST = { now: AT.highest, days: AT.highests } as const;
 const LOWEST = { now: AT.lowest, days: AT.lowests } as const;
 type ExtremePlaces = { readonly now: number; readonly days: number };
 
-/** Numbers of the part: first what each minute needs, then slots, then hours and days. */
+/** Numbers of the part: first what each minute needs, then low points of slots and hours, then extremes and days. */
 export const ENVELOPE_MINUTE_WIDTH = AT.slots;
 export const ENVELOPE_SLOTS_WIDTH = SLOTS;
-export const ENVELOPE_HOURS_WIDTH = 2 * HOURS + 6 * DAYS;
-export const ENVELOPE_WIDTH = ENVELOPE_MINUTE_WIDTH + ENVELOPE_SLOTS_WIDTH + ENVELOPE_HOURS_WIDTH;
+export const ENVELOPE_HOURS_WIDTH = HOURS;
+export const ENVELOPE_DAYS_WIDTH = HOURS + 6 * DAYS;
+export const ENVELOPE_WIDTH = AT.lowests + DAYS;
 
 /** Periods that this value's minute has ended: those before are complete now. */
 export interface EndedPeriods {

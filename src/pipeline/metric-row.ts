@@ -1,9 +1,10 @@
 /**
  * The row of a metric series and measure: what is in it, in which bits it is kept, and the one row that is unpacked.
- * Halves it: 1 584 bytes instead of 2 492.
+ * So it takes 1 488 bytes instead of 2 492.
  */
 import { type PartOptions, RowPacking } from '../base/row-packing.ts';
 import {
+  ENVELOPE_DAYS_WIDTH,
   ENVELOPE_HOURS_WIDTH,
   ENVELOPE_MINUTE_WIDTH,
   ENVELOPE_SLOTS_WIDTH,
@@ -23,6 +24,7 @@ const MINUTE: readonly PartOptions[] = [{ width: ENVELOPE_MINUTE_WIDTH, format: 
 const HISTORY: readonly PartOptions[] = [
   { width: ENVELOPE_SLOTS_WIDTH, format: float32 },
   { width: ENVELOPE_HOURS_WIDTH, format: float24 },
+  { width: ENVELOPE_DAYS_WIDTH, format: { kind: 'float16' } },
 ];
 /** As baseline/series.ts and detect/series.ts lay it out. */
 const SERIES: readonly PartOptions[] = [

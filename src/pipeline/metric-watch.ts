@@ -1,7 +1,7 @@
 /**
  * Watches metric series minute by minute: jumps of a value, drift of a level's low points, saturation of known limits.
- * All that it learns of a series and measure is one row of about 620 numbers. 50 000 rows: 79 MB, 0.36 s of CPU a minute,
- * 0.53 s at the end of an hour (Node 20, 2 shared cores).
+ * All that it learns of a series and measure is one packed row, unpacked for its minute. 50 000 rows: 75 MB, 0.24 s of
+ * CPU a minute, of which 0.05 s are packing (Node 20, 2 shared cores).
  */
 import { LIMITS } from '../base/limits.ts';
 import { RowSlab } from '../base/row-slab.ts';
@@ -30,7 +30,7 @@ export type MetricWatch = Watch<MetricMinute>;
 /** Minutes count from here, so that a Float32 holds them exactly until 2051: 2020-01-01, a midnight. */
 const ORIGIN_US = Date.UTC(2020, 0, 1) * 1000;
 /** Goes up whenever a number of the row changes its meaning; that of the series' model counts with it. */
-const VERSION = 2 + 1000 * SERIES_VERSION;
+const VERSION = 3 + 1000 * SERIES_VERSION;
 
 /** What was not heard of for two hours is gone. */
 const SILENT_US = 2 * US_PER_HOUR;

@@ -2,7 +2,7 @@
  * The whole service: receiver on this thread (it never decodes), decoding, store and analysis on theirs. Stops in
  * the order of the path: refuse, drain, flush, close.
  */
-import { MessageChannel, Worker } from 'node:worker_threads';
+import { MessageChannel, type ResourceLimits, Worker } from 'node:worker_threads';
 import type { Counters } from '../base/counters.ts';
 import { createCounters } from '../base/counters.ts';
 import { AppError, messageOf } from '../base/errors.ts';
@@ -19,7 +19,7 @@ import { localUrl } from './local-url.ts';
 import type { AnalysisStart, PathSettings, WorkerSettings } from './messages.ts';
 import { createRpc, type Rpc, type RpcHandlers } from './rpc.ts';
 import { createThreadCounters } from './thread-counters.ts';
-import { collectAfterStart, createYoungCollector } from './young-garbage.ts';
+import { collectAfterStart, createYoungCollector, YOUNG_MB_OF_DETECTION } from './young-garbage.ts';
 
 export interface Service {
   readonly otlpHttpPort: number;
@@ -84,7 +84,8 @@ function startThreads(
   const handlers = {
     counters: createThreadCounters(counters, { decode: decode.rpc, store: store.rpc }),
   };
-  const analysis = startThread('./analysis-thread.js', settings, { die, handlers });
+  const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MB_OF_DETECTION };
+  const analysis = startThread('./analysis-thread.js', settings, { die, handlers, resourceLimits });
   return { log, counters, store, decode, analysis };
 }
 
@@ -148,11 +149,16 @@ async function stopParts({ log, receiver, decode, store, analysis }: Parts): Pro
 function startThread(
   file: string,
   settings: WorkerSettings | PathSettings,
-  options: { readonly die: (error: Error) => void; readonly handlers?: RpcHandlers },
+  options: {
+    readonly die: (error: Error) => void;
+    readonly handlers?: RpcHandlers;
+    readonly resourceLimits?: ResourceLimits;
+  },
 ): Thread {
-  const { die, handlers = {} } = options;
+  const { die, handlers = {}, resourceLimits = {} } = options;
   const worker = new Worker(new URL(file, import.meta.url), {
     workerData: settings,
+    resourceLimits,
     transferList: 'groups' in settings ? [settings.groups] : [],
   });
   const rpc = createRpc(worker, handlers);

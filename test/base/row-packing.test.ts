@@ -5,6 +5,7 @@ import { createRandom } from '../build/random.ts';
 const parts = [
   { width: 3, format: { kind: 'float32' } },
   { width: 8, format: { kind: 'float24' } },
+  { width: 8, format: { kind: 'float16' } },
   { width: 4, format: { kind: 'int16', step: 0.5 } },
   { width: 4, format: { kind: 'uint8' } },
 ] as const;
@@ -26,35 +27,53 @@ describe('RowPacking', () => {
     const exact = [
       ...[Math.fround(0.1), Number.NEGATIVE_INFINITY, Number.NaN],
       ...[0, -1.5, 65_535, Number.NaN, Number.POSITIVE_INFINITY, 2 ** -100, 3, -(2 ** 90)],
+      ...[
+        0,
+        -1.5,
+        511,
+        Number.NaN,
+        Number.POSITIVE_INFINITY,
+        Number.NEGATIVE_INFINITY,
+        2 ** -60,
+        0x1ff << 20,
+      ],
       ...[0, -0.5, 8192.5, 16_383.5],
       ...[0, 7, 128, 255],
     ];
     expect(roundTrip(exact).row).toEqual(exact);
   });
 
-  it('cuts 24-bit numbers towards zero by less than 2^-15, and keeps their order', () => {
+  it.each([
+    { kind: 'float24', at: 3, share: 2 ** -15 },
+    { kind: 'float16', at: 11, share: 2 ** -8 },
+  ])('cuts $kind towards zero by less than $share, and keeps their order', ({ at, share }) => {
     const random = createRandom(3);
     for (let round = 0; round < 200; round++) {
       const drawn = Array.from({ length: 8 }, () => random.normal() * 10 ** (12 * random.next()));
       const sorted = drawn.sort((left, right) => left - right);
-      const { row } = roundTrip([0, 0, 0, ...sorted]);
+      const { row } = roundTrip([...new Array(at).fill(0), ...sorted]);
       for (const [index, value] of sorted.entries()) {
-        const back = row[3 + index]!;
+        const back = row[at + index]!;
         expect(Math.abs(back)).toBeLessThanOrEqual(Math.abs(Math.fround(value)));
-        expect(Math.abs(back - value)).toBeLessThan(Math.abs(value) * 2 ** -15);
-        expect(back).toBeGreaterThanOrEqual(index === 0 ? back : row[2 + index]!);
+        expect(Math.abs(back - value)).toBeLessThan(Math.abs(value) * share);
+        expect(back).toBeGreaterThanOrEqual(index === 0 ? back : row[at - 1 + index]!);
       }
     }
   });
 
   it('rounds multiples of a step, cuts them off at their bounds, and takes no number for 0', () => {
-    const { row } = roundTrip([...new Array(11).fill(0), 1.3, 1e9, -1e9, Number.NaN]);
-    expect(row.slice(11, 15)).toEqual([1.5, 16_383.5, -16_383.5, 0]);
+    const { row } = roundTrip([...new Array(19).fill(0), 1.3, 1e9, -1e9, Number.NaN]);
+    expect(row.slice(19, 23)).toEqual([1.5, 16_383.5, -16_383.5, 0]);
+  });
+
+  it('takes what is too small for 16 bits for 0, and what is too large for infinite', () => {
+    const { row } = roundTrip([...new Array(11).fill(0), 2 ** -70, -1e-30, 1e25, -1e25]);
+    expect(row.slice(11, 15)).toEqual([0, 0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]);
   });
 
   it('packs what it unpacked to the same words', () => {
     const random = createRandom(4);
-    const drawn = Array.from({ length: 15 }, () => 1000 * random.normal());
+    const drawn = Array.from({ length: 23 }, () => 1000 * random.normal());
     const once = roundTrip([...drawn, 1, 2, 3, 4]);
     expect(roundTrip(once.row).words).toEqual(once.words);
   });
