@@ -5,6 +5,9 @@
  */
 import { AppError } from './errors.ts';
 
+/** Times in rows count from 2020-01-01T00:00Z: a Float32 holds minutes since then exactly until 2051. */
+export const ROW_ORIGIN_US = Date.UTC(2020, 0, 1) * 1000;
+
 /** Rows of a page: large enough to make the page's own overhead small, small enough to waste little. */
 const PAGE_ROWS = 256;
 const MAGIC = 0x54525331; // "TRS1"

@@ -2,6 +2,7 @@
  * The trailing mean of the last 24 hours of an endpoint's minutes: the textbook baseline that stands beside the
  * adaptive one. It knows no season, no distribution, and learns from incidents as from anything else.
  */
+import { ROW_ORIGIN_US } from '../base/row-slab.ts';
 import { US_PER_HOUR } from '../base/time.ts';
 
 export const TRAILING_MEASURES = ['latencyUsP50', 'latencyUsP95', 'errorRatio', 'rate'] as const;
@@ -18,8 +19,6 @@ export interface Trailing {
 }
 
 const SLOT_COUNT = 24;
-/** Hours are counted from here, so that a Float32 holds them exactly: 2020-01-01. */
-const ORIGIN_US = 1_577_836_800_000_000;
 /** A slot of an hour: its number + 1 (0: empty), then minutes, sum and sum of squares of each measure. */
 const SLOT_WIDTH = 1 + 3 * TRAILING_MEASURES.length;
 
@@ -69,5 +68,5 @@ export function trailingOf(
 }
 
 function hourOf(minuteUs: number): number {
-  return Math.floor((minuteUs - ORIGIN_US) / US_PER_HOUR);
+  return Math.floor((minuteUs - ROW_ORIGIN_US) / US_PER_HOUR);
 }

@@ -2,6 +2,7 @@
  * Good and bad requests of one objective over time, as a row of numbers: rings of minutes, of five minutes, of hours and
  * of days, so that three days and a budget of ninety cost 2.4 KiB instead of a megabyte of minutes.
  */
+import { ROW_ORIGIN_US } from '../base/row-slab.ts';
 import { US_PER_MINUTE } from '../base/time.ts';
 
 export interface RequestCounts {
@@ -29,8 +30,7 @@ export const SUMS_WIDTH = RINGS.reduce(
   HEADER_WIDTH,
 );
 
-/** 2020-01-01T00:00Z: a float32 holds minutes since then exactly until 2051, since 1970 it would not. */
-const ORIGIN_MINUTE = 26_297_280;
+const ORIGIN_MINUTE = ROW_ORIGIN_US / US_PER_MINUTE;
 
 /** Where a ring's requests begin in the row; its bad requests follow. */
 const STARTS: ReadonlyMap<Ring, number> = new Map(

@@ -1,22 +1,19 @@
 /**
  * What an endpoint's watch remembers: one row of numbers, here with their names and units. A service has a row too: it
- * is the prior of its endpoints, and its total count tells silence. Minutes are counted since 2020-01-01 UTC, because
- * a Float32 holds minutes exactly only up to 2^24, which is 31 years.
+ * is the prior of its endpoints, and its total count tells silence.
  */
+import { ROW_ORIGIN_US } from '../base/row-slab.ts';
 import { US_PER_MINUTE } from '../base/time.ts';
 
 /** Of the layout: raise it with every change of what a number means. */
 export const ENDPOINT_ROW_VERSION = 2;
 
-/** 2020-01-01T00:00Z, a Wednesday. */
-const ORIGIN_US = 1_577_836_800_000_000;
-
 export function minuteNumberOf(timeUs: number): number {
-  return Math.floor((timeUs - ORIGIN_US) / US_PER_MINUTE);
+  return Math.floor((timeUs - ROW_ORIGIN_US) / US_PER_MINUTE);
 }
 
 export function minuteUsOf(minute: number): number {
-  return ORIGIN_US + minute * US_PER_MINUTE;
+  return ROW_ORIGIN_US + minute * US_PER_MINUTE;
 }
 
 /** Quarter hours of a day. */

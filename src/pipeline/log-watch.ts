@@ -4,7 +4,7 @@
  * them counts. Each minute: expect, judge, then learn, unless the minute may belong to an anomaly.
  */
 import { LIMITS } from '../base/limits.ts';
-import { RowSlab } from '../base/row-slab.ts';
+import { ROW_ORIGIN_US, RowSlab } from '../base/row-slab.ts';
 import { US_PER_HOUR, US_PER_MINUTE } from '../base/time.ts';
 import {
   acceptHeld,
@@ -43,8 +43,6 @@ import { OVERFLOW_TEMPLATE } from '../tally/template.ts';
 import { LOG_RING_WIDTH, logPictureOf, notePictureMinute } from './log-picture.ts';
 
 const STATE_VERSION = 2;
-/** Rows count minutes from here, so that 32-bit numbers hold them exactly. */
-const ORIGIN_US = Date.UTC(2020, 0, 1) * 1000;
 /** A template first seen longer ago is not new, even when its row is gone. */
 const NEW_US = US_PER_HOUR;
 /** Rows of templates without a line for so long make room: three times a weekly job. */
@@ -250,7 +248,7 @@ class LogWatch implements Watch<TemplateMinute> {
       ...{ service, templateId, direction, change },
       text: minute.templates.get(templateId)?.text ?? text,
       minuteUs: minute.minuteUs,
-      originUs: ORIGIN_US,
+      originUs: ROW_ORIGIN_US,
       known: this.#open.get(name),
       picture,
     });
@@ -326,7 +324,7 @@ function rowName(service: string, templateId: string): string {
 }
 
 function minuteIndex(minuteUs: number): number {
-  return Math.round((minuteUs - ORIGIN_US) / US_PER_MINUTE);
+  return Math.round((minuteUs - ROW_ORIGIN_US) / US_PER_MINUTE);
 }
 
 function findingOfAnomaly(anomaly: Anomaly): LogFinding {

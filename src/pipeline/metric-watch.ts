@@ -4,7 +4,7 @@
  * CPU a minute, of which 0.05 s are packing (Node 20, 2 shared cores).
  */
 import { LIMITS } from '../base/limits.ts';
-import { RowSlab } from '../base/row-slab.ts';
+import { ROW_ORIGIN_US, RowSlab } from '../base/row-slab.ts';
 import { US_PER_HOUR, US_PER_MINUTE } from '../base/time.ts';
 import { addToEnvelope, lastMinute, needsHistory } from '../baseline/metric-envelope.ts';
 import { hasNormal } from '../baseline/metric-subject.ts';
@@ -27,8 +27,6 @@ import { SERIES_VERSION } from './series-watch.ts';
 
 export type MetricWatch = Watch<MetricMinute>;
 
-/** Minutes count from here, so that a Float32 holds them exactly until 2051: 2020-01-01, a midnight. */
-const ORIGIN_US = Date.UTC(2020, 0, 1) * 1000;
 /** Goes up whenever a number of the row changes its meaning; that of the series' model counts with it. */
 const VERSION = 3 + 1000 * SERIES_VERSION;
 
@@ -64,7 +62,7 @@ export function createMetricWatch(options: { readonly rowsMax?: number } = {}): 
     for (const value of values) {
       if (!watched.has(value.series.seriesId) && isLimit(value.series)) takeLimit(value, minuteUs);
     }
-    const minute = Math.round((minuteUs - ORIGIN_US) / US_PER_MINUTE);
+    const minute = Math.round((minuteUs - ROW_ORIGIN_US) / US_PER_MINUTE);
     for (const value of values) judge(value, minute);
     closeSilent(minuteUs);
     if (minuteUs % US_PER_HOUR === 0) {
@@ -92,7 +90,7 @@ export function createMetricWatch(options: { readonly rowsMax?: number } = {}): 
     const isWithHistory = needsHistory(envelope, minute) || isInJump(jump);
     if (isWithHistory) for (const part of row.history) part.unpack(words, offset);
     const ended = addToEnvelope(envelope, { minute, value });
-    const now = { minute, originUs: ORIGIN_US, value, ended };
+    const now = { minute, originUs: ROW_ORIGIN_US, value, ended };
     stepJump({ series, measure, envelope, jump, model }, now, episodes);
     if (measure === 'level' && ended.hasEndedSlot) {
       stepLevel({ series, envelope, open }, { ...now, limit: limitOf(found) }, episodes);
