@@ -1,6 +1,5 @@
 /** What an endpoint's row says as bands that people read: rate, error ratio, latency quantiles, and what they stand on. */
 import { formatPercent } from '../base/quantity.ts';
-import { wilsonBounds } from '../base/statistics.ts';
 import type { Band, EndpointBaseline } from '../model/baseline.ts';
 import type { ErrorForecast, RateForecast } from '../model/endpoint-forecast.ts';
 import { BUCKETS_PER_BIN, LATENCY_BINS, LATENCY_BINS_BELOW, ROW } from '../model/endpoint-row.ts';
@@ -46,15 +45,19 @@ export function errorBandOf(row: Float32Array, context: BandContext): Band {
   return errorBand(forecast, context.requests ?? row[ROW.rateMean]!);
 }
 
-/** Wilson bounds for a minute's requests, which count for fewer when errors come together. */
+/**
+ * Where the ratio of a usual minute lies: normal around the ratio with the variance of errors that come together, and
+ * the first correction for the skewness of few errors (Cornish & Fisher 1938): clumps of d errors are Poisson of n p / d.
+ */
 export function errorBand({ ratio, ratioMax, correlation }: ErrorForecast, requests: number): Band {
   const all = Math.max(requests, 1);
-  const total = all / (1 + (all - 1) * correlation);
-  const bounds = wilsonBounds({ hits: ratio * total, total }, ERROR_Z);
+  const dispersion = 1 + (all - 1) * correlation;
+  const sigma = Math.sqrt((ratio * (1 - ratio) * dispersion) / all);
+  const skew = ((ERROR_Z * ERROR_Z - 1) * dispersion) / (6 * all);
   return {
     expected: ratio,
-    low: Math.min(bounds.low, ratio),
-    high: Math.max(bounds.high, ratioMax),
+    low: Math.max(0, ratio - ERROR_Z * sigma),
+    high: Math.min(1, Math.max(ratio + ERROR_Z * sigma + skew, ratioMax)),
   };
 }
 
