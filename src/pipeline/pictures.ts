@@ -33,6 +33,37 @@ export function withPictures(
   });
 }
 
+/** Points that an episode's picture grows to: four hours of minutes. */
+const JOINED_POINTS_MAX = 240;
+
+/**
+ * The picture of an episode that goes on: a watch remembers the last hour only, and the onset must stay in view. What
+ * was drawn stays as it was; when there is no more room, the picture ends there.
+ */
+export function joinPictures(
+  before: Picture | undefined,
+  after: Picture | undefined,
+): Picture | undefined {
+  if (before === undefined || after === undefined) return after ?? before;
+  if (before.values.length >= JOINED_POINTS_MAX) return before;
+  const { fromUs, stepUs } = before;
+  const offset = (after.fromUs - fromUs) / stepUs;
+  const known = before.values.length;
+  const isNext = after.stepUs === stepUs && Number.isInteger(offset) && offset >= 0;
+  if (!isNext || offset > known) return after;
+  const extended = (name: 'values' | 'expected' | 'low' | 'high') =>
+    [...before[name], ...after[name].slice(known - offset)].slice(0, JOINED_POINTS_MAX);
+  return {
+    fromUs,
+    stepUs,
+    unit: after.unit,
+    values: extended('values'),
+    expected: extended('expected'),
+    low: extended('low'),
+    high: extended('high'),
+  };
+}
+
 function pictureOf(anomaly: Anomaly, sources: PictureSources): Picture | undefined {
   const { unit, values } = valuesOf(anomaly, sources);
   if (values.size < MINUTES_MIN) return undefined;

@@ -23,6 +23,7 @@ import type { StateStore } from '../store/api/state.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
 import { CallGraph } from './call-graph.ts';
 import { type Minute, MinuteReader } from './minute.ts';
+import { joinPictures } from './pictures.ts';
 import { markSilenced } from './silences.ts';
 import { loadWatch, nextTurn, saveWatch } from './watch-state.ts';
 import type { Watcher, Watchers } from './watchers.ts';
@@ -204,10 +205,13 @@ export class Detection {
       const isHole = minute === undefined || (minute.isEmpty && !isLive);
       const anomalies = isHole ? [] : this.#feed(runner.watcher, minute);
       runner.untilUs = minuteUs + US_PER_MINUTE;
-      for (const anomaly of anomalies) {
-        const isNew = anomaly.status !== 'closed' && !runner.open.has(anomaly.anomalyId);
+      for (const found of anomalies) {
+        const before = runner.open.get(found.anomalyId);
+        const picture = joinPictures(before?.picture, found.picture);
+        const anomaly = picture === undefined ? found : { ...found, picture };
+        const isNew = anomaly.status !== 'closed' && before === undefined;
         // A watch knows nothing of silences: what ends under one keeps its mark.
-        const mark = runner.open.get(anomaly.anomalyId)?.silencedBy;
+        const mark = before?.silencedBy;
         if (anomaly.status === 'closed') runner.open.delete(anomaly.anomalyId);
         else runner.open.set(anomaly.anomalyId, anomaly);
         if (!isJudged) continue;

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { Anomaly } from '../../src/model/anomaly.ts';
+import type { Anomaly, Picture } from '../../src/model/anomaly.ts';
 import { endpointIdOf, type Tally } from '../../src/model/tally.ts';
 import type { SeriesWindow } from '../../src/model/window.ts';
-import { type PictureSources, withPictures } from '../../src/pipeline/pictures.ts';
+import { joinPictures, type PictureSources, withPictures } from '../../src/pipeline/pictures.ts';
 import { addToSketch, emptySketch } from '../../src/tally/sketch.ts';
 
 const MINUTE_US = 60_000_000;
@@ -98,4 +98,39 @@ test('Few minutes make no picture, and only the most surprising anomalies get on
   );
   expect(drawn.indexOf(false)).toBe(8);
   expect(drawn.slice(8)).not.toContain(true);
+});
+
+function hourOf(fromMinute: number, length = 60) {
+  const values = Array.from({ length }, (_, minute) => fromMinute + minute);
+  const fromUs = FROM_US + fromMinute * MINUTE_US;
+  return {
+    fromUs,
+    stepUs: MINUTE_US,
+    unit: 'us',
+    values,
+    expected: values,
+    low: values,
+    high: values,
+  };
+}
+
+test('A picture grows with its episode: the onset stays, each minute is there once', () => {
+  const joined = [10, 35, 95].reduce<Picture>(
+    (picture, minute) => joinPictures(picture, hourOf(minute))!,
+    hourOf(0),
+  );
+  expect(joined).toEqual(hourOf(0, 155));
+  expect(joinPictures(joined, hourOf(20))).toEqual(joined);
+});
+
+test('A picture ends after four hours, and one that does not follow takes its place', () => {
+  let picture: Picture = hourOf(0);
+  for (let minute = 1; minute < 400; minute++) picture = joinPictures(picture, hourOf(minute))!;
+  expect(picture).toEqual(hourOf(0, 240));
+  expect(joinPictures(hourOf(0), hourOf(61))).toEqual(hourOf(61));
+  expect(joinPictures(hourOf(0), { ...hourOf(1), stepUs: 2 * MINUTE_US })?.stepUs).toBe(
+    2 * MINUTE_US,
+  );
+  expect(joinPictures(undefined, hourOf(3))).toEqual(hourOf(3));
+  expect(joinPictures(hourOf(3), undefined)).toEqual(hourOf(3));
 });
