@@ -22,6 +22,10 @@ const GROW_US_MAX = 60 * US_PER_MINUTE;
 /** Kinds that begin long before they matter: they do not move the onset of what happens suddenly. */
 const CREEPING: ReadonlySet<AnomalyKind> = new Set(['drift', 'saturation', 'slo']);
 
+export function isCreeping(kind: AnomalyKind): boolean {
+  return CREEPING.has(kind);
+}
+
 export interface GroupOptions {
   /** End of the minute that was judged last. */
   readonly nowUs: number;
@@ -170,7 +174,7 @@ export function severityOf({ kind, slice, expected }: Anomaly): IncidentSeverity
 
 function takeIn(draft: Draft, anomaly: Anomaly): void {
   draft.isChanged = true;
-  if (!CREEPING.has(anomaly.kind)) refineOnset(draft, onsetOf(anomaly));
+  if (!isCreeping(anomaly.kind)) refineOnset(draft, onsetOf(anomaly));
   draft.lastSeenUs = Math.max(draft.lastSeenUs, anomaly.range.toUs);
   draft.severity = worst(draft.severity, severityOf(anomaly));
   draft.services.add(anomaly.service);

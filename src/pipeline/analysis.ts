@@ -6,7 +6,8 @@ import type { Counters } from '../base/counters.ts';
 import { AppError, isAppError, messageOf } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
-import { formatTime, US_PER_MINUTE, US_PER_MS } from '../base/time.ts';
+import { formatTime, type TimeRange, US_PER_HOUR, US_PER_MINUTE, US_PER_MS } from '../base/time.ts';
+import { isCreeping } from '../detect/detect.ts';
 import type { Incident } from '../model/anomaly.ts';
 import type { EndpointBaseline } from '../model/baseline.ts';
 import { type InvestigationEvent, isLastEvent } from '../model/events.ts';
@@ -75,6 +76,8 @@ interface Run {
   isDone: boolean;
 }
 
+/** So much of an incident is read: a leak's days would be sampled until nothing is left to see. */
+const INCIDENT_US_MAX = 2 * US_PER_HOUR;
 /** Finished runs kept for late subscribers. */
 const FINISHED_RUNS_MAX = 100;
 /** Traces of a report whose spans and logs are pinned. */
@@ -213,10 +216,19 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
   function investigateIncident(incident: Incident, nowUs: number): void {
     const { reportId } = startInvestigation({
       trigger: { kind: 'anomaly', alerts: [] },
-      window: { fromUs: incident.onsetUs - options.windowMinutes * US_PER_MINUTE, toUs: nowUs },
+      window: incidentWindow(incident, nowUs),
       scope: {},
     });
     state.saveIncident({ ...incident, reportId });
+  }
+
+  /** Around its onset; of one that has crept up for days, the end. */
+  function incidentWindow({ onsetUs, anomalyIds }: Incident, nowUs: number): TimeRange {
+    const fromUs = onsetUs - options.windowMinutes * US_PER_MINUTE;
+    const longUs = options.windowMinutes * US_PER_MINUTE + INCIDENT_US_MAX;
+    if (nowUs - fromUs <= longUs) return { fromUs, toUs: nowUs };
+    const hasCrept = anomalyIds.every((id) => isCreeping(state.findAnomaly(id)?.kind ?? 'drift'));
+    return hasCrept ? { fromUs: nowUs - longUs, toUs: nowUs } : { fromUs, toUs: fromUs + longUs };
   }
 
   function isSilenced({ anomalyIds }: Incident): boolean {

@@ -165,6 +165,38 @@ it('an investigation that a stop has cut off begins anew at the next start', asy
   expect(state.listCurrentIncidents(0)[0]!.reportId).toBe(reportId);
 });
 
+it.each([
+  { kind: 'error', from: -5, to: 120, what: 'from its onset' },
+  { kind: 'drift', from: 3 * 24 * 60 - 125, to: 3 * 24 * 60, what: 'its end' },
+] as const)(
+  'of an incident of days reads two hours: of $kind $what',
+  async ({ kind, from, to }) => {
+    const analysis = analysisAt(START_US + 3 * 24 * 60 * US_PER_MINUTE);
+    nowUs -= GRACE_US;
+    const statement = { zh: '慢', en: 'slow' };
+    const expected = { expected: 1, low: 0, high: 2 };
+    const facts = { direction: 'up', value: 9, expected, n: 9, score: 30, statement } as const;
+    const range = { fromUs: START_US, toUs: nowUs };
+    const incident = {
+      incidentId: 'i1',
+      status: 'open',
+      onsetUs: START_US,
+      lastSeenUs: nowUs,
+    } as const;
+    state.saveFindings({
+      judgedUntilUs: nowUs,
+      anomalies: [{ anomalyId: 'a1', kind, status: 'open', service: 'bot', range, ...facts }],
+      incidents: [{ ...incident, services: ['bot'], anomalyIds: ['a1'] }],
+    });
+    await analysis.tick();
+    const report = await analysis.waitForReport(state.findIncident('i1')!.reportId!, 30_000);
+    expect(report!.window).toEqual({
+      fromUs: START_US + from * US_PER_MINUTE,
+      toUs: START_US + to * US_PER_MINUTE,
+    });
+  },
+);
+
 it('an incident under a silence is kept and not investigated', async () => {
   await sendHealthy();
   await sendFault(3);
