@@ -1,6 +1,6 @@
 /**
  * A metric series as it is remembered while it is watched. Its attributes are text, made into objects when somebody asks:
- * as objects, those of 50 000 series were 22 MB, and text is 5.
+ * with an attribute and a resource each, objects of 50 000 series were 17 MB more.
  */
 import type { AttributeMap, MetricSeries } from '../model/span.ts';
 
