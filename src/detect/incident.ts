@@ -51,7 +51,7 @@ export function groupIncidents(
   );
   for (const anomaly of sorted) {
     const own = drafts.find((draft) => draft.anomalyIds.has(anomaly.anomalyId));
-    if (own) takeIn(own, anomaly);
+    if (own) takeIn(own, anomaly, options);
     else if (options.openIds.has(anomaly.anomalyId)) place(anomaly, drafts, { areNear, options });
   }
   for (const draft of drafts) settle(draft, options.openIds);
@@ -76,6 +76,7 @@ interface Draft {
   note: Text | undefined;
 }
 
+type Openness = Pick<GroupOptions, 'openIds'>;
 type AreNear = (a: string, b: string) => boolean;
 
 function toDraft(incident: Incident): Draft {
@@ -132,10 +133,10 @@ function place(
     drafts.push(startIncident(anomaly, nowUs));
     return;
   }
-  takeIn(oldest, anomaly);
+  takeIn(oldest, anomaly, options);
   oldest.grownUs = nowUs;
   // The anomaly is the bridge: what it touches is one incident.
-  for (const other of others) join(oldest, other);
+  for (const other of others) join(oldest, other, options);
 }
 
 function startIncident(anomaly: Anomaly, nowUs: number): Draft {
@@ -172,13 +173,13 @@ export function severityOf({ kind, slice, expected }: Anomaly): IncidentSeverity
   }
 }
 
-function takeIn(draft: Draft, anomaly: Anomaly): void {
+function takeIn(draft: Draft, anomaly: Anomaly, openness: Openness): void {
   draft.isChanged = true;
   if (!isCreeping(anomaly.kind)) refineOnset(draft, onsetOf(anomaly));
   draft.lastSeenUs = Math.max(draft.lastSeenUs, anomaly.range.toUs);
   draft.severity = worst(draft.severity, severityOf(anomaly));
   draft.services.add(anomaly.service);
-  addIds(draft, [anomaly.anomalyId]);
+  addIds(draft, [anomaly.anomalyId], openness);
   if (anomaly.end === 'accepted') draft.note = acceptedNote(anomaly);
   else if (anomaly.end === 'gone') draft.note ??= goneNote(anomaly);
 }
@@ -204,12 +205,12 @@ function refineOnset(draft: Draft, other: Onset): void {
 }
 
 /** The younger one ends here; a report of it stays where it is. */
-function join(draft: Draft, younger: Draft): void {
+function join(draft: Draft, younger: Draft, openness: Openness): void {
   refineOnset(draft, younger);
   draft.lastSeenUs = Math.max(draft.lastSeenUs, younger.lastSeenUs);
   draft.severity = worst(draft.severity, younger.severity);
   for (const service of younger.services) draft.services.add(service);
-  addIds(draft, younger.anomalyIds);
+  addIds(draft, younger.anomalyIds, openness);
   younger.isChanged = true;
   younger.isOpen = false;
   younger.anomalyIds.clear();
@@ -219,10 +220,16 @@ function join(draft: Draft, younger: Draft): void {
   };
 }
 
-/** The first ones hold the onset; what comes when the list is full is told by its service and severity. */
-function addIds(draft: Draft, anomalyIds: Iterable<string>): void {
+/** The first ones, of which the ended make room: an incident lasts as long as one that it lists. */
+function addIds(draft: Draft, anomalyIds: Iterable<string>, { openIds }: Openness): void {
   for (const anomalyId of anomalyIds) {
-    if (draft.anomalyIds.size < LIMITS.incidentAnomaliesMax) draft.anomalyIds.add(anomalyId);
+    if (draft.anomalyIds.has(anomalyId)) continue;
+    if (draft.anomalyIds.size >= LIMITS.incidentAnomaliesMax) {
+      const ended = [...draft.anomalyIds].find((id) => !openIds.has(id));
+      if (ended === undefined) return;
+      draft.anomalyIds.delete(ended);
+    }
+    draft.anomalyIds.add(anomalyId);
   }
 }
 

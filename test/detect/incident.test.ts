@@ -92,6 +92,23 @@ describe('groupIncidents() at one moment', () => {
   });
 });
 
+it('an incident with a full list stays open for those that came when the first had ended', () => {
+  const first = Array.from({ length: LIMITS.incidentAnomaliesMax }, (_, index) =>
+    anomalyOf('orders', 10, { anomalyId: `a${index}` }),
+  );
+  const life = new Life();
+  life.minute(10, first);
+  const last = anomalyOf('orders', 12, { anomalyId: 'last' });
+  life.minute(12, [closed(first[0]!), last]);
+  const [incident] = life.minute(
+    14,
+    first.slice(1).map((anomaly) => closed(anomaly)),
+  );
+  expect(incident).toMatchObject({ status: 'open' });
+  expect(incident?.anomalyIds).toHaveLength(LIMITS.incidentAnomaliesMax);
+  expect(life.minute(15, [closed(last)])).toMatchObject([{ status: 'closed' }]);
+});
+
 describe('the severity of an incident', () => {
   it.each([
     { kinds: ['log', 'metric', 'drift'], severity: 'info' },
