@@ -210,10 +210,10 @@ async function tick({ analysis, tracer }: Parts): Promise<void> {
   }
 }
 
-/** Undefined when nobody is to be told. Without detection nothing would ever end what was open last. */
+/** Undefined when nobody is to be told. */
 function startAlerts({ state, alertingStore }: Parts, apiPort: number): AlertNotifier | undefined {
   const { alerting } = config;
-  if (alerting.alertmanagerUrls.length === 0 || !config.detection) return undefined;
+  if (alerting.alertmanagerUrls.length === 0) return undefined;
   const publicUrl = config.publicUrl ?? localUrl(config.listenHost, apiPort);
   return createAlertNotifier({
     alerting,
