@@ -26,15 +26,15 @@ export interface OtlpRequest {
 
 export interface OtlpSpan {
   readonly traceId: string;
-  startTimeUnixNano: string;
-  endTimeUnixNano: string;
-  readonly events?: readonly { timeUnixNano: string }[];
+  readonly startTimeUnixNano: string;
+  readonly endTimeUnixNano: string;
+  readonly events?: readonly { readonly timeUnixNano: string }[];
 }
 
 export interface OtlpLog {
   readonly traceId?: string;
-  timeUnixNano: string;
-  observedTimeUnixNano: string;
+  readonly timeUnixNano: string;
+  readonly observedTimeUnixNano: string;
 }
 
 export interface OtlpMetric {

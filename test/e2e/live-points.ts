@@ -1,6 +1,6 @@
 /**
  * Metric points in simulated time. Where only a share of the requests is kept, counters and histograms keep that share of
- * what they count, so that they agree with the requests; gauges stay as they are.
+ * what they count, and count copies too, so that they agree with the requests; gauges stay as they are.
  */
 import type { OtlpMetric, OtlpPoint } from './live-otlp.ts';
 import { msOf, nanosOf, type StretchOptions } from './live-stretch.ts';
@@ -18,10 +18,8 @@ interface Counted {
   kept: readonly number[];
 }
 
-export function createThinning({
-  timeline,
-  keptShareAt,
-}: Pick<StretchOptions, 'timeline' | 'keptShareAt'>): Thinning {
+export function createThinning(options: StretchOptions): Thinning {
+  const { timeline, keptShareAt, isShuffled, copies } = options;
   const counters = new Map<string, Counted>();
   const movePoint = (point: OtlpPoint, counted: Counted | undefined): number | undefined => {
     const realMs = msOf(point.timeUnixNano);
@@ -36,7 +34,7 @@ export function createThinning({
       delete point.startTimeUnixNano;
       return simulatedMs;
     }
-    const share = keptShareAt(moment);
+    const share = keptShareAt(moment) * (isShuffled(moment.stretch) ? copies : 1);
     counted.kept = counted.kept.map((kept, index) => kept + share * (increments[index] ?? 0));
     counted.startTimeUnixNano ??= String(nanosOf(timeline.startMs));
     point.startTimeUnixNano = counted.startTimeUnixNano;

@@ -15,6 +15,8 @@ import { type Bot, getJson, type Service, startBot, startService } from './servi
 export interface LiveOptions {
   /** Real seconds of the three days. */
   readonly daysSeconds: number;
+  /** So often each request outside of faults is told, so that few seconds make enough requests a simulated minute. */
+  readonly copies: number;
   readonly faults: readonly LiveFault[];
   readonly seed: number;
   readonly say: (line: string) => void;
@@ -25,6 +27,7 @@ export interface LiveFault {
   readonly params?: Readonly<Record<string, number>>;
 }
 
+/** With its anomalies. */
 export type LiveIncident = z.infer<(typeof ANSWERS)['incident']>;
 
 export interface InjectedFault extends LiveFault {
@@ -43,8 +46,38 @@ export interface LiveResult {
   readonly requestsPerMinute: number;
 }
 
-/** What the bot takes with half of a core: the more, the more requests a simulated minute. */
-const RATE_PER_SECOND = 250;
+/** Incidents that begin nearer to a fault than to the ones before and after it. */
+export function incidentsOf(
+  { faults, incidents, daysEndMs }: LiveResult,
+  fault: InjectedFault,
+): readonly LiveIncident[] {
+  const index = faults.indexOf(fault);
+  const [before, after] = [faults[index - 1], faults[index + 1]];
+  const fromMs = before === undefined ? daysEndMs : (before.offMs + fault.onMs) / 2;
+  const toMs = after === undefined ? Number.POSITIVE_INFINITY : (fault.offMs + after.onMs) / 2;
+  return incidents.filter(({ onset }) => {
+    const onsetMs = Date.parse(onset);
+    return onsetMs >= fromMs && onsetMs < toMs;
+  });
+}
+
+/** Faults and incidents with their anomalies, a line each. */
+export function describeLive({ faults, incidents, daysEndMs }: LiveResult): string {
+  const lines = [`faults from ${new Date(daysEndMs).toISOString()} on`];
+  for (const { name, onMs, offMs } of faults) {
+    lines.push(`${name} ${new Date(onMs).toISOString()} – ${new Date(offMs).toISOString()}`);
+  }
+  for (const { onset, lastSeen, status, severity, note, anomalies } of incidents) {
+    lines.push(`${onset} – ${lastSeen} ${status} ${severity ?? ''} ${note ?? ''}`);
+    for (const { kind, range, detectedAt, statement } of anomalies) {
+      lines.push(`  ${kind} ${range.from}, detected ${detectedAt ?? '-'}: ${statement}`);
+    }
+  }
+  return lines.join('\n');
+}
+
+/** What the bot takes with a quarter of a core, and what the LLM gateway's plan allows in the evening. */
+const RATE_PER_SECOND = 120;
 const DAYS = 3;
 const DAY_MS = 24 * 3600 * 1000;
 /** The first requests of a cold process are slow: they are not what normal looks like. */
@@ -53,14 +86,14 @@ const WARM_UP_MS = 5000;
 const EXPORT_INTERVAL_MS = 100;
 /** Two minutes a second: faults have dynamics of seconds, such as a pool's queue. */
 const FAULT_FACTOR = 120;
-const FAULT_MS = 5000;
+const FAULT_MS = 4500;
 /** What waits for a timeout under a fault has ended by then. */
-const CALM_MS = 3000;
+const CALM_MS = 2500;
 /** From one fault to the next more time passes than that in which trouble counts as the same. */
-const BETWEEN_FACTOR_SHARE = 0.5;
-const BETWEEN_MS = 1500;
+const BETWEEN_FACTOR_SHARE = 0.25;
+const BETWEEN_MS = 2000;
 /** Long enough for the last fault's incident to end. */
-const AFTER_MS = 3000;
+const AFTER_MS = 4000;
 /** Simulated time ends so long before now. */
 const END_BEFORE_NOW_MS = 3600 * 1000;
 const CATCH_UP_TIMEOUT_MS = 120_000;
@@ -81,9 +114,13 @@ export async function runLiveIn(dir: string, options: LiveOptions): Promise<Live
   const { bodies, timeline, daysFactor, faults } = recording;
   say(`recorded ${bodies.length} requests of the SDK, ${options.faults.length} faults`);
   const dataDir = join(dir, 'data');
-  const share = (moment: SimulatedMoment) => keptShareAt(moment, { timeline, daysFactor });
-  const isShuffled = ({ factor }: Stretch) => factor !== FAULT_FACTOR;
-  const requests = stretchBodies(bodies, { timeline, keptShareAt: share, isShuffled });
+  const { copies } = options;
+  const requests = stretchBodies(bodies, {
+    timeline,
+    keptShareAt: (moment) => keptShareAt(moment, { timeline, daysFactor, copies }),
+    isShuffled,
+    copies,
+  });
   await storeAll(requests, { dataDir, say });
   const incidents = await judge(dataDir);
   say(`${incidents.length} incidents`);
@@ -92,7 +129,7 @@ export async function runLiveIn(dir: string, options: LiveOptions): Promise<Live
     daysEndMs: recording.daysEndMs,
     faults,
     incidents,
-    requestsPerMinute: (RATE_PER_SECOND * 60) / daysFactor,
+    requestsPerMinute: (copies * RATE_PER_SECOND * 60) / daysFactor,
   };
 }
 
@@ -180,13 +217,19 @@ async function stretchOf(durationMs: number, factor: number) {
   return { realFromMs, realToMs: realFromMs + durationMs, factor };
 }
 
+function isShuffled({ factor }: Stretch): boolean {
+  return factor !== FAULT_FACTOR;
+}
+
 /** Requests a simulated minute are as many as in the days, in the shape of the day. */
 function keptShareAt(
   { simulatedMs, stretch }: SimulatedMoment,
-  { timeline, daysFactor }: { readonly timeline: Timeline; readonly daysFactor: number },
+  days: { readonly timeline: Timeline; readonly daysFactor: number; readonly copies: number },
 ): number {
+  const { timeline, daysFactor, copies } = days;
   if (stretch.factor === daysFactor) return 1;
-  return (stretch.factor / daysFactor) * dayShape((simulatedMs - timeline.startMs) / DAY_MS);
+  const shape = dayShape((simulatedMs - timeline.startMs) / DAY_MS);
+  return (stretch.factor / daysFactor) * shape * (isShuffled(stretch) ? 1 : copies);
 }
 
 async function storeAll(

@@ -18,8 +18,12 @@ export interface StretchOptions {
    * of a tenth of a second last for minutes, in which all requests are slow: so they are slow here and there.
    */
   readonly isShuffled: (stretch: Stretch) => boolean;
+  /** So often each request of a shuffled stretch comes, each time at another arrival; 15 at most. */
+  readonly copies: number;
 }
 
+/** How far a copy of an arrival lies from it, before and after together: the day's shape moves little in that time. */
+const DISPLACED_MS_MAX = 2 * 3600 * 1000;
 /** Rows of a request: what an SDK sends in one batch, times four. */
 const ROWS_PER_REQUEST = 2048;
 
@@ -53,42 +57,68 @@ interface Row {
 }
 
 function sortedRows(bodies: readonly RecordedBody[], options: StretchOptions): Row[] {
-  const shifts = findShifts(bodies, options);
+  const places = findPlaces(bodies, options);
   const thinning = createThinning(options);
   const rows: Row[] = [];
   for (const { path, bytes } of bodies) {
     const request = parseOtlp(bytes);
-    addSpans(request, { path, rows, shifts });
-    addLogs(request, { path, rows, shifts });
+    addSpans(request, { path, rows, places });
+    addLogs(request, { path, rows, places });
     addMetrics(request, { path, rows, thinning });
   }
   return rows.sort((a, b) => a.simulatedMs - b.simulatedMs);
 }
 
-/** By trace id: nanoseconds from real to simulated time; traces that are left out have none. */
-function findShifts(
-  bodies: readonly RecordedBody[],
-  { timeline, keptShareAt, isShuffled }: StretchOptions,
-): ReadonlyMap<string, bigint> {
-  const shifts = new Map<string, bigint>();
+/** A trace in simulated time. */
+interface Place {
+  readonly traceId: string;
+  /** Nanoseconds from real to simulated time. */
+  readonly shift: bigint;
+}
+
+type Places = ReadonlyMap<string, readonly Place[]>;
+
+/** By trace id; traces that are left out have none. */
+function findPlaces(bodies: readonly RecordedBody[], options: StretchOptions): Places {
+  const { timeline, keptShareAt, isShuffled, copies } = options;
+  const places = new Map<string, Place[]>();
   const shuffled: { readonly traceId: string; readonly realMs: number }[] = [];
   const arrivalsMs: number[] = [];
   for (const [traceId, realMs] of findStarts(bodies)) {
     const moment = timeline.tryFind(realMs);
     if (moment === undefined || shareOf(traceId) >= keptShareAt(moment)) continue;
-    if (isShuffled(moment.stretch)) {
-      shuffled.push({ traceId, realMs });
-      arrivalsMs.push(moment.simulatedMs);
-    } else {
-      shifts.set(traceId, nanosOf(moment.simulatedMs - realMs));
+    if (!isShuffled(moment.stretch)) {
+      places.set(traceId, [{ traceId, shift: nanosOf(moment.simulatedMs - realMs) }]);
+      continue;
+    }
+    for (let copy = 0; copy < copies; copy++) {
+      shuffled.push({ traceId: copyOf(traceId, copy), realMs });
+      arrivalsMs.push(copy === 0 ? moment.simulatedMs : displaced(moment, `${traceId} ${copy}`));
+      if (copy === 0) places.set(traceId, []);
     }
   }
-  const order = new Map(shuffled.map(({ traceId }) => [traceId, orderOf(traceId)]));
-  shuffled.sort((a, b) => (order.get(a.traceId)! < order.get(b.traceId)! ? -1 : 1)); // all are there
-  for (const [index, { traceId, realMs }] of shuffled.entries()) {
-    shifts.set(traceId, nanosOf(arrivalsMs[index]! - realMs)); // one for each
+  const order = shuffled.map(({ traceId }, index) => ({ index, hash: hashOf(traceId) }));
+  order.sort((a, b) => a.hash - b.hash);
+  for (const [position, { index }] of order.entries()) {
+    const { traceId, realMs } = shuffled[index]!; // positions and indexes are those of the same list
+    const shift = nanosOf(arrivalsMs[position]! - realMs);
+    places.get(copyOf(traceId, -(index % copies)))?.push({ traceId, shift });
   }
-  return shifts;
+  return places;
+}
+
+/** Another id for each copy: the first digit is turned on, and back by a negative number. */
+function copyOf(traceId: string, copy: number): string {
+  const digit = (Number.parseInt(traceId.slice(0, 1), 16) + copy + 16) % 16;
+  return `${digit.toString(16)}${traceId.slice(1)}`;
+}
+
+/** Poisson arrivals that are moved each by a distance of its own stay Poisson arrivals: within an hour, in the stretch. */
+function displaced({ simulatedMs, stretch }: SimulatedMoment, key: string): number {
+  const { simulatedFromMs, realFromMs, realToMs, factor } = stretch;
+  const lengthMs = (realToMs - realFromMs) * factor;
+  const offsetMs = simulatedMs - simulatedFromMs + (hashOf(key) - 0.5) * DISPLACED_MS_MAX;
+  return simulatedFromMs + (((offsetMs % lengthMs) + lengthMs) % lengthMs);
 }
 
 /** Of each trace its first span's start, epoch milliseconds. */
@@ -109,58 +139,73 @@ function shareOf(traceId: string): number {
   return Number.parseInt(traceId.slice(0, 8), 16) / 2 ** 32;
 }
 
-/** Has nothing to do with what decides on keeping a trace. */
-function orderOf(traceId: string): string {
-  return createHash('sha256').update(traceId).digest('hex');
+/** Uniform in [0, 1); has nothing to do with what decides on keeping a trace. */
+function hashOf(text: string): number {
+  return createHash('sha256').update(text).digest().readUInt32LE() / 2 ** 32;
 }
 
 interface RecordTarget {
   readonly path: string;
   readonly rows: Row[];
-  readonly shifts: ReadonlyMap<string, bigint>;
+  readonly places: Places;
 }
 
-function addSpans({ resourceSpans = [] }: OtlpRequest, { path, rows, shifts }: RecordTarget): void {
+function addSpans({ resourceSpans = [] }: OtlpRequest, { path, rows, places }: RecordTarget): void {
   for (const { resource, scopeSpans } of resourceSpans) {
     for (const { scope, spans } of scopeSpans) {
       const head = `{"resource":${JSON.stringify(resource)},"scopeSpans":[{"scope":${JSON.stringify(scope)},"spans":[`;
       const frame = { path, before: `{"resourceSpans":[${head}`, after: ']}]}]}' };
       for (const span of spans) {
-        const shift = shifts.get(span.traceId);
-        if (shift === undefined) continue;
-        moveSpan(span, shift);
-        const simulatedMs = msOf(span.startTimeUnixNano);
-        rows.push({ ...frame, simulatedMs, text: JSON.stringify(span) });
+        for (const place of places.get(span.traceId) ?? []) {
+          const there = spanAt(span, place);
+          const simulatedMs = msOf(there.startTimeUnixNano);
+          rows.push({ ...frame, simulatedMs, text: JSON.stringify(there) });
+        }
       }
     }
   }
 }
 
-function moveSpan(span: OtlpSpan, shift: bigint): void {
-  span.startTimeUnixNano = moved(span.startTimeUnixNano, shift);
-  span.endTimeUnixNano = moved(span.endTimeUnixNano, shift);
-  for (const event of span.events ?? []) event.timeUnixNano = moved(event.timeUnixNano, shift);
+function spanAt(span: OtlpSpan, { traceId, shift }: Place): OtlpSpan {
+  return {
+    ...span,
+    traceId,
+    startTimeUnixNano: moved(span.startTimeUnixNano, shift),
+    endTimeUnixNano: moved(span.endTimeUnixNano, shift),
+    events: (span.events ?? []).map((event) => ({
+      ...event,
+      timeUnixNano: moved(event.timeUnixNano, shift),
+    })),
+  };
 }
 
 /** Those outside of any trace are left out: the bot has none. */
-function addLogs({ resourceLogs = [] }: OtlpRequest, { path, rows, shifts }: RecordTarget): void {
+function addLogs({ resourceLogs = [] }: OtlpRequest, { path, rows, places }: RecordTarget): void {
   for (const { resource, scopeLogs } of resourceLogs) {
     for (const { scope, logRecords } of scopeLogs) {
       const head = `{"resource":${JSON.stringify(resource)},"scopeLogs":[{"scope":${JSON.stringify(scope)},"logRecords":[`;
       const frame = { path, before: `{"resourceLogs":[${head}`, after: ']}]}]}' };
       for (const log of logRecords) {
-        const shift = log.traceId === undefined ? undefined : shifts.get(log.traceId);
-        if (shift === undefined) continue;
-        moveLog(log, shift);
-        rows.push({ ...frame, simulatedMs: msOf(log.timeUnixNano), text: JSON.stringify(log) });
+        for (const place of places.get(log.traceId ?? '') ?? []) {
+          const there = logAt(log, place);
+          rows.push({
+            ...frame,
+            simulatedMs: msOf(there.timeUnixNano),
+            text: JSON.stringify(there),
+          });
+        }
       }
     }
   }
 }
 
-function moveLog(log: OtlpLog, shift: bigint): void {
-  log.timeUnixNano = moved(log.timeUnixNano, shift);
-  log.observedTimeUnixNano = moved(log.observedTimeUnixNano, shift);
+function logAt(log: OtlpLog, { traceId, shift }: Place): OtlpLog {
+  return {
+    ...log,
+    traceId,
+    timeUnixNano: moved(log.timeUnixNano, shift),
+    observedTimeUnixNano: moved(log.observedTimeUnixNano, shift),
+  };
 }
 
 function addMetrics(
