@@ -119,7 +119,7 @@ export const LIMITS = {
   stageTimesChildrenMax: 1024,
   /** Spans that begin further from our clock are not measured: 1 h. */
   stageTimesLateUsMax: 3600 * 1_000_000,
-  /** Endpoints, slices and services with a learned row of 4 KiB; more are not watched until idle ones are forgotten. */
+  /** Endpoints, slices and services with a learned row of 4.5 KiB; more are not watched until idle ones are forgotten. */
   endpointRowsMax: 60_000,
   /** Log templates and services with a learned row of 356 bytes; more are not watched until idle ones are forgotten. */
   templateRowsMax: 200_000,

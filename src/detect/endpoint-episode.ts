@@ -125,6 +125,21 @@ export function surgeOf(row: Float32Array): {
   };
 }
 
+/**
+ * True once when an open episode that explained this one is over: its minutes prove nothing any more, and what goes on
+ * needs evidence of its own. One that was told of goes on as it is.
+ */
+export function isOverWithExplanation(
+  row: Float32Array,
+  { detector, explainedBy }: { detector: Detector; explainedBy: 'open' | 'suspect' | undefined },
+): boolean {
+  const at = episodeOf(detector);
+  if (explainedBy === 'open') row[at + EPISODE.explained] = 1;
+  if (explainedBy !== undefined || row[at + EPISODE.explained] === 0) return false;
+  row[at + EPISODE.explained] = 0;
+  return row[at + EPISODE.toldMinute] === 0;
+}
+
 export function closeEpisode(row: Float32Array, detector: Detector): void {
   row.fill(0, episodeOf(detector), episodeOf(detector) + EPISODE_WIDTH);
   forgetEvidence(row, detector);
@@ -146,9 +161,8 @@ function open(
   row[at + EPISODE.score] = row[ROW.evidence + channel]!;
   row[at + EPISODE.worst] = Number.NEGATIVE_INFINITY;
   row[at + EPISODE.toldScore] = row[at + EPISODE.score]!;
-  row[at + EPISODE.judged] = minute - row[ROW.evidenceSince + channel]! + 1;
-  // At least: one minute alone is never enough.
-  row[at + EPISODE.outside] = Math.min(2, row[at + EPISODE.judged]!);
+  row[at + EPISODE.judged] = row[ROW.evidenceJudged + channel]!;
+  row[at + EPISODE.outside] = row[ROW.evidenceOutside + channel]!;
 }
 
 /**

@@ -65,8 +65,9 @@ interface Draft {
   readonly incidentId: string;
   isOpen: boolean;
   isChanged: boolean;
+  /** Began at this moment. */
+  readonly isNew: boolean;
   onsetUs: number;
-  onsetSlackUs: number;
   lastSeenUs: number;
   grownUs: number;
   severity: IncidentSeverity;
@@ -85,7 +86,7 @@ function toDraft(incident: Incident): Draft {
     isOpen: incident.status === 'open',
     isChanged: false,
     onsetUs: incident.onsetUs,
-    onsetSlackUs: incident.onsetSlackUs ?? 0,
+    isNew: false,
     lastSeenUs: incident.lastSeenUs,
     grownUs: incident.grownUs ?? incident.lastSeenUs,
     severity: incident.severity ?? 'info',
@@ -145,7 +146,8 @@ function startIncident(anomaly: Anomaly, nowUs: number): Draft {
     incidentId: id.slice(0, 16),
     isOpen: true,
     isChanged: true,
-    ...onsetOf(anomaly),
+    isNew: true,
+    onsetUs: anomaly.range.fromUs,
     lastSeenUs: anomaly.range.toUs,
     grownUs: nowUs,
     severity: severityOf(anomaly),
@@ -175,7 +177,10 @@ export function severityOf({ kind, slice, expected }: Anomaly): IncidentSeverity
 
 function takeIn(draft: Draft, anomaly: Anomaly, openness: Openness): void {
   draft.isChanged = true;
-  if (!isCreeping(anomaly.kind)) refineOnset(draft, onsetOf(anomaly));
+  // What takes longer to be sure of may have a chance deviation of before for its first minute, where requests are few.
+  if (draft.isNew && !isCreeping(anomaly.kind)) {
+    draft.onsetUs = Math.min(draft.onsetUs, anomaly.range.fromUs);
+  }
   draft.lastSeenUs = Math.max(draft.lastSeenUs, anomaly.range.toUs);
   draft.severity = worst(draft.severity, severityOf(anomaly));
   draft.services.add(anomaly.service);
@@ -184,29 +189,9 @@ function takeIn(draft: Draft, anomaly: Anomaly, openness: Openness): void {
   else if (anomaly.end === 'gone') draft.note ??= goneNote(anomaly);
 }
 
-type Onset = Pick<Draft, 'onsetUs' | 'onsetSlackUs'>;
-
-/**
- * What took long to be sure of may have begun later than it seems: with few requests one odd one by chance is taken for
- * the first of the trouble. On average the beginning is as far off as half of that time.
- */
-function onsetOf({ range, detectedUs = range.fromUs }: Anomaly): Onset {
-  return { onsetUs: range.fromUs, onsetSlackUs: Math.max(0, (detectedUs - range.fromUs) / 2) };
-}
-
-/** What is clearly earlier counts; of two that may be the same the one that is better known. */
-function refineOnset(draft: Draft, other: Onset): void {
-  const isEarlier = other.onsetUs + other.onsetSlackUs < draft.onsetUs;
-  const isLater = other.onsetUs > draft.onsetUs + draft.onsetSlackUs;
-  const isBetterKnown = other.onsetSlackUs < draft.onsetSlackUs;
-  if (!isEarlier && (isLater || !isBetterKnown)) return;
-  draft.onsetUs = other.onsetUs;
-  draft.onsetSlackUs = other.onsetSlackUs;
-}
-
 /** The younger one ends here; a report of it stays where it is. */
 function join(draft: Draft, younger: Draft, openness: Openness): void {
-  refineOnset(draft, younger);
+  draft.onsetUs = Math.min(draft.onsetUs, younger.onsetUs);
   draft.lastSeenUs = Math.max(draft.lastSeenUs, younger.lastSeenUs);
   draft.severity = worst(draft.severity, younger.severity);
   for (const service of younger.services) draft.services.add(service);
@@ -267,7 +252,6 @@ function toIncident(draft: Draft): Incident {
     status: draft.isOpen ? 'open' : 'closed',
     severity: draft.severity,
     onsetUs: draft.onsetUs,
-    ...(draft.onsetSlackUs === 0 ? {} : { onsetSlackUs: draft.onsetSlackUs }),
     lastSeenUs: draft.lastSeenUs,
     grownUs: draft.grownUs,
     services: [...draft.services].sort(),

@@ -95,9 +95,8 @@ export interface Incident {
   readonly status: 'open' | 'closed';
   /** The worst so far. */
   readonly severity?: IncidentSeverity;
+  /** Of the anomaly that was known first. */
   readonly onsetUs: number;
-  /** The onset may lie this much later. Left out: not at all. */
-  readonly onsetSlackUs?: number;
   readonly lastSeenUs: number;
   /** When an anomaly joined last. */
   readonly grownUs?: number;

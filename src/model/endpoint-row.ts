@@ -85,8 +85,10 @@ export const EPISODE = {
   outside: 15,
   /** Minutes judged since the last one outside. */
   quiet: 16,
+  /** 1: since it began an open episode of its whole endpoint has explained it. */
+  explained: 17,
 } as const;
-export const EPISODE_WIDTH = 17;
+export const EPISODE_WIDTH = 18;
 
 /** Sketch buckets of three quantiles. */
 export interface QuantileBuckets {
@@ -212,6 +214,9 @@ export const ROW = {
 
   evidence: take(CHANNELS),
   evidenceSince: take(CHANNELS),
+  /** Since then, 0 when the date is open: minutes that were judged, and those of them that added evidence. */
+  evidenceJudged: take(CHANNELS),
+  evidenceOutside: take(CHANNELS),
   episodes: take(DETECTORS.length * EPISODE_WIDTH),
 
   /** By minute modulo 60: requests, failed ones, and quantiles of latency as packQuantiles() makes one number of them. */

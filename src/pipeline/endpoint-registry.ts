@@ -30,6 +30,7 @@ export interface ServiceEntry {
 export interface Trouble {
   readonly operation: string;
   readonly detector: Detector;
+  readonly state: 'open' | 'suspect';
 }
 
 export interface EndpointEntry {

@@ -40,6 +40,7 @@ import {
   closeEpisode,
   type EpisodeEvent,
   isOpen,
+  isOverWithExplanation,
   isSuspect,
   minutesOpen,
   type Reading,
@@ -72,7 +73,12 @@ import type { EndpointMinute, EndpointWatch } from '../model/watch.ts';
 import { emptySketch } from '../tally/sketch.ts';
 import { episodeAnomaly, episodeIdOf, type Subject } from './endpoint-anomaly.ts';
 import { enterMinute, leaveMinute } from './endpoint-minute.ts';
-import { type EndpointEntry, EndpointRegistry, type ServiceEntry } from './endpoint-registry.ts';
+import {
+  type EndpointEntry,
+  EndpointRegistry,
+  type ServiceEntry,
+  type Trouble,
+} from './endpoint-registry.ts';
 import { isSourceSilenced } from './silences.ts';
 
 /** Traffic is judged once an endpoint is known this long … */
@@ -292,13 +298,19 @@ class TallyWatch implements EndpointWatch {
       read: (channel) => this.#read(seen, detector, channel),
     });
     if (entry.isWhole && isSuspect(row, detector)) {
-      service.troubles.push({ operation: entry.endpoint.operation, detector });
+      const state = isOpen(row, detector) ? 'open' : 'suspect';
+      service.troubles.push({ operation: entry.endpoint.operation, detector, state });
+    }
+    const explainedBy = findExplanation(entry, detector);
+    if (isOverWithExplanation(row, { detector, explainedBy })) {
+      closeEpisode(row, detector);
+      return;
     }
     const told = tellOf(row, {
       detector,
       event,
       minute,
-      isExplained: isExplained(entry, detector),
+      isExplained: explainedBy !== undefined,
     });
     if (told !== undefined) {
       const subject: Subject = { kind: 'endpoint', endpoint: entry.endpoint };
@@ -396,13 +408,17 @@ interface Seen {
 }
 
 /** A whole endpoint that deviates in the same way; a slice over all operations is explained by any of them. */
-function isExplained({ isWhole, service, endpoint }: EndpointEntry, detector: Detector): boolean {
-  if (isWhole) return false;
-  return service.troubles.some(
+function findExplanation(
+  { isWhole, service, endpoint }: EndpointEntry,
+  detector: Detector,
+): Trouble['state'] | undefined {
+  if (isWhole) return undefined;
+  const explaining = service.troubles.filter(
     (trouble) =>
       trouble.detector === detector &&
       (endpoint.operation === '' || trouble.operation === endpoint.operation),
   );
+  return (explaining.find(({ state }) => state === 'open') ?? explaining[0])?.state;
 }
 
 function weightOf(row: Float32Array, detectors: readonly Detector[]): number {

@@ -183,30 +183,12 @@ describe('an open incident', () => {
 });
 
 describe('the onset of an incident', () => {
-  const at = (onset: number, detected: number) =>
-    anomalyOf('orders', onset, {
-      anomalyId: `${onset}-${detected}`,
-      detectedUs: detected * US_PER_MINUTE,
-    });
-
-  it.each([
-    {
-      caption: 'the first of those that are well known',
-      found: [at(12, 13), at(10, 11)],
-      onset: 10,
-    },
-    { caption: 'not moved by what may have begun then', found: [at(10, 11), at(7, 16)], onset: 10 },
-    { caption: 'corrected by what is better known', found: [at(7, 16), at(10, 11)], onset: 10 },
-    { caption: 'moved by what began earlier for sure', found: [at(10, 11), at(5, 11)], onset: 5 },
-    { caption: 'not moved by what began later', found: [at(10, 16), at(14, 15)], onset: 10 },
-  ])('is $caption', ({ found, onset }) => {
-    const together = new Life().minute(20, found);
-    expect(together.map(({ onsetUs }) => onsetUs / US_PER_MINUTE)).toEqual([onset]);
+  it('is the earliest of the anomalies that were known first', () => {
     const life = new Life();
-    const [first, second] = found;
-    life.minute(20, [first!]);
-    const [grown] = life.minute(21, [second!]);
-    expect(grown!.onsetUs / US_PER_MINUTE).toBe(onset);
+    const [incident] = life.minute(10, [anomalyOf('orders', 9), anomalyOf('gateway', 8)]);
+    expect(incident?.onsetUs).toBe(8 * US_PER_MINUTE);
+    const [grown] = life.minute(15, [anomalyOf('payment', 2)]);
+    expect(grown).toMatchObject({ incidentId: incident!.incidentId, onsetUs: 8 * US_PER_MINUTE });
   });
 });
 

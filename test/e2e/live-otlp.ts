@@ -39,6 +39,7 @@ export interface OtlpLog {
 
 export interface OtlpMetric {
   readonly name: string;
+  readonly unit: string;
   readonly gauge?: OtlpPoints;
   readonly sum?: OtlpPoints & { readonly isMonotonic?: boolean };
   readonly histogram?: OtlpPoints;

@@ -43,6 +43,8 @@ export function createThinning(options: StretchOptions): Thinning {
   };
   return {
     move(metric, resource) {
+      // Stretched, a pause of this machine lasts for minutes; requests can be dealt anew, measured times cannot.
+      if (metric.unit === 's') return undefined;
       const data = metric.gauge ?? metric.sum ?? metric.histogram;
       if (data === undefined) return undefined;
       const isCounted = metric.histogram !== undefined || metric.sum?.isMonotonic === true;

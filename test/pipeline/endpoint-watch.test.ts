@@ -171,6 +171,18 @@ describe('createEndpointWatch()', () => {
     expect(told).toMatchObject({ kind: 'latency', slice: { dimension: 'bot', value: 'b1' } });
   });
 
+  test('what its endpoint explained is told of by no slice when the endpoint is over it', () => {
+    const told = run(createEndpointWatch(), { from: 0, to: 1500 }, (minute) => {
+      const odd = minute >= 1440 && minute < 1450 ? { slower: 30, slowerShare: 0.5 } : {};
+      return [
+        { requests: 8, ...odd },
+        { requests: 2, ...odd, bot: 'b1' },
+      ];
+    });
+    expect(told.at(-1)).toMatchObject({ status: 'closed', end: 'recovered' });
+    expect(told.filter(({ slice }) => slice !== undefined)).toEqual([]);
+  });
+
   test('self times are of a sample: how many there are is no traffic', () => {
     const told = run(createEndpointWatch(), { from: 0, to: 240 }, (minute) => [
       { requests: minute < 180 ? 100 : 5, measure: 'self' },

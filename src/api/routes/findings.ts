@@ -157,8 +157,7 @@ function viewOf(incident: Incident, { state }: ApiBackend): IncidentView {
 }
 
 function incidentJson(incident: Incident, lang: Language) {
-  const { incidentId, onsetUs, lastSeenUs, note, ...rest } = incident;
-  const { grownUs: _, onsetSlackUs: __, ...facts } = rest;
+  const { incidentId, onsetUs, lastSeenUs, grownUs: _, note, ...facts } = incident;
   return {
     id: incidentId,
     ...facts,
