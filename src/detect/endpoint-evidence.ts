@@ -45,9 +45,9 @@ const ERROR_CHANGES = [
   { factor: 10, excess: 0.3 },
 ] as const;
 const ERROR_RATIO_MAX = 0.97;
-/** Nats of a minute outside and of one inside for a change: 70 % of the minutes are outside then, usually 20 %. */
-const OUTSIDE_NATS = Math.log(0.7 / 0.2);
-const INSIDE_NATS = Math.log(0.8 / 0.3);
+/** Nats of a minute outside and of one inside for a change: 80 % of the minutes are outside then, usually 25 %. */
+const OUTSIDE_NATS = Math.log(0.8 / 0.25);
+const INSIDE_NATS = Math.log(0.75 / 0.2);
 
 /** First channel and number of channels of each detector. */
 export const CHANNELS_OF: Readonly<

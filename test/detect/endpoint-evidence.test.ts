@@ -18,8 +18,19 @@ const RATE = {
   means: new Float64Array(3),
 };
 
+/** From where to the end minutes outside speak most for a change in which 80 % are outside, not 25 %. */
+function dateOf(values: readonly number[]): number | undefined {
+  const nats = values.map((value) => {
+    if (value === 0) return 0; // was not judged
+    return value > 0 ? Math.log(0.8 / 0.25) : -Math.log(0.75 / 0.2);
+  });
+  const sums = nats.map((_, from) => nats.slice(from).reduce((sum, each) => sum + each, 0));
+  const most = Math.max(...sums);
+  return most > 0 ? sums.indexOf(most) : undefined;
+}
+
 describe('stepEvidence()', () => {
-  test('is the largest faded sum of any last minutes, and dates its beginning', () => {
+  test('is the largest faded sum of any last minutes, dated where minutes outside begin to prevail', () => {
     const random = new Random(11);
     const row = new Float32Array(ENDPOINT_ROW_WIDTH);
     const llr = new Float64Array(CHANNELS);
@@ -39,8 +50,21 @@ describe('stepEvidence()', () => {
         }
       }
       expect(row[ROW.evidence + 4]).toBeCloseTo(best, 3);
-      if (best > 1e-3) expect(row[ROW.evidenceSince + 4]).toBe(since);
+      const dated = dateOf(values.slice(since - 1));
+      if (best > 1e-3 && dated !== undefined) {
+        expect(row[ROW.evidenceSince + 4]).toBe(since + dated);
+      }
     }
+  });
+
+  test('an odd request long before a change is not its beginning', () => {
+    const row = new Float32Array(ENDPOINT_ROW_WIDTH);
+    const llr = new Float64Array(CHANNELS);
+    for (let minute = 1; minute <= 45; minute++) {
+      const value = minute === 1 || minute > 40 ? 3 : -0.05;
+      stepEvidence(row, { llr: llr.fill(value), minute, requestsExpected: 100 });
+    }
+    expect(row[ROW.evidenceSince + 10]).toBe(41);
   });
 
   test('one minute is never enough, two clear ones are', () => {

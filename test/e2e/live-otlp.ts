@@ -15,13 +15,6 @@ export interface OtlpRequest {
       readonly logRecords: readonly OtlpLog[];
     }[];
   }[];
-  readonly resourceMetrics?: readonly {
-    readonly resource: unknown;
-    readonly scopeMetrics: readonly {
-      readonly scope: unknown;
-      readonly metrics: readonly OtlpMetric[];
-    }[];
-  }[];
 }
 
 export interface OtlpSpan {
@@ -35,30 +28,6 @@ export interface OtlpLog {
   readonly traceId?: string;
   readonly timeUnixNano: string;
   readonly observedTimeUnixNano: string;
-}
-
-export interface OtlpMetric {
-  readonly name: string;
-  readonly unit: string;
-  readonly gauge?: OtlpPoints;
-  readonly sum?: OtlpPoints & { readonly isMonotonic?: boolean };
-  readonly histogram?: OtlpPoints;
-}
-
-interface OtlpPoints {
-  dataPoints: OtlpPoint[];
-}
-
-export interface OtlpPoint {
-  readonly attributes?: unknown;
-  startTimeUnixNano?: string;
-  timeUnixNano: string;
-  asInt?: string | number;
-  asDouble?: number;
-  count?: number;
-  sum?: number;
-  bucketCounts?: number[];
-  exemplars?: unknown;
 }
 
 export function parseOtlp(bytes: Buffer): OtlpRequest {

@@ -79,11 +79,10 @@ export function describeLive({ faults, incidents, daysEndMs }: LiveResult): stri
 /** What the bot takes with a quarter of a core, and what the LLM gateway's plan allows in the evening. */
 const RATE_PER_SECOND = 120;
 const DAYS = 3;
-const DAY_MS = 24 * 3600 * 1000;
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 /** The first requests of a cold process are slow: they are not what normal looks like. */
 const WARM_UP_MS = 5000;
-/** As often as the bot can: a stretched second holds many minutes. */
-const EXPORT_INTERVAL_MS = 100;
 /** Two minutes a second: faults have dynamics of seconds, such as a pool's queue. */
 const FAULT_FACTOR = 120;
 const FAULT_MS = 4500;
@@ -150,7 +149,6 @@ async function record(options: LiveOptions): Promise<Recording> {
       protocol: 'http/json',
       ratePerSecond: 0,
       seed: options.seed,
-      exportIntervalMs: EXPORT_INTERVAL_MS,
     });
     try {
       return { ...(await drive(bot, options)), bodies: recorder.bodies };
@@ -172,7 +170,7 @@ async function drive(bot: Bot, options: LiveOptions): Promise<Omit<Recording, 'b
   const betweenMs = BETWEEN_MS * betweenFactor;
   const faultMs = (FAULT_MS + CALM_MS) * FAULT_FACTOR + betweenMs;
   const lengthMs = DAYS * DAY_MS + options.faults.length * faultMs + AFTER_MS * betweenFactor;
-  const timeline = new Timeline(Date.now() - END_BEFORE_NOW_MS - lengthMs);
+  const timeline = new Timeline(minuteOf(Date.now() - END_BEFORE_NOW_MS - lengthMs));
   const users = (number: number, dayLengthSeconds: number): RunningLoad =>
     startLoad({
       url: bot.url,
@@ -206,6 +204,11 @@ async function drive(bot: Bot, options: LiveOptions): Promise<Omit<Recording, 'b
   timeline.add(await stretchOf(AFTER_MS, betweenFactor));
   await rest.stop();
   return { timeline, daysFactor, daysEndMs, faults };
+}
+
+/** Of a whole minute, so that faults begin with one. */
+function minuteOf(ms: number): number {
+  return Math.floor(ms / MINUTE_MS) * MINUTE_MS;
 }
 
 /** A day so long that the load is the day's mean all the time. */

@@ -1,11 +1,10 @@
 /**
  * Moves recorded OTLP/JSON into simulated time. A trace moves as a whole with its logs, by where it begins, so that its
- * durations stay real; metric points move each by their own time. Where real time holds more requests a simulated minute
- * than it should, traces are left out by their ids, and what counters and histograms count is thinned alike.
+ * durations stay real. Where real time holds more requests a simulated minute than it should, traces are left out by their
+ * ids. Metrics are left out: a gauge of how this machine was in a second would be one of hours.
  */
 import { createHash } from 'node:crypto';
 import { type OtlpLog, type OtlpRequest, type OtlpSpan, parseOtlp, spansOf } from './live-otlp.ts';
-import { createThinning, type Thinning } from './live-points.ts';
 import type { RecordedBody } from './live-recorder.ts';
 import type { SimulatedMoment, Stretch, Timeline } from './live-timeline.ts';
 
@@ -46,7 +45,7 @@ export function* stretchBodies(
   }
 }
 
-/** A span, a log record, or the metrics of one export. */
+/** A span or a log record. */
 interface Row {
   readonly simulatedMs: number;
   readonly path: string;
@@ -58,13 +57,11 @@ interface Row {
 
 function sortedRows(bodies: readonly RecordedBody[], options: StretchOptions): Row[] {
   const places = findPlaces(bodies, options);
-  const thinning = createThinning(options);
   const rows: Row[] = [];
   for (const { path, bytes } of bodies) {
     const request = parseOtlp(bytes);
     addSpans(request, { path, rows, places });
     addLogs(request, { path, rows, places });
-    addMetrics(request, { path, rows, thinning });
   }
   return rows.sort((a, b) => a.simulatedMs - b.simulatedMs);
 }
@@ -208,24 +205,6 @@ function logAt(log: OtlpLog, { traceId, shift }: Place): OtlpLog {
   };
 }
 
-function addMetrics(
-  { resourceMetrics = [] }: OtlpRequest,
-  target: { readonly path: string; readonly rows: Row[]; readonly thinning: Thinning },
-): void {
-  const { path, rows, thinning } = target;
-  for (const { resource, scopeMetrics } of resourceMetrics) {
-    for (const { scope, metrics } of scopeMetrics) {
-      const head = `{"resource":${JSON.stringify(resource)},"scopeMetrics":[{"scope":${JSON.stringify(scope)},"metrics":[`;
-      const frame = { path, before: `{"resourceMetrics":[${head}`, after: ']}]}]}' };
-      for (const metric of metrics) {
-        const simulatedMs = thinning.move(metric, JSON.stringify(resource));
-        if (simulatedMs === undefined) continue;
-        rows.push({ ...frame, simulatedMs, text: JSON.stringify(metric) });
-      }
-    }
-  }
-}
-
 /** One request for rows of the same path; those of the same resource and scope stand together. */
 function requestOf(rows: readonly Row[]): string {
   const groups = new Map<string, { readonly row: Row; readonly texts: string[] }>();
@@ -247,10 +226,10 @@ function moved(timeUnixNano: string, shift: bigint): string {
   return String(BigInt(timeUnixNano) + shift);
 }
 
-export function msOf(timeUnixNano: string): number {
+function msOf(timeUnixNano: string): number {
   return Number(BigInt(timeUnixNano) / 1000n) / 1000;
 }
 
-export function nanosOf(ms: number): bigint {
+function nanosOf(ms: number): bigint {
   return BigInt(Math.round(ms * 1000)) * 1000n;
 }

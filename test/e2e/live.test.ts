@@ -7,13 +7,13 @@ import { describeLive, incidentsOf, type LiveResult, runLive } from './live-run.
 
 const FAULTS = [
   'db_pool_hold',
-  'kb_slow',
+  'db_slow_query',
   'llm_rate_limit',
   'plugin_over_limit',
   'retry_storm_http_200',
 ] as const;
-/** Real time of the days, and how often each of their requests is told: about five a simulated minute. */
-const DAYS = { daysSeconds: 48, copies: 4 };
+/** Real time of the days, and how often each of their requests is told: about eight a simulated minute. */
+const DAYS = { daysSeconds: 48, copies: 6 };
 const MINUTE_MS = 60_000;
 
 describe('detection over days of the demo bot', () => {

@@ -84,7 +84,6 @@ export interface BotSettings {
   readonly seed?: number;
   readonly port?: number;
   readonly metricsPort?: number;
-  readonly exportIntervalMs?: number;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -100,7 +99,6 @@ export async function startBot(settings: BotSettings): Promise<Bot> {
     seed: settings.seed ?? 1,
     day: 60,
     'service-name': settings.serviceName ?? 'coze-demo-bot',
-    'export-interval': settings.exportIntervalMs ?? 1000,
   };
   const child = startChild({
     name: 'bot',
