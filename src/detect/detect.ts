@@ -11,7 +11,13 @@ import { detectEndpoints } from './endpoint.ts';
 import { detectLogs } from './log.ts';
 import { detectMetrics } from './metric.ts';
 
-export { type GroupOptions, groupIncidents, isCreeping, REOPEN_US_MAX } from './incident.ts';
+export {
+  type GroupOptions,
+  groupIncidents,
+  isCreeping,
+  isSign,
+  REOPEN_US_MAX,
+} from './incident.ts';
 export { findOnset, type Onset, type OnsetPoints } from './onset.ts';
 
 export interface DetectInput {

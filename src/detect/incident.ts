@@ -33,6 +33,8 @@ export interface GroupOptions {
   readonly edges: readonly (readonly [string, string])[];
   /** Of all anomalies that are open now, those given too. */
   readonly openIds: ReadonlySet<string>;
+  /** Of the open ones, those that no request suffers from: logs and metrics. */
+  readonly signIds: ReadonlySet<string>;
 }
 
 /**
@@ -70,6 +72,7 @@ interface Draft {
   onsetUs: number;
   lastSeenUs: number;
   grownUs: number;
+  sufferedUs: number | undefined;
   severity: IncidentSeverity;
   readonly services: Set<string>;
   readonly anomalyIds: Set<string>;
@@ -89,6 +92,7 @@ function toDraft(incident: Incident): Draft {
     isNew: false,
     lastSeenUs: incident.lastSeenUs,
     grownUs: incident.grownUs ?? incident.lastSeenUs,
+    sufferedUs: incident.sufferedUs,
     severity: incident.severity ?? 'info',
     services: new Set(incident.services),
     anomalyIds: new Set(incident.anomalyIds),
@@ -121,7 +125,7 @@ function place(
   const near = drafts.filter((draft) =>
     [...draft.services].some((service) => areNear(service, anomaly.service)),
   );
-  const open = near.filter((draft) => draft.isOpen && nowUs - draft.grownUs <= GROW_US_MAX);
+  const open = near.filter((draft) => draft.isOpen && canGrow(draft, anomaly, options));
   const recent = near.filter(
     (draft) =>
       !draft.isOpen &&
@@ -140,6 +144,19 @@ function place(
   for (const other of others) join(oldest, other, options);
 }
 
+/**
+ * Whether what comes now may have the cause of an open incident. When its requests have recovered and only logs or
+ * metrics are still odd, which take long to settle, it grows no longer than a closed one is opened again.
+ */
+function canGrow(draft: Draft, anomaly: Anomaly, options: GroupOptions): boolean {
+  const { nowUs, openIds, signIds } = options;
+  const { sufferedUs } = draft;
+  const isSuffering = [...draft.anomalyIds].some((id) => openIds.has(id) && !signIds.has(id));
+  return sufferedUs === undefined || isSuffering
+    ? nowUs - draft.grownUs <= GROW_US_MAX
+    : anomaly.range.fromUs - sufferedUs <= REOPEN_US_MAX;
+}
+
 function startIncident(anomaly: Anomaly, nowUs: number): Draft {
   const id = createHash('sha256').update(`incident\0${anomaly.anomalyId}`).digest('hex');
   return {
@@ -150,6 +167,7 @@ function startIncident(anomaly: Anomaly, nowUs: number): Draft {
     onsetUs: anomaly.range.fromUs,
     lastSeenUs: anomaly.range.toUs,
     grownUs: nowUs,
+    sufferedUs: isSign(anomaly) ? undefined : anomaly.range.toUs,
     severity: severityOf(anomaly),
     services: new Set([anomaly.service]),
     anomalyIds: new Set([anomaly.anomalyId]),
@@ -175,6 +193,11 @@ export function severityOf({ kind, slice, expected }: Anomaly): IncidentSeverity
   }
 }
 
+/** No request suffers from it. */
+export function isSign(anomaly: Anomaly): boolean {
+  return severityOf(anomaly) === 'info';
+}
+
 function takeIn(draft: Draft, anomaly: Anomaly, openness: Openness): void {
   draft.isChanged = true;
   // What takes longer to be sure of may have a chance deviation of before for its first minute, where requests are few.
@@ -182,6 +205,7 @@ function takeIn(draft: Draft, anomaly: Anomaly, openness: Openness): void {
     draft.onsetUs = Math.min(draft.onsetUs, anomaly.range.fromUs);
   }
   draft.lastSeenUs = Math.max(draft.lastSeenUs, anomaly.range.toUs);
+  if (!isSign(anomaly)) draft.sufferedUs = Math.max(draft.sufferedUs ?? 0, anomaly.range.toUs);
   draft.severity = worst(draft.severity, severityOf(anomaly));
   draft.services.add(anomaly.service);
   addIds(draft, [anomaly.anomalyId], openness);
@@ -193,6 +217,9 @@ function takeIn(draft: Draft, anomaly: Anomaly, openness: Openness): void {
 function join(draft: Draft, younger: Draft, openness: Openness): void {
   draft.onsetUs = Math.min(draft.onsetUs, younger.onsetUs);
   draft.lastSeenUs = Math.max(draft.lastSeenUs, younger.lastSeenUs);
+  if (younger.sufferedUs !== undefined) {
+    draft.sufferedUs = Math.max(draft.sufferedUs ?? 0, younger.sufferedUs);
+  }
   draft.severity = worst(draft.severity, younger.severity);
   for (const service of younger.services) draft.services.add(service);
   addIds(draft, younger.anomalyIds, openness);
@@ -254,6 +281,7 @@ function toIncident(draft: Draft): Incident {
     onsetUs: draft.onsetUs,
     lastSeenUs: draft.lastSeenUs,
     grownUs: draft.grownUs,
+    ...(draft.sufferedUs === undefined ? {} : { sufferedUs: draft.sufferedUs }),
     services: [...draft.services].sort(),
     anomalyIds: [...draft.anomalyIds].sort(),
     ...(draft.reportId === undefined ? {} : { reportId: draft.reportId }),

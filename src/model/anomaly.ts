@@ -100,6 +100,8 @@ export interface Incident {
   readonly lastSeenUs: number;
   /** When an anomaly joined last. */
   readonly grownUs?: number;
+  /** End of the last minute in which requests suffered; left out when none did. */
+  readonly sufferedUs?: number;
   readonly services: readonly string[];
   /** The first ones, up to a bound; none of one that became part of another. */
   readonly anomalyIds: readonly string[];

@@ -14,7 +14,7 @@ import {
   US_PER_MS,
   US_PER_SECOND,
 } from '../base/time.ts';
-import { groupIncidents, REOPEN_US_MAX } from '../detect/detect.ts';
+import { groupIncidents, isSign, REOPEN_US_MAX } from '../detect/detect.ts';
 import type { Anomaly, Incident } from '../model/anomaly.ts';
 import type { EndpointBaseline } from '../model/baseline.ts';
 import type { Silence } from '../model/silence.ts';
@@ -310,11 +310,12 @@ export class Detection {
   #saveFindings(judgedUntilUs: number): void {
     const { state } = this.#options;
     const anomalies = [...this.#found.values()];
-    const openIds = new Set(this.#runners.flatMap(({ open }) => [...open.keys()]));
+    const open = this.#runners.flatMap((runner) => [...runner.open.values()]);
     const current = state.listCurrentIncidents(judgedUntilUs - REOPEN_US_MAX - US_PER_MINUTE);
     const incidents = groupIncidents(anomalies, current, {
       nowUs: judgedUntilUs,
-      openIds,
+      openIds: new Set(open.map(({ anomalyId }) => anomalyId)),
+      signIds: new Set(open.filter(isSign).map(({ anomalyId }) => anomalyId)),
       edges: this.#edgesFor(anomalies, { current, atUs: judgedUntilUs }),
     });
     state.saveFindings({ judgedUntilUs, anomalies, incidents });

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../src/base/limits.ts';
 import { US_PER_MINUTE } from '../../src/base/time.ts';
-import { groupIncidents } from '../../src/detect/detect.ts';
+import { groupIncidents, isSign } from '../../src/detect/detect.ts';
 import type { Anomaly, Incident } from '../../src/model/anomaly.ts';
 
 const EDGES = [
@@ -31,18 +31,19 @@ function anomalyOf(service: string, minute: number, extra: Partial<Anomaly> = {}
 /** All incidents that there are, after minutes that brought these anomalies. */
 class Life {
   readonly incidents = new Map<string, Incident>();
-  readonly #open = new Set<string>();
+  readonly #open = new Map<string, Anomaly>();
 
   /** Those that changed. */
   minute(minute: number, anomalies: readonly Anomaly[]): Incident[] {
-    for (const { anomalyId, status } of anomalies) {
-      if (status === 'closed') this.#open.delete(anomalyId);
-      else this.#open.add(anomalyId);
+    for (const anomaly of anomalies) {
+      if (anomaly.status === 'closed') this.#open.delete(anomaly.anomalyId);
+      else this.#open.set(anomaly.anomalyId, anomaly);
     }
     const changed = groupIncidents(anomalies, [...this.incidents.values()], {
       nowUs: (minute + 1) * US_PER_MINUTE,
       edges: EDGES,
-      openIds: this.#open,
+      openIds: new Set(this.#open.keys()),
+      signIds: new Set([...this.#open.values()].filter(isSign).map(({ anomalyId }) => anomalyId)),
     });
     for (const incident of changed) this.incidents.set(incident.incidentId, incident);
     return changed;
@@ -171,6 +172,31 @@ describe('an open incident', () => {
     expect(life.minute(70, [anomalyOf('gateway', 70)])[0]?.incidentId).toBe(first?.incidentId);
     const [second] = life.minute(140, [anomalyOf('payment', 140)]);
     expect(second?.incidentId).not.toBe(first?.incidentId);
+  });
+
+  it('does not take in the next trouble while only a metric has not settled', () => {
+    const life = new Life();
+    const metric = anomalyOf('orders', 1, { anomalyId: 'pool', kind: 'metric' });
+    const slow = anomalyOf('orders', 0);
+    life.minute(1, [slow, metric]);
+    life.minute(10, [closed({ ...slow, range: { ...slow.range, toUs: 10 * US_PER_MINUTE } })]);
+    expect(life.incidents.size).toBe(1);
+    expect([...life.incidents.values()][0]?.status).toBe('open');
+    life.minute(20, [anomalyOf('orders', 20)]); // 10 minutes later it is the same trouble
+    expect(life.incidents.size).toBe(1);
+    life.minute(25, [closed(anomalyOf('orders', 20))]);
+    life.minute(45, [anomalyOf('orders', 45)]);
+    expect([...life.incidents.values()].map(({ status, onsetUs }) => [status, onsetUs])).toEqual([
+      ['open', 0],
+      ['open', 45 * US_PER_MINUTE],
+    ]);
+  });
+
+  it('takes in what a metric told of before', () => {
+    const life = new Life();
+    life.minute(1, [anomalyOf('orders', 1, { anomalyId: 'pool', kind: 'metric' })]);
+    life.minute(40, [anomalyOf('orders', 40)]);
+    expect(life.incidents.size).toBe(1);
   });
 
   it('does not begin with what crept up on it', () => {

@@ -157,7 +157,8 @@ function viewOf(incident: Incident, { state }: ApiBackend): IncidentView {
 }
 
 function incidentJson(incident: Incident, lang: Language) {
-  const { incidentId, onsetUs, lastSeenUs, grownUs: _, note, ...facts } = incident;
+  const { incidentId, onsetUs, lastSeenUs, note, ...rest } = incident;
+  const { grownUs: _, sufferedUs: __, ...facts } = rest;
   return {
     id: incidentId,
     ...facts,
