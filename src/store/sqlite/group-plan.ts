@@ -1,7 +1,9 @@
 /** Splits a group by day and leaves out rows that are stored already. Pure: decides, writes nothing. */
 import { hexOf } from '../../base/bytes.ts';
+import { US_PER_MINUTE } from '../../base/time.ts';
 import type { RawProfiles } from '../../model/profiles.ts';
 import type { LogTemplate, Tally, TemplateTally } from '../../model/tally.ts';
+import { tallyMinuteOf } from '../../tally/tally-cell.ts';
 import type { GroupRequest, IngestGroup } from '../api/telemetry.ts';
 import { type Day, dayOf } from './day-file.ts';
 import type { RequestLog, StoredRequest } from './request-log.ts';
@@ -38,7 +40,10 @@ export function planGroup(group: IngestGroup, requestLog: RequestLog): GroupPlan
     logs: new Uint8Array(group.logs.count).fill(1),
     points: new Uint8Array(group.points.count).fill(1),
   };
+  // A span is tallied where it ended: before midnight that may be the day after.
+  const talliedDays = { ...days, spans: tallyDayColumn(group.spans) };
   const freshByDay = new Map<Day, StoredRequest[]>();
+  const freshDays = new Set<Day>();
   const skippedDays = new Set<Day>();
   const profiles: RawProfiles[] = [];
   const requests: StoredRequest[] = [];
@@ -51,12 +56,12 @@ export function planGroup(group: IngestGroup, requestLog: RequestLog): GroupPlan
     const isRepeated = seen.has(key);
     seen.add(key);
     const isStored = isRepeated || requestLog.find(request.hash) !== undefined;
-    for (const day of daysOf(request, days)) {
-      // A span counts where it ended: of the last minutes of a day that is the day after.
-      if (isStored) skippedDays.add(day).add(day + 1);
-      else pushTo(freshByDay, day, stored);
+    const ownDays = daysOf(request, days);
+    for (const day of [...ownDays, ...daysOf(request, talliedDays)]) {
+      (isStored ? skippedDays : freshDays).add(day);
     }
     if (isStored) continue;
+    for (const day of ownDays) pushTo(freshByDay, day, stored);
     requests.push(stored);
     if (request.profiles) profiles.push(request.profiles);
     for (const signal of SIGNAL_NAMES) skipped[signal].fill(0, ...request[signal]);
@@ -67,7 +72,7 @@ export function planGroup(group: IngestGroup, requestLog: RequestLog): GroupPlan
     points: rowsByDay(days.points, skipped.points),
   };
   // Tallies are of the whole group: they count again only what is written for the first time.
-  const isTallied = (day: Day) => freshByDay.has(day) || !skippedDays.has(day);
+  const isTallied = (day: Day) => freshDays.has(day) || !skippedDays.has(day);
   const tallies = groupByDay(group.tallies, (tally) => tally.minuteUs, isTallied);
   const templateTallies = groupByDay(group.templateTallies, (tally) => tally.minuteUs, isTallied);
   const templates = groupByDay(group.newTemplates, (template) => template.firstSeenUs);
@@ -108,6 +113,14 @@ const SIGNAL_NAMES = ['spans', 'logs', 'points'] as const;
 function dayColumn(timeUs: Float64Array, count: number): Uint32Array {
   const days = new Uint32Array(count);
   for (let row = 0; row < count; row++) days[row] = dayOf(timeUs[row]!);
+  return days;
+}
+
+function tallyDayColumn({ startUs, durationNs, count }: IngestGroup['spans']): Uint32Array {
+  const days = new Uint32Array(count);
+  for (let row = 0; row < count; row++) {
+    days[row] = dayOf(US_PER_MINUTE * tallyMinuteOf(startUs[row]!, durationNs[row]! / 1000));
+  }
   return days;
 }
 

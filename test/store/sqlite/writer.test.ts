@@ -314,6 +314,32 @@ describe('a span that ends on the day after', () => {
     expect(reader.stats().spanCount).toBe(1);
     reader.close();
   });
+
+  it('counts beside a request of the day before that is sent again', () => {
+    open();
+    const spans = randomSpans(2, new Random(1));
+    spans.startUs.set([DAY_START_US - US_PER_MINUTE, DAY_START_US - 1]);
+    spans.durationNs.set([1000, 2_000_000]);
+    const tallyAt = (minuteUs: number) => ({
+      endpoint: { endpointId: 'e', service: 's', operation: 'o', stage: 'llm' } as const,
+      minuteUs,
+      count: 1,
+      errorCount: 0,
+      sketch: { buckets: [1], counts: [1] },
+    });
+    const requestOf = (row: number) => ({
+      ...withRequest({ ...emptyGroup(), spans }, row + 1).requests[0]!,
+      spans: [row, row + 1] as const,
+    });
+    const first = { ...emptyGroup(), spans, requests: [requestOf(0)] };
+    writer?.write({ ...first, tallies: [tallyAt(DAY_START_US - US_PER_MINUTE)] });
+    const both = { ...emptyGroup(), spans, requests: [requestOf(0), requestOf(1)] };
+    writer?.write({ ...both, tallies: [tallyAt(DAY_START_US)] });
+    const reader = openTelemetryReader({ dataDir });
+    expect(reader.readTallies({ range: DAY_RANGE }).map(({ count }) => count)).toEqual([1]);
+    expect(reader.stats().spanCount).toBe(2);
+    reader.close();
+  });
 });
 
 describe('a group that can never be stored', () => {
