@@ -70,6 +70,8 @@ interface Draft {
   /** Began at this moment. */
   readonly isNew: boolean;
   onsetUs: number;
+  /** Only a slice has said so far when it began. */
+  isOnsetOfSlice: boolean;
   lastSeenUs: number;
   grownUs: number;
   sufferedUs: number | undefined;
@@ -89,6 +91,7 @@ function toDraft(incident: Incident): Draft {
     isOpen: incident.status === 'open',
     isChanged: false,
     onsetUs: incident.onsetUs,
+    isOnsetOfSlice: false,
     isNew: false,
     lastSeenUs: incident.lastSeenUs,
     grownUs: incident.grownUs ?? incident.lastSeenUs,
@@ -165,6 +168,7 @@ function startIncident(anomaly: Anomaly, nowUs: number): Draft {
     isChanged: true,
     isNew: true,
     onsetUs: anomaly.range.fromUs,
+    isOnsetOfSlice: anomaly.slice !== undefined,
     lastSeenUs: anomaly.range.toUs,
     grownUs: nowUs,
     sufferedUs: isSign(anomaly) ? undefined : anomaly.range.toUs,
@@ -201,9 +205,7 @@ export function isSign(anomaly: Anomaly): boolean {
 function takeIn(draft: Draft, anomaly: Anomaly, openness: Openness): void {
   draft.isChanged = true;
   // What takes longer to be sure of may have a chance deviation of before for its first minute, where requests are few.
-  if (draft.isNew && !isCreeping(anomaly.kind)) {
-    draft.onsetUs = Math.min(draft.onsetUs, anomaly.range.fromUs);
-  }
+  if (draft.isNew && !isCreeping(anomaly.kind)) dateBy(draft, anomaly);
   draft.lastSeenUs = Math.max(draft.lastSeenUs, anomaly.range.toUs);
   if (!isSign(anomaly)) draft.sufferedUs = Math.max(draft.sufferedUs ?? 0, anomaly.range.toUs);
   draft.severity = worst(draft.severity, severityOf(anomaly));
@@ -211,6 +213,14 @@ function takeIn(draft: Draft, anomaly: Anomaly, openness: Openness): void {
   addIds(draft, [anomaly.anomalyId], openness);
   if (anomaly.end === 'accepted') draft.note = acceptedNote(anomaly);
   else if (anomaly.end === 'gone') draft.note ??= goneNote(anomaly);
+}
+
+/** The earliest of the whole endpoints; of slices, which have fewer requests and are dated worse, where there is no other. */
+function dateBy(draft: Draft, { slice, range }: Anomaly): void {
+  if (slice !== undefined && !draft.isOnsetOfSlice) return;
+  const isBetterKnown = slice === undefined && draft.isOnsetOfSlice;
+  draft.onsetUs = isBetterKnown ? range.fromUs : Math.min(draft.onsetUs, range.fromUs);
+  draft.isOnsetOfSlice = slice !== undefined;
 }
 
 /** The younger one ends here; a report of it stays where it is. */

@@ -174,6 +174,17 @@ describe('an open incident', () => {
     expect(second?.incidentId).not.toBe(first?.incidentId);
   });
 
+  it('begins with whole endpoints where there are some, else with slices', () => {
+    const slice = { dimension: 'stage', value: 'llm' } as const;
+    const sliced = (minute: number) =>
+      anomalyOf('orders', minute, { anomalyId: `slice-${minute}`, slice });
+    const onsetOf = (...anomalies: readonly Anomaly[]) =>
+      new Life().minute(9, anomalies)[0]!.onsetUs / US_PER_MINUTE;
+    expect(onsetOf(sliced(3), anomalyOf('orders', 5), anomalyOf('payment', 6))).toBe(5);
+    expect(onsetOf(anomalyOf('orders', 2), sliced(3))).toBe(2);
+    expect(onsetOf(sliced(4), sliced(3))).toBe(3);
+  });
+
   it('does not take in the next trouble while only a metric has not settled', () => {
     const life = new Life();
     const metric = anomalyOf('orders', 1, { anomalyId: 'pool', kind: 'metric' });
