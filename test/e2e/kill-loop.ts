@@ -8,7 +8,7 @@ import { stringify } from 'yaml';
 import type { PathStage } from '../../src/base/stages.ts';
 import { openTelemetryWriter } from '../../src/store/open.ts';
 import { Random } from '../store/generate.ts';
-import { makeVersion1 } from '../store/old-day.ts';
+import { hasVersion1, makeVersion1 } from '../store/old-day.ts';
 import { freePorts, ROOT, type RunningChild, startChild, temporaryFolder } from './child.ts';
 import { checkStore, type Removals } from './kill-check.ts';
 import { createTraffic, dayOfBatch, type Traffic } from './kill-traffic.ts';
@@ -181,8 +181,9 @@ async function openStore(
       traffic.forgetAnswers();
     }
     const { died, restartMs } = await run(point, pass);
-    // Days that are still of the old version are for the next start to bring up, and for its check to read.
-    if (point.stage !== 'migration') check();
+    // Days that are still of the old version are for a later start to bring up, and for its check to read: this one, or
+    // the next where that was killed while it did so.
+    if (!hasVersion1(dataDir)) check();
     return { point, pass, isReached: died, restartMs };
   }
 

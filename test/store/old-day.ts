@@ -27,6 +27,26 @@ export function makeVersion1(dataDir: string): readonly string[] {
   });
 }
 
+/** Whether a day of the store is of format version 1 still. */
+export function hasVersion1(dataDir: string): boolean {
+  const folder = path.join(dataDir, 'telemetry');
+  return fs
+    .readdirSync(folder)
+    .filter((name) => name.endsWith('.db'))
+    .some((name) => {
+      const connection = new Database(path.join(folder, name), { readonly: true });
+      try {
+        const version = connection
+          .prepare("SELECT value FROM meta WHERE key = 'format_version'")
+          .pluck()
+          .get();
+        return version === '1';
+      } finally {
+        connection.close();
+      }
+    });
+}
+
 /** A hash and the days of its rows; which days is of no use to later versions. */
 function encodeVersion1(bytes: Uint8Array): Uint8Array {
   const requests = decodeRequests(bytes);
