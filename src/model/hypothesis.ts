@@ -16,6 +16,8 @@ export interface Evidence {
   /** Measured now, and expected without the fault; units in the statement. NaN is not allowed: leave out. */
   readonly value?: number;
   readonly expected?: number;
+  /** 95 % interval of the value, in its unit. */
+  readonly interval?: readonly [low: number, high: number];
   /** Observations behind the value. */
   readonly n: number;
   /** Log-likelihood ratio, natural log: > 0 speaks for the hypothesis. */

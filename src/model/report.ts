@@ -29,6 +29,8 @@ export interface Scope {
   readonly service?: string;
   readonly endpoint?: string;
   readonly bot?: string;
+  /** What the alert is about; absent: anything that is not as usual. */
+  readonly symptom?: 'latency' | 'error';
   readonly attributes?: Readonly<Record<string, string>>;
 }
 

@@ -42,6 +42,8 @@ export async function importPaths(
     readonly send: Send;
     /** Called before waiting for replies: an untimed pipeline commits what is open. */
     readonly flush?: () => void;
+    /** Only requests of these signals; absent: all. */
+    readonly signals?: readonly Signal[];
     readonly onProgress?: (progress: ImportProgress) => void;
   },
 ): Promise<ImportResult> {
@@ -58,6 +60,7 @@ export async function importPaths(
     try {
       for await (const { request, line } of readRequests(file)) {
         lastLine = line;
+        if (options.signals?.includes(request.signal) === false) continue;
         total.requests++;
         total.bytes += request.body.length;
         const task = options.send(request).then((reply) => {
