@@ -36,25 +36,49 @@ export interface Culprit {
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
-export type CauseKind =
-  | 'cpu'
-  | 'memory'
-  | 'network'
-  | 'code'
-  | 'dependency'
-  | 'pool'
-  | 'database'
-  | 'retry'
-  | 'timeout'
-  | 'deadline'
-  | 'quota'
-  | 'knowledge'
-  | 'deploy'
-  | 'config'
-  | 'traffic'
-  | 'latency'
-  | 'error'
-  | 'telemetry';
+/** What kind of thing went wrong, from the process outwards. */
+export const CAUSE_KINDS = [
+  // The process and its machine.
+  'cpu',
+  'memory',
+  'gc',
+  'event-loop',
+  'lock',
+  /** Goroutines, threads, timers, descriptors that are never given back. */
+  'leak',
+  'disk',
+  'network',
+  // The code, and how it calls others.
+  'code',
+  'pool',
+  'retry',
+  'timeout',
+  'deadline',
+  // What is called.
+  'dependency',
+  'database',
+  'cache',
+  'queue',
+  'knowledge',
+  /** The platform the service runs on or calls as a customer: a model's provider, a bot platform, a cloud. */
+  'platform',
+  /** What carries messages to and from users: Feishu, WeChat and the like. */
+  'channel',
+  // What is permitted.
+  'quota',
+  'auth',
+  'certificate',
+  // What somebody changed, or sent more of.
+  'deploy',
+  'config',
+  'traffic',
+  // Only what is seen: nothing says yet what does it.
+  'latency',
+  'error',
+  /** The telemetry itself: what looks like trouble is how it was measured. */
+  'telemetry',
+] as const;
+export type CauseKind = (typeof CAUSE_KINDS)[number];
 
 export type Verdict = 'confirmed' | 'likely' | 'unverified' | 'refuted';
 

@@ -4,34 +4,13 @@
  */
 import { z } from 'zod';
 import { AppError, messageOf } from '../base/errors.ts';
-import { EVIDENCE_SOURCES } from '../model/hypothesis.ts';
+import { CAUSE_KINDS, EVIDENCE_SOURCES } from '../model/hypothesis.ts';
 import type { Rule, RuleEvidence, RuleProbe } from '../model/rule.ts';
 import type { Text } from '../model/text.ts';
 import { STAGES } from '../model/vocabulary.ts';
 import { parseExpectation, parseFilter, parseTest, thresholdsOf } from './expression.ts';
 import { assertHttpTarget, assertPromTarget } from './probe-target.ts';
 import { findUnknownPlace } from './template.ts';
-
-const CAUSES = [
-  'cpu',
-  'memory',
-  'network',
-  'code',
-  'dependency',
-  'pool',
-  'database',
-  'retry',
-  'timeout',
-  'deadline',
-  'quota',
-  'knowledge',
-  'deploy',
-  'config',
-  'traffic',
-  'latency',
-  'error',
-  'telemetry',
-] as const satisfies readonly Rule['cause'][];
 
 const id = z
   .string()
@@ -62,7 +41,7 @@ const probe = z.strictObject({
 export const ruleFileSchema = z.strictObject({
   id,
   title: text,
-  cause: z.enum(CAUSES),
+  cause: z.enum(CAUSE_KINDS),
   stages: z.array(z.enum([...STAGES, '*'])).min(1),
   source: z
     .array(z.strictObject({ title: z.string(), section: z.string().optional() }))
