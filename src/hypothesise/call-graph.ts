@@ -56,6 +56,7 @@ function suspectServices(grown: readonly OperationFact[], facts: Facts): Suspici
         culprit: { service },
         kind: 'latency',
         isOwn: true,
+        share: excessUs / Math.max(facts.excessUs, 1),
         evidence: [ownTimeEvidence(operations, { facts, place: service })],
         pattern: { service, ...durationBound(top) },
       });
@@ -67,6 +68,7 @@ function suspectServices(grown: readonly OperationFact[], facts: Facts): Suspici
         culprit: { service, operation: fact.operation },
         kind: 'latency',
         isOwn: true,
+        share: fact.excessUs / Math.max(facts.excessUs, 1),
         evidence: [ownTimeEvidence([fact], { facts, place: name })],
         pattern: { service, operation: fact.operation, ...durationBound(fact) },
       });
@@ -92,6 +94,7 @@ function suspectDependencies(grown: readonly OperationFact[], facts: Facts): Sus
       kind: top.infra === 'db' ? 'database' : 'dependency',
       isOwn: true,
       services,
+      share: sumExcess(operations) / Math.max(facts.excessUs, 1),
       evidence: [ownTimeEvidence(operations, { facts, place: target })],
       pattern,
       ...(services.length > 1 ? { detail: { callers: services.join(', ') } } : {}),

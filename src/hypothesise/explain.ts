@@ -1,18 +1,34 @@
 /**
- * Explaining away: a suspect whose evidence may be passed on from something it calls, while that something
- * is a suspect in its own right, is an effect. An effect never ranks before a cause.
+ * Explaining away, as a comparison of single causes: if one suspect is the cause, then what it passes on to
+ * its callers speaks for it too, and these are effects. A suspect is an effect when some other suspect, with
+ * what it explains, has more evidence than the suspect alone. An effect never ranks before a cause.
  */
 import type { Facts } from './facts.ts';
-import type { Suspect } from './merge.ts';
-import { compareText, type EvidenceDraft, text } from './suspicion.ts';
+import type { Suspect, WeighedEvidence } from './merge.ts';
+import { type Aspect, compareText, EVIDENCE_WEIGHT_MAX, text } from './suspicion.ts';
 
-/** A cause must itself be credible: at least this score, and this share of its effect's. */
-const CAUSE_SCORE_MIN = 2;
-const CAUSE_SHARE_MIN = 0.3;
 /** What it costs a suspect to have no connection with the service that was asked about. */
 const ASIDE_SHARE = 0.8;
-/** What an explanation leaves of an effect's score. */
+/** An effect keeps this share of the weight that its cause explains: the explanation may be wrong. */
 const LEFT_SHARE = 0.1;
+/** Symptoms that are passed on tell less than what is seen at the place itself: half of one statement. */
+const GAIN_MAX = EVIDENCE_WEIGHT_MAX / 2;
+/** A suspect of which less than this share is explained stands for itself. */
+const EXPLAINED_MIN = 0.5;
+
+/**
+ * How surely trouble of one aspect (rows) at a callee shows as trouble of another (columns) at its callers.
+ * 1: whenever there is one there is the other. Slow callees are waited for, run into timeouts, and then
+ * callers take other steps; what a service does wrong changes the answers that its callers go by.
+ */
+const PASSED_ON: Readonly<Record<Aspect, Readonly<Partial<Record<Aspect, number>>>>> = {
+  time: { time: 1, failure: 0.5, flow: 0.1, resource: 0.2 },
+  failure: { time: 0.5, failure: 1, flow: 1, load: 0.5 },
+  flow: { time: 0.5, failure: 1, flow: 1, load: 0.5 },
+  resource: { time: 1, failure: 0.7, flow: 0.1, resource: 0.2 },
+  load: { time: 0.7, failure: 0.5, flow: 0.1, resource: 0.7, load: 1 },
+  change: { time: 0.7, failure: 0.7, flow: 0.7, resource: 0.5 },
+};
 
 export interface RankedSuspect extends Suspect {
   /** Key of the suspect that explains this one away. */
@@ -22,17 +38,21 @@ export interface RankedSuspect extends Suspect {
 /** Causes by score, then effects by score; ties by key. */
 export function explainAway(suspects: readonly Suspect[], facts: Facts): RankedSuspect[] {
   const reach = createReach(facts.calleesOf);
-  const causeOf = new Map<string, Suspect>();
-  for (const suspect of suspects) {
-    const cause = findCause(suspect, { suspects, reach });
-    if (cause !== undefined) causeOf.set(suspect.key, cause);
+  const joined = suspects.map((suspect) => asideOf(suspect, { facts, reach }));
+  const reasons = reasonsOf(joined, reach);
+  const causeOf = new Map<string, Reason>();
+  for (const effect of joined) {
+    const reason = bestReason(effect, reasons);
+    if (reason !== undefined) causeOf.set(effect.key, reason);
   }
-  const ranked = suspects.map((suspect): RankedSuspect => {
+  const ranked = joined.map((suspect): RankedSuspect => {
     const cause = rootCauseOf(suspect, causeOf);
-    if (cause === undefined) return asideOf(suspect, { facts, reach });
-    const evidence = [...suspect.evidence, explanation(suspect, cause)];
-    const score = evidence.reduce((sum, item) => sum + item.weight, 0);
-    return { ...suspect, evidence, score, effectOf: cause.key };
+    return cause === undefined
+      ? withEffects(
+          suspect,
+          reasons.filter((reason) => reason.cause === suspect),
+        )
+      : asEffect(suspect, cause);
   });
   return ranked.sort(
     (a, b) =>
@@ -40,6 +60,183 @@ export function explainAway(suspects: readonly Suspect[], facts: Facts): RankedS
       b.score - a.score ||
       compareText(a.key, b.key),
   );
+}
+
+function asEffect(suspect: Suspect, cause: Suspect): RankedSuspect {
+  const evidence = [...suspect.evidence, explanation(suspect, cause)];
+  const score = evidence.reduce((sum, item) => sum + item.weight, 0);
+  return { ...suspect, evidence, score, effectOf: cause.key };
+}
+
+function explanation(effect: Suspect, cause: Suspect): WeighedEvidence {
+  const [from, to] = [effect.culprit.service, cause.culprit.dependency ?? cause.culprit.service];
+  return {
+    source: 'trace',
+    direction: 'against',
+    aspect: 'flow',
+    isOwn: false,
+    statement: text(
+      from === to
+        ? `${from} 的这一异常可由它的另一处故障解释`
+        : `${from} 的异常可由它所依赖的 ${to} 解释`,
+      from === to
+        ? `What shows at ${from} is explained by another fault there`
+        : `What shows at ${from} is explained by ${to}, on which it depends`,
+    ),
+    n: 1,
+    weight: -(1 - LEFT_SHARE) * effect.score,
+  };
+}
+
+/** What shows elsewhere and comes from here speaks for the suspect; of each kind of trouble the clearest. */
+function withEffects(suspect: Suspect, reasons: readonly Reason[]): Suspect {
+  const effects = reasons.filter(
+    ({ effect }) => effect.culprit.service !== suspect.culprit.service,
+  );
+  const gain = gainOf(effects);
+  const weight = Math.min(GAIN_MAX, sumOf(gain.values()));
+  if (weight <= 0) return suspect;
+  const services = [...new Set(effects.map(({ effect }) => effect.culprit.service))].sort();
+  const strongest = effects
+    .flatMap(({ effect }) => effect.evidence)
+    .reduce((a, b) => (b.weight > a.weight ? b : a));
+  const names = services.slice(0, 3).join(', ') + (services.length > 3 ? ' …' : '');
+  const effectEvidence: WeighedEvidence = {
+    source: strongest.source,
+    direction: 'for',
+    aspect: strongest.aspect,
+    isOwn: false,
+    statement: text(
+      `${names} 等 ${services.length} 个上游服务的异常可由它解释`,
+      `It explains what shows at ${services.length === 1 ? '' : `${services.length} services that depend on it: `}${names}`,
+    ),
+    value: services.length,
+    n: services.length,
+    weight,
+  };
+  const evidence = [...suspect.evidence, effectEvidence];
+  return { ...suspect, evidence, score: suspect.score + weight };
+}
+
+function sumOf(values: Iterable<number>): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum;
+}
+
+/** What one suspect, taken as the cause, explains of another. */
+interface Reason {
+  readonly cause: Suspect;
+  readonly effect: Suspect;
+  /** Weight of the effect's evidence that is explained, by what the evidence shows. */
+  readonly explained: ReadonlyMap<Aspect, number>;
+  readonly weight: number;
+}
+
+function reasonsOf(suspects: readonly Suspect[], reach: Reach): Reason[] {
+  const reasons: Reason[] = [];
+  for (const cause of suspects) {
+    for (const effect of suspects) {
+      if (cause === effect) continue;
+      const explained = explainedBy(cause, { effect, reach });
+      const weight = sumOf(explained.values());
+      if (weight > 0) reasons.push({ cause, effect, explained, weight });
+    }
+  }
+  return reasons;
+}
+
+/** A cause is believed in full from odds of 20 : 1; a weaker one explains in proportion. */
+const CREDIBLE_SCORE = 3;
+
+function explainedBy(
+  cause: Suspect,
+  { effect, reach }: { readonly effect: Suspect; readonly reach: Reach },
+): ReadonlyMap<Aspect, number> {
+  const explained = new Map<Aspect, number>();
+  const [from, to] = [effect.culprit.service, cause.culprit.service];
+  const isKnownPair = cause.rule !== undefined && effect.rule?.effectOf.includes(cause.rule.id);
+  const isSamePlace = from === to || cause.services.has(from);
+  if (isKnownPair) {
+    if (!isSamePlace && !reach.leads(from, to) && !reach.leads(to, from)) return explained;
+  } else if (!canPassOn(cause, { effect, isSamePlace, reach })) return explained;
+  const credible = Math.min(1, Math.max(0, cause.score / CREDIBLE_SCORE));
+  for (const item of effect.evidence) {
+    if (item.weight <= 0 || (item.isOwn && !isKnownPair)) continue;
+    const share = isKnownPair ? 1 : credible * passedOnShare(cause, item.aspect);
+    if (share <= 0) continue;
+    explained.set(item.aspect, (explained.get(item.aspect) ?? 0) + share * item.weight);
+  }
+  return explained;
+}
+
+/** Load comes from callers; everything else comes from what is called. */
+function canPassOn(
+  cause: Suspect,
+  context: { readonly effect: Suspect; readonly isSamePlace: boolean; readonly reach: Reach },
+): boolean {
+  const { effect, isSamePlace, reach } = context;
+  const [from, to] = [effect.culprit.service, cause.culprit.service];
+  if (effect.kind === 'traffic') return cause.kind === 'traffic' && reach.leads(to, from);
+  if (cause.kind === 'traffic') return isSamePlace || reach.leads(to, from);
+  return isSamePlace ? cause.isOwn : reach.leads(from, to);
+}
+
+/** The largest part that any of the cause's own evidence passes on; time only for the time it accounts for. */
+function passedOnShare(cause: Suspect, aspect: Aspect): number {
+  const shares = cause.evidence
+    .filter(({ weight }) => weight > 0)
+    .map((item) => PASSED_ON[item.aspect][aspect] ?? 0);
+  return Math.max(0, ...shares) * (aspect === 'time' ? cause.share : 1);
+}
+
+/** What a cause gains by what it explains: symptoms along a chain of callers repeat one another. */
+function gainOf(reasons: readonly Reason[]): ReadonlyMap<Aspect, number> {
+  const gain = new Map<Aspect, number>();
+  for (const { explained } of reasons) {
+    for (const [aspect, weight] of explained) {
+      gain.set(aspect, Math.max(gain.get(aspect) ?? 0, weight));
+    }
+  }
+  return gain;
+}
+
+/**
+ * The cause that explains most of the effect, if it explains the effect better than the effect explains it:
+ * by the evidence that each, taken as the cause, would leave unexplained of the other.
+ */
+function bestReason(effect: Suspect, reasons: readonly Reason[]): Reason | undefined {
+  let best: Reason | undefined;
+  for (const reason of reasons) {
+    if (reason.effect !== effect || reason.weight < EXPLAINED_MIN * effect.score) continue;
+    const back = reasons.find(
+      ({ cause, effect: other }) => cause === effect && other === reason.cause,
+    );
+    const leftOfCause = reason.cause.score - (back?.weight ?? 0);
+    const leftOfEffect = effect.score - reason.weight;
+    if (leftOfCause < leftOfEffect) continue;
+    if (leftOfCause === leftOfEffect && reason.cause.key > effect.key) continue;
+    if (best === undefined || isBetter(reason, best)) best = reason;
+  }
+  return best;
+}
+
+function isBetter(a: Reason, b: Reason): boolean {
+  const [left, right] = [a.cause.score + a.weight, b.cause.score + b.weight];
+  return left > right || (left === right && a.cause.key < b.cause.key);
+}
+
+/** The end of the chain of explanations; circles end at the strongest already seen. */
+function rootCauseOf(suspect: Suspect, causeOf: ReadonlyMap<string, Reason>): Suspect | undefined {
+  const seen = new Set([suspect.key]);
+  let cause = causeOf.get(suspect.key)?.cause;
+  while (cause !== undefined && !seen.has(cause.key)) {
+    seen.add(cause.key);
+    const next = causeOf.get(cause.key)?.cause;
+    if (next === undefined) return cause;
+    cause = next;
+  }
+  return undefined;
 }
 
 /** A suspect that no chain of calls joins with the service that was asked about, its calls being known. */
@@ -57,9 +254,11 @@ function asideOf(
 
 function setAside(suspect: Suspect, asked: string): Suspect {
   const { service } = suspect.culprit;
-  const against: EvidenceDraft = {
+  const against: WeighedEvidence = {
     source: 'trace',
     direction: 'against',
+    aspect: 'flow',
+    isOwn: false,
     statement: text(
       `${asked} 与 ${service} 之间没有调用关系`,
       `No calls lead from ${asked} to ${service} or back`,
@@ -92,75 +291,4 @@ function createReach(calleesOf: ReadonlyMap<string, ReadonlySet<string>>): Reach
     return seen;
   };
   return { leads: (from, to) => from !== to && reachable(from).has(to) };
-}
-
-/** The strongest suspect that explains this one, or undefined. */
-function findCause(
-  effect: Suspect,
-  context: { readonly suspects: readonly Suspect[]; readonly reach: Reach },
-): Suspect | undefined {
-  let best: Suspect | undefined;
-  for (const cause of context.suspects) {
-    if (cause === effect || !explains(cause, { effect, reach: context.reach })) continue;
-    if (best === undefined || isStronger(cause, best)) best = cause;
-  }
-  return best;
-}
-
-function isStronger(a: Suspect, b: Suspect): boolean {
-  if (a.isOwn !== b.isOwn) return a.isOwn;
-  return a.score > b.score || (a.score === b.score && a.key < b.key);
-}
-
-function explains(
-  cause: Suspect,
-  { effect, reach }: { readonly effect: Suspect; readonly reach: Reach },
-): boolean {
-  const [from, to] = [effect.culprit.service, cause.culprit.service];
-  const isConnected = from === to || reach.leads(from, to) || reach.leads(to, from);
-  if (effect.rule && cause.rule && effect.rule.effectOf.includes(cause.rule.id)) return isConnected;
-  if (effect.isOwn) return false;
-  if (cause.score < Math.max(CAUSE_SCORE_MIN, CAUSE_SHARE_MIN * effect.score)) return false;
-  // Load comes from callers; everything else comes from what is called.
-  if (effect.kind === 'traffic') return cause.kind === 'traffic' && reach.leads(to, from);
-  if (cause.kind === 'traffic') return false;
-  if (cause.isOwn && (from === to || cause.services.has(from))) return true;
-  if (!reach.leads(from, to)) return false;
-  // In a circle of calls only the stronger explains the weaker.
-  return !reach.leads(to, from) || isStronger(cause, effect);
-}
-
-/** The end of the chain of explanations; circles end at the strongest already seen. */
-function rootCauseOf(suspect: Suspect, causeOf: ReadonlyMap<string, Suspect>): Suspect | undefined {
-  const seen = new Set([suspect.key]);
-  let cause = causeOf.get(suspect.key);
-  while (cause !== undefined && !seen.has(cause.key)) {
-    seen.add(cause.key);
-    const next = causeOf.get(cause.key);
-    if (next === undefined) return cause;
-    cause = next;
-  }
-  return undefined;
-}
-
-function explanation(effect: Suspect, cause: Suspect): EvidenceDraft {
-  const [from, to] = [effect.culprit.service, nameOf(cause)];
-  return {
-    source: 'trace',
-    direction: 'against',
-    statement: text(
-      from === to
-        ? `${from} 的这一异常可由它的另一处故障解释`
-        : `${from} 的异常可由它所依赖的 ${to} 解释`,
-      from === to
-        ? `What shows at ${from} is explained by another fault there`
-        : `What shows at ${from} is explained by ${to}, on which it depends`,
-    ),
-    n: 1,
-    weight: -(1 - LEFT_SHARE) * effect.score,
-  };
-}
-
-function nameOf({ culprit }: Suspect): string {
-  return culprit.dependency ?? culprit.service;
 }

@@ -64,6 +64,7 @@ export function suspectFailures(facts: Facts): Suspicion[] {
       culprit,
       kind: kindOf(fact, { isCall, ending }),
       isOwn: ending === 'itself',
+      share: group.traces.size / Math.max(failing.size, 1),
       evidence: failureEvidence(group, facts, failing.size),
       pattern: {
         service: fact.service,

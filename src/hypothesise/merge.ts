@@ -10,7 +10,13 @@ import type {
   SuspectPattern,
 } from '../model/hypothesis.ts';
 import type { Rule } from '../model/rule.ts';
-import { compareText, type EvidenceDraft, type Suspicion } from './suspicion.ts';
+import {
+  type Aspect,
+  aspectOf,
+  compareText,
+  type EvidenceDraft,
+  type Suspicion,
+} from './suspicion.ts';
 
 /** One kind of signal may not outvote all others by repeating itself. */
 const SOURCE_WEIGHT_MAX = 10;
@@ -19,15 +25,23 @@ const SPECIFIC_WEIGHT_MIN = 1.5;
 /** An attribute that this share of the bad spans carries becomes part of the culprit. */
 const ATTRIBUTE_COVERAGE_MIN = 0.9;
 
+/** Evidence of which it is known what it shows and whether it lies in the culprit itself. */
+export type WeighedEvidence = EvidenceDraft & {
+  readonly aspect: Aspect;
+  readonly isOwn: boolean;
+};
+
 export interface Suspect {
   readonly key: string;
   readonly culprit: Culprit;
   readonly kind: CauseKind;
-  readonly evidence: readonly EvidenceDraft[];
+  readonly evidence: readonly WeighedEvidence[];
   /** Sum of the evidence's weights. */
   readonly score: number;
   /** See Suspicion.isOwn; true as soon as one suspicion is. */
   readonly isOwn: boolean;
+  /** Share of the asked-about trouble that it accounts for, 0–1; 1 when nobody knows. */
+  readonly share: number;
   readonly pattern: SuspectPattern;
   readonly detail: Readonly<Record<string, string>>;
   readonly services: ReadonlySet<string>;
@@ -38,8 +52,9 @@ export interface Suspect {
 interface Draft {
   culprit: Culprit;
   readonly kind: CauseKind;
-  readonly evidence: Map<string, EvidenceDraft>;
+  readonly evidence: Map<string, WeighedEvidence>;
   isOwn: boolean;
+  readonly share: number;
   readonly isSupport: boolean;
   /** Weight before anything was pooled into it. */
   readonly ownWeight: number;
@@ -103,13 +118,14 @@ function draftOf(first: Suspicion, rest: readonly Suspicion[]): Draft {
   // The same rule at another caller of the same dependency repeats itself: one finding speaks.
   const speaking = first.rule === undefined ? all : [first];
   const evidence = new Map(
-    speaking.flatMap((suspicion) => suspicion.evidence).map((item) => [item.statement.en, item]),
+    speaking.flatMap(weighedEvidenceOf).map((item) => [item.statement.en, item]),
   );
   return {
     culprit: first.culprit,
     kind: first.kind,
     evidence,
     isOwn: all.some((suspicion) => suspicion.isOwn),
+    share: shareOf(all),
     isSupport: all.every((suspicion) => suspicion.isSupport === true),
     ownWeight: [...evidence.values()].reduce((sum, item) => sum + item.weight, 0),
     pattern: all.find((suspicion) => suspicion.pattern !== undefined)?.pattern,
@@ -120,6 +136,16 @@ function draftOf(first: Suspicion, rest: readonly Suspicion[]): Draft {
     rule: first.rule,
     probePlans: first.probePlans ?? [],
   };
+}
+
+function weighedEvidenceOf({ evidence, kind, isOwn }: Suspicion): readonly WeighedEvidence[] {
+  return evidence.map((item) => ({ aspect: aspectOf(kind), isOwn, ...item }));
+}
+
+/** The largest share that any channel found: they look at parts of one thing. */
+function shareOf(suspicions: readonly Suspicion[]): number {
+  const known = suspicions.flatMap(({ share }) => (share === undefined ? [] : [share]));
+  return known.length === 0 ? 1 : Math.min(1, Math.max(...known));
 }
 
 function keyOf({ culprit, kind, rule }: Pick<Suspicion, 'culprit' | 'kind' | 'rule'>): string {
@@ -229,6 +255,7 @@ function toSuspect(draft: Draft): Suspect {
     evidence,
     score: evidence.reduce((sum, item) => sum + item.weight, 0),
     isOwn: draft.isOwn,
+    share: draft.share,
     pattern: draft.pattern ?? {
       service,
       ...(operation === undefined ? {} : { operation }),
@@ -242,7 +269,7 @@ function toSuspect(draft: Draft): Suspect {
 }
 
 /** Strongest first; weights of one source are scaled down together when their sum exceeds the cap. */
-function cappedBySource(evidence: readonly EvidenceDraft[]): EvidenceDraft[] {
+function cappedBySource(evidence: readonly WeighedEvidence[]): WeighedEvidence[] {
   const sums = new Map<EvidenceSource, number>();
   for (const { source, weight } of evidence) {
     if (weight > 0) sums.set(source, (sums.get(source) ?? 0) + weight);

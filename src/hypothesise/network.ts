@@ -138,6 +138,7 @@ function suspicionOf(service: string, edges: readonly Edge[], facts: Facts): Sus
     culprit: { service },
     kind: 'network',
     isOwn: true,
+    share: edges.reduce((sum, edge) => sum + edge.excessUs, 0) / Math.max(facts.excessUs, 1),
     evidence: [gapEvidence(top, edges, facts)],
     pattern: {
       service: top.caller,

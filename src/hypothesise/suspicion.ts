@@ -14,8 +14,19 @@ import type {
 import type { Rule } from '../model/rule.ts';
 import type { Text } from '../model/text.ts';
 
+/**
+ * What kind of trouble a statement shows. It decides which causes elsewhere can have passed it on: a slow
+ * callee makes its caller slow, but does not change which steps the caller takes.
+ */
+export type Aspect = 'time' | 'failure' | 'flow' | 'resource' | 'load' | 'change';
+
 /** Evidence before it gets its id. */
-export type EvidenceDraft = Omit<Evidence, 'evidenceId'>;
+export type EvidenceDraft = Omit<Evidence, 'evidenceId'> & {
+  /** Absent: what the suspicion's kind of cause shows, see aspectOf(). */
+  readonly aspect?: Aspect;
+  /** Absent: as the suspicion says. */
+  readonly isOwn?: boolean;
+};
 
 export interface Suspicion {
   readonly culprit: Culprit;
@@ -26,6 +37,8 @@ export interface Suspicion {
    * may as well be passed on from something the culprit calls: its latency as a whole, its error log.
    */
   readonly isOwn: boolean;
+  /** Share of the asked-about trouble that it accounts for, 0–1; absent: not known. */
+  readonly share?: number;
   /**
    * True when it only backs what other evidence suspects: a latency gauge where spans tell the latency
    * first-hand. Alone it makes no hypothesis.
@@ -39,6 +52,25 @@ export interface Suspicion {
   readonly rule?: Rule;
   readonly probePlans?: readonly ProbePlan[];
 }
+
+/** What the evidence for a kind of cause usually shows. */
+export function aspectOf(kind: CauseKind): Aspect {
+  return ASPECTS[kind] ?? 'time';
+}
+
+/** Kinds that are not here show in time. */
+const ASPECTS: Readonly<Partial<Record<CauseKind, Aspect>>> = {
+  code: 'flow',
+  error: 'failure',
+  quota: 'failure',
+  knowledge: 'flow',
+  cpu: 'resource',
+  memory: 'resource',
+  pool: 'resource',
+  traffic: 'load',
+  deploy: 'change',
+  config: 'change',
+};
 
 /** No single statement may decide alone: 8 nats are odds of 3000 : 1. */
 export const EVIDENCE_WEIGHT_MAX = 8;
