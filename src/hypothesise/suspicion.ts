@@ -55,21 +55,39 @@ export interface Suspicion {
 
 /** What the evidence for a kind of cause usually shows. */
 export function aspectOf(kind: CauseKind): Aspect {
-  return ASPECTS[kind] ?? 'time';
+  return ASPECTS[kind];
 }
 
-/** Kinds that are not here show in time. */
-const ASPECTS: Readonly<Partial<Record<CauseKind, Aspect>>> = {
-  code: 'flow',
-  error: 'failure',
-  quota: 'failure',
-  knowledge: 'flow',
+const ASPECTS: Readonly<Record<CauseKind, Aspect>> = {
   cpu: 'resource',
   memory: 'resource',
+  gc: 'resource',
+  'event-loop': 'resource',
+  lock: 'resource',
+  leak: 'resource',
+  disk: 'resource',
+  network: 'time',
+  code: 'flow',
   pool: 'resource',
-  traffic: 'load',
+  retry: 'failure',
+  timeout: 'failure',
+  deadline: 'failure',
+  dependency: 'time',
+  database: 'time',
+  cache: 'time',
+  queue: 'time',
+  knowledge: 'flow',
+  platform: 'failure',
+  channel: 'failure',
+  quota: 'failure',
+  auth: 'failure',
+  certificate: 'failure',
   deploy: 'change',
   config: 'change',
+  traffic: 'load',
+  latency: 'time',
+  error: 'failure',
+  telemetry: 'flow',
 };
 
 /** No single statement may decide alone: 8 nats are odds of 3000 : 1. */
