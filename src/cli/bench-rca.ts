@@ -1,14 +1,20 @@
-/** `taproot bench rca`: every case of a set, diagnosed; one line of ranked causes each (docs/cases.md). */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+/**
+ * `taproot bench rca`: every case of a set, diagnosed; one line of ranked causes each (docs/cases.md). With labels it
+ * scores them itself, and reads the labels only after the last prediction has been made.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { AppError } from '../base/errors.ts';
 import { findPackage } from '../base/package.ts';
+import { type Label, parseLabels } from '../bench/rca-labels.ts';
+import { scoreCases } from '../bench/rca-score.ts';
 import { SIGNALS, type Signal } from '../model/vocabulary.ts';
-import { diagnoseCase } from '../pipeline/offline.ts';
-import { predictionOf } from '../pipeline/prediction.ts';
+import type { Prediction } from '../pipeline/prediction.ts';
 import { loadRulebook } from '../rulebook/rulebook.ts';
+import { faultFreeCases, formatFaultFree } from './rca-fault-free.ts';
+import { loadCases, predictCases, type RunOptions } from './rca-run.ts';
+import { formatScores } from './rca-tables.ts';
 import { addConfigFlags, loadSettings, rulesDirOf } from './settings.ts';
 
 interface Flags {
@@ -16,6 +22,8 @@ interface Flags {
   readonly jobs: number;
   readonly stores?: string;
   readonly signals?: readonly Signal[];
+  readonly labels?: string;
+  readonly faultFree?: boolean;
 }
 
 export function addBenchRca(bench: Command): void {
@@ -29,60 +37,55 @@ export function addBenchRca(bench: Command): void {
     .option('--jobs <n>', 'cases at once', parseJobs, 1)
     .option('--stores <dir>', 'keep the stores of the cases here, and use those that are there')
     .option('--signals <list>', 'read these only: traces,logs,metrics,profiles', parseSignals)
+    .option('--labels <file>', 'answers of the set: print scores instead of predictions')
+    .option('--fault-free', 'ask about windows of the fault-free periods instead of the cases')
     .action(async (dir: string, flags: Record<string, unknown> & Flags) => {
-      const { out, jobs, stores, signals, ...configFlags } = flags;
-      const { config } = loadSettings(configFlags);
-      const offline = {
-        rulebook: loadRulebook(rulesDirOf(config)),
-        version: findPackage().version,
-        ...(stores === undefined ? {} : { storesDir: stores }),
-        ...(signals === undefined ? {} : { signals }),
-      };
-      const ids = await listCases(dir);
-      const lines = new Map<string, string>();
-      let done = 0;
-      await forEachConcurrently(ids, jobs, async (id) => {
-        const report = await diagnoseCase(join(dir, 'cases', id), offline);
-        lines.set(id, JSON.stringify(predictionOf(id, report)));
-        done++;
-        if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${done}/${ids.length} ${id}`);
-      });
-      if (process.stderr.isTTY) process.stderr.write('\n');
-      const text = `${ids.map((id) => lines.get(id)).join('\n')}\n`;
-      if (out === undefined) {
-        process.stdout.write(text);
-        return;
+      const { out, jobs, stores, signals, labels, faultFree, ...configFlags } = flags;
+      if (labels !== undefined && faultFree) {
+        throw new AppError('request.invalid', 'Cannot use --labels and --fault-free together');
       }
-      mkdirSync(dirname(out), { recursive: true });
-      writeFileSync(out, text);
+      const { config } = loadSettings(configFlags);
+      const run: RunOptions = {
+        jobs,
+        offline: {
+          rulebook: loadRulebook(rulesDirOf(config)),
+          version: findPackage().version,
+          ...(stores === undefined ? {} : { storesDir: stores }),
+          ...(signals === undefined ? {} : { signals }),
+        },
+      };
+      const cases = await loadCases(dir);
+      const asked = faultFree ? faultFreeCases(cases) : cases;
+      const predictions = await predictCases(asked, run);
+      if (out !== undefined) writePredictions(out, predictions);
+      if (faultFree) print(formatFaultFree(predictions));
+      else if (labels !== undefined)
+        print(formatScores(scoreCases(loadLabels(labels), predictions)));
+      else if (out === undefined) print(linesOf(predictions));
     });
 }
 
-async function listCases(dir: string): Promise<string[]> {
-  const folder = join(dir, 'cases');
-  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
-    throw new AppError(
-      'request.not_found',
-      `Cannot read set "${dir}": there is no folder cases in it`,
-      { cause },
-    );
-  });
-  return entries
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
-    .sort();
+function loadLabels(path: string): readonly Label[] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new AppError('request.not_found', `Cannot read labels "${path}"`, { cause });
+  }
+  return parseLabels(text);
 }
 
-async function forEachConcurrently<Item>(
-  items: readonly Item[],
-  jobs: number,
-  work: (item: Item) => Promise<void>,
-): Promise<void> {
-  const queue = [...items];
-  const worker = async () => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: jobs }, worker));
+function writePredictions(path: string, predictions: readonly Prediction[]): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `${linesOf(predictions)}\n`);
+}
+
+function linesOf(predictions: readonly Prediction[]): string {
+  return predictions.map((prediction) => JSON.stringify(prediction)).join('\n');
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
 }
 
 function parseJobs(text: string): number {

@@ -48,24 +48,30 @@ export function formatResults(
     ...[median, min, max].map(formatValue),
     unit,
   ]);
-  const widths = HEAD.map((head, column) =>
-    Math.max(head.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, at) => pad(cell, { at, width: widths[at] ?? 0 })).join(' | ')} |`;
-  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
   const runCount = Math.max(0, ...results.map(({ runs }) => runs));
   return [
-    line(HEAD),
-    rule,
-    ...rows.map(line),
+    formatTable(HEAD, rows, { textColumns: [0, HEAD.length - 1] }),
     '',
     `Medians of ${runCount} ${runCount === 1 ? 'run' : 'runs'}. ${machine}.`,
   ].join('\n');
 }
 
-function pad(cell: string, { at, width }: { readonly at: number; readonly width: number }): string {
-  return at === 0 || at === HEAD.length - 1 ? cell.padEnd(width) : cell.padStart(width);
+/** Columns of text are aligned to the left, the others to the right. */
+export function formatTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  { textColumns }: { readonly textColumns: readonly number[] },
+): string {
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const pad = (cell: string, column: number) => {
+    const width = widths[column] ?? 0;
+    return textColumns.includes(column) ? cell.padEnd(width) : cell.padStart(width);
+  };
+  const line = (cells: readonly string[]) => `| ${cells.map(pad).join(' | ')} |`;
+  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
+  return [line(head), rule, ...rows.map(line)].join('\n');
 }
 
 function formatValue(value: number): string {

@@ -10,7 +10,7 @@ import type { Report, Scope } from '../model/report.ts';
 import type { Rulebook } from '../model/rule.ts';
 import { createProbeRunner } from '../plugin/probes/probes.ts';
 import { openTelemetryReader } from '../store/open.ts';
-import { type CaseStoreOptions, loadCase, withCaseStore } from './case-files.ts';
+import { type Case, type CaseStoreOptions, loadCase, withCaseStore } from './case-files.ts';
 import { investigate } from './investigate.ts';
 
 export interface OfflineOptions {
@@ -24,7 +24,14 @@ export async function diagnoseCase(
   folder: string,
   options: OfflineOptions & CaseStoreOptions,
 ): Promise<Report> {
-  const one = await loadCase(folder);
+  return diagnoseLoadedCase(await loadCase(folder), options);
+}
+
+/** The same for a case in memory: what is asked need not be what its file says. */
+export async function diagnoseLoadedCase(
+  one: Case,
+  options: OfflineOptions & CaseStoreOptions,
+): Promise<Report> {
   return withCaseStore(one, options, (dataDir) =>
     diagnose(
       {
