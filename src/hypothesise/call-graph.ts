@@ -5,6 +5,7 @@
  */
 import { formatPercent, formatUs } from '../base/quantity.ts';
 import type { SuspectPattern } from '../model/hypothesis.ts';
+import { calleeOf, kindOfCallee } from './error-kind.ts';
 import type { Facts, OperationFact } from './facts.ts';
 import {
   compareText,
@@ -91,7 +92,7 @@ function suspectDependencies(grown: readonly OperationFact[], facts: Facts): Sus
         ...(isOneOperation ? { operation: top.operation } : {}),
         dependency: target,
       },
-      kind: top.infra === 'db' ? 'database' : 'dependency',
+      kind: kindOfCallee(calleeOf(top, facts.table)),
       isOwn: true,
       services,
       share: sumExcess(operations) / Math.max(facts.excessUs, 1),

@@ -7,6 +7,7 @@ import { type Share, twoShareLlr } from '../base/statistics.ts';
 import type { CauseKind, Culprit } from '../model/hypothesis.ts';
 import { pairKey } from '../model/row-groups.ts';
 import { NO_ROW, type SpanTable } from '../model/window.ts';
+import { calleeOf, kindOfCallee, kindOfError } from './error-kind.ts';
 import type { Facts, OperationFact } from './facts.ts';
 import {
   compareText,
@@ -62,7 +63,7 @@ export function suspectFailures(facts: Facts): Suspicion[] {
     };
     return {
       culprit,
-      kind: kindOf(fact, { isCall, ending }),
+      kind: kindOf(group, { isCall, ending, table: facts.table }),
       isOwn: ending === 'itself',
       share: group.traces.size / Math.max(failing.size, 1),
       evidence: failureEvidence(group, facts, failing.size),
@@ -85,14 +86,18 @@ function endingOf({ count, gaveUpCount, refusedCount }: FailureGroup): Ending {
   return gaveUpCount + refusedCount > count / 2 ? 'refused' : 'itself';
 }
 
+/** What the error says does it; else how it ended, or what was called. */
 function kindOf(
-  fact: OperationFact,
-  { isCall, ending }: { readonly isCall: boolean; readonly ending: Ending },
+  { fact, errorType, message }: FailureGroup,
+  how: { readonly isCall: boolean; readonly ending: Ending; readonly table: SpanTable },
 ): CauseKind {
-  if (ending === 'gave-up') return 'timeout';
-  if (ending === 'refused') return 'dependency';
-  if (!isCall || fact.target === '') return 'error';
-  return fact.infra === 'db' ? 'database' : 'dependency';
+  const named = kindOfError({ errorType, message });
+  // That somebody stopped waiting says nothing about who was slow.
+  if (named !== undefined && named !== 'timeout') return named;
+  if (how.ending === 'gave-up') return 'timeout';
+  if (how.ending === 'refused') return 'dependency';
+  if (!how.isCall || fact.target === '') return named ?? 'error';
+  return kindOfCallee(calleeOf(fact, how.table));
 }
 
 /** Failed rows without a failed child, by operation and error type; `failing` gets all failing bad traces. */

@@ -6,6 +6,7 @@ import { formatNumber, formatPercent } from '../base/quantity.ts';
 import { twoRateLlr } from '../base/statistics.ts';
 import { US_PER_MINUTE } from '../base/time.ts';
 import type { LogTable, WindowData } from '../model/window.ts';
+import { kindOfText } from './error-kind.ts';
 import type { Facts } from './facts.ts';
 import { compareText, logsLink, type Suspicion, softCapped, text } from './suspicion.ts';
 
@@ -143,7 +144,7 @@ function suspicionOf(
         );
   return {
     culprit: { service },
-    kind: 'error',
+    kind: severityMax >= SEVERITY_WARN ? (kindOfText(known) ?? 'error') : 'error',
     isOwn: false,
     evidence: [
       {

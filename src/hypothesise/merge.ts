@@ -168,6 +168,10 @@ const ALONE: ReadonlySet<CauseKind> = new Set(['traffic', 'telemetry']);
 const OUTSIDE: ReadonlySet<CauseKind> = new Set([
   'dependency',
   'database',
+  'cache',
+  'queue',
+  'platform',
+  'channel',
   'pool',
   'timeout',
   'retry',
