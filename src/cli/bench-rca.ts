@@ -9,6 +9,7 @@ import { AppError } from '../base/errors.ts';
 import { findPackage } from '../base/package.ts';
 import { type Label, parseLabels } from '../bench/rca-labels.ts';
 import { scoreCases } from '../bench/rca-score.ts';
+import { ANALYSIS_SETTINGS, type AnalysisSettings } from '../model/analysis-settings.ts';
 import { SIGNALS, type Signal } from '../model/vocabulary.ts';
 import type { Prediction } from '../pipeline/prediction.ts';
 import { loadRulebook } from '../rulebook/rulebook.ts';
@@ -24,6 +25,7 @@ interface Flags {
   readonly signals?: readonly Signal[];
   readonly labels?: string;
   readonly faultFree?: boolean;
+  readonly set?: AnalysisSettings;
 }
 
 export function addBenchRca(bench: Command): void {
@@ -39,8 +41,9 @@ export function addBenchRca(bench: Command): void {
     .option('--signals <list>', 'read these only: traces,logs,metrics,profiles', parseSignals)
     .option('--labels <file>', 'answers of the set: print scores instead of predictions')
     .option('--fault-free', 'ask about windows of the fault-free periods instead of the cases')
+    .option('--set <name=value>', 'one number of the analysis; may be given again', parseSetting)
     .action(async (dir: string, flags: Record<string, unknown> & Flags) => {
-      const { out, jobs, stores, signals, labels, faultFree, ...configFlags } = flags;
+      const { out, jobs, stores, signals, labels, faultFree, set, ...configFlags } = flags;
       if (labels !== undefined && faultFree) {
         throw new AppError('request.invalid', 'Cannot use --labels and --fault-free together');
       }
@@ -52,6 +55,7 @@ export function addBenchRca(bench: Command): void {
           version: findPackage().version,
           ...(stores === undefined ? {} : { storesDir: stores }),
           ...(signals === undefined ? {} : { signals }),
+          ...(set === undefined ? {} : { settings: set }),
         },
       };
       const cases = await loadCases(dir);
@@ -104,4 +108,15 @@ function parseSignals(text: string): readonly Signal[] {
     }
     return signal;
   });
+}
+
+function parseSetting(text: string, earlier: AnalysisSettings | undefined): AnalysisSettings {
+  const settings = earlier ?? ANALYSIS_SETTINGS;
+  const [name = '', number = ''] = text.split('=');
+  const value = Number(number);
+  if (!Object.hasOwn(settings, name) || number === '' || !Number.isFinite(value)) {
+    const names = Object.keys(settings).join(', ');
+    throw new InvalidArgumentError(`"${text}" is not NAME=NUMBER with one of ${names}`);
+  }
+  return { ...settings, [name]: value };
 }

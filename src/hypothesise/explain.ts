@@ -3,18 +3,15 @@
  * its callers speaks for it too, and these are effects. A suspect is an effect when some other suspect, with
  * what it explains, has more evidence than the suspect alone. An effect never ranks before a cause.
  */
+import type { AnalysisSettings } from '../model/analysis-settings.ts';
 import type { Facts } from './facts.ts';
 import type { Suspect, WeighedEvidence } from './merge.ts';
-import { type Aspect, compareText, EVIDENCE_WEIGHT_MAX, text } from './suspicion.ts';
+import { type Aspect, compareText, text } from './suspicion.ts';
 
 /** What it costs a suspect to have no connection with the service that was asked about. */
 const ASIDE_SHARE = 0.8;
 /** An effect keeps this share of the weight that its cause explains: the explanation may be wrong. */
 const LEFT_SHARE = 0.1;
-/** Symptoms that are passed on tell less than what is seen at the place itself: half of one statement. */
-const GAIN_MAX = EVIDENCE_WEIGHT_MAX / 2;
-/** A suspect of which less than this share is explained stands for itself. */
-const EXPLAINED_MIN = 0.5;
 
 /**
  * How surely trouble of one aspect (rows) at a callee shows as trouble of another (columns) at its callers.
@@ -36,22 +33,26 @@ export interface RankedSuspect extends Suspect {
 }
 
 /** Causes by score, then effects by score; ties by key. */
-export function explainAway(suspects: readonly Suspect[], facts: Facts): RankedSuspect[] {
+export function explainAway(
+  suspects: readonly Suspect[],
+  context: { readonly facts: Facts; readonly settings: AnalysisSettings },
+): RankedSuspect[] {
+  const { facts, settings } = context;
   const reach = createReach(facts.calleesOf);
   const joined = suspects.map((suspect) => asideOf(suspect, { facts, reach }));
-  const reasons = reasonsOf(joined, reach);
+  const reasons = reasonsOf(joined, { reach, settings });
   const causeOf = new Map<string, Reason>();
   for (const effect of joined) {
-    const reason = bestReason(effect, reasons);
+    const reason = bestReason(effect, reasons, settings.explainedShareMin);
     if (reason !== undefined) causeOf.set(effect.key, reason);
   }
   const ranked = joined.map((suspect): RankedSuspect => {
     const cause = rootCauseOf(suspect, causeOf);
     return cause === undefined
-      ? withEffects(
-          suspect,
-          reasons.filter((reason) => reason.cause === suspect),
-        )
+      ? withEffects(suspect, {
+          reasons: reasons.filter((reason) => reason.cause === suspect),
+          gainMax: settings.gainMax,
+        })
       : asEffect(suspect, cause);
   });
   return ranked.sort(
@@ -89,12 +90,15 @@ function explanation(effect: Suspect, cause: Suspect): WeighedEvidence {
 }
 
 /** What shows elsewhere and comes from here speaks for the suspect; of each kind of trouble the clearest. */
-function withEffects(suspect: Suspect, reasons: readonly Reason[]): Suspect {
+function withEffects(
+  suspect: Suspect,
+  { reasons, gainMax }: { readonly reasons: readonly Reason[]; readonly gainMax: number },
+): Suspect {
   const effects = reasons.filter(
     ({ effect }) => effect.culprit.service !== suspect.culprit.service,
   );
   const gain = gainOf(effects);
-  const weight = Math.min(GAIN_MAX, sumOf(gain.values()));
+  const weight = Math.min(gainMax, sumOf(gain.values()));
   if (weight <= 0) return suspect;
   const services = [...new Set(effects.map(({ effect }) => effect.culprit.service))].sort();
   const strongest = effects
@@ -133,12 +137,17 @@ interface Reason {
   readonly weight: number;
 }
 
-function reasonsOf(suspects: readonly Suspect[], reach: Reach): Reason[] {
+interface Explaining {
+  readonly reach: Reach;
+  readonly settings: AnalysisSettings;
+}
+
+function reasonsOf(suspects: readonly Suspect[], context: Explaining): Reason[] {
   const reasons: Reason[] = [];
   for (const cause of suspects) {
     for (const effect of suspects) {
       if (cause === effect) continue;
-      const explained = explainedBy(cause, { effect, reach });
+      const explained = explainedBy(cause, { effect, ...context });
       const weight = sumOf(explained.values());
       if (weight > 0) reasons.push({ cause, effect, explained, weight });
     }
@@ -146,12 +155,9 @@ function reasonsOf(suspects: readonly Suspect[], reach: Reach): Reason[] {
   return reasons;
 }
 
-/** A cause is believed in full from odds of 20 : 1; a weaker one explains in proportion. */
-const CREDIBLE_SCORE = 3;
-
 function explainedBy(
   cause: Suspect,
-  { effect, reach }: { readonly effect: Suspect; readonly reach: Reach },
+  { effect, reach, settings }: Explaining & { readonly effect: Suspect },
 ): ReadonlyMap<Aspect, number> {
   const explained = new Map<Aspect, number>();
   const [from, to] = [effect.culprit.service, cause.culprit.service];
@@ -160,7 +166,7 @@ function explainedBy(
   if (isKnownPair) {
     if (!isSamePlace && !reach.leads(from, to) && !reach.leads(to, from)) return explained;
   } else if (!canPassOn(cause, { effect, isSamePlace, reach })) return explained;
-  const credible = Math.min(1, Math.max(0, cause.score / CREDIBLE_SCORE));
+  const credible = Math.min(1, Math.max(0, cause.score / settings.credibleScore));
   for (const item of effect.evidence) {
     if (item.weight <= 0 || (item.isOwn && !isKnownPair)) continue;
     const share = isKnownPair ? 1 : credible * passedOnShare(cause, item.aspect);
@@ -205,10 +211,14 @@ function gainOf(reasons: readonly Reason[]): ReadonlyMap<Aspect, number> {
  * The cause that explains most of the effect, if it explains the effect better than the effect explains it:
  * by the evidence that each, taken as the cause, would leave unexplained of the other.
  */
-function bestReason(effect: Suspect, reasons: readonly Reason[]): Reason | undefined {
+function bestReason(
+  effect: Suspect,
+  reasons: readonly Reason[],
+  explainedShareMin: number,
+): Reason | undefined {
   let best: Reason | undefined;
   for (const reason of reasons) {
-    if (reason.effect !== effect || reason.weight < EXPLAINED_MIN * effect.score) continue;
+    if (reason.effect !== effect || reason.weight < explainedShareMin * effect.score) continue;
     const back = reasons.find(
       ({ cause, effect: other }) => cause === effect && other === reason.cause,
     );

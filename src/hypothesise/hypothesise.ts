@@ -6,6 +6,7 @@
 import { LIMITS } from '../base/limits.ts';
 import { softmax } from '../base/statistics.ts';
 import type { Config } from '../config/config.ts';
+import { ANALYSIS_SETTINGS, type AnalysisSettings } from '../model/analysis-settings.ts';
 import type { Evidence, Hypothesis } from '../model/hypothesis.ts';
 import type { Clustered } from '../model/investigation.ts';
 import type { Rulebook } from '../model/rule.ts';
@@ -26,17 +27,18 @@ import { suspectByRules } from './rule.ts';
 import { type Suspicion, text } from './suspicion.ts';
 import { suspectTransitions } from './transition.ts';
 
-/** "None of these" is as likely as a suspect of this score: e³ ≈ 20 : 1 evidence is still a coin toss. */
-const NONE_SCORE = 3;
-/** Kinds of evidence overlap; their sum counts half when it becomes belief. */
-const BELIEF_PER_SCORE = 0.5;
 /** What evidence is worth when nothing shows what is normal. */
 const UNCOMPARED_SHARE = 0.5;
 
 export function hypothesise(
   clustered: Clustered,
-  options: { readonly rulebook: Rulebook; readonly probes: Config['probes'] },
+  options: {
+    readonly rulebook: Rulebook;
+    readonly probes: Config['probes'];
+    readonly settings?: AnalysisSettings;
+  },
 ): Hypothesis[] {
+  const settings = options.settings ?? ANALYSIS_SETTINGS;
   const facts = gatherFacts(clustered);
   const suspicions = [
     ...suspectOwnTime(facts),
@@ -51,10 +53,13 @@ export function hypothesise(
     ...suspectByRules(facts, options),
   ];
   const weighed = facts.hasReference ? suspicions : suspicions.map(weakened);
-  const ranked = explainAway(mergeSuspicions(weighed), facts).slice(0, LIMITS.hypothesesMax);
+  const ranked = explainAway(mergeSuspicions(weighed, settings), {
+    facts,
+    settings,
+  }).slice(0, LIMITS.hypothesesMax);
   const beliefs = softmax(
-    [...ranked.map((suspect) => suspect.score), NONE_SCORE].map(
-      (score) => score * BELIEF_PER_SCORE,
+    [...ranked.map((suspect) => suspect.score), settings.noneScore].map(
+      (score) => score * settings.beliefPerScore,
     ),
   );
   const idOfKey = new Map(ranked.map((suspect, index) => [suspect.key, `h${index + 1}`]));

@@ -2,6 +2,7 @@
  * Suspicions of all channels become suspects: those about the same cause are one, and a general symptom of a
  * place ("its own time grew", "it logs errors") supports the specific causes at that place.
  */
+import type { AnalysisSettings } from '../model/analysis-settings.ts';
 import type {
   CauseKind,
   Culprit,
@@ -18,8 +19,6 @@ import {
   type Suspicion,
 } from './suspicion.ts';
 
-/** One kind of signal may not outvote all others by repeating itself. */
-const SOURCE_WEIGHT_MAX = 10;
 /** A specific cause with this much evidence of its own replaces the general symptom it explains. */
 const SPECIFIC_WEIGHT_MIN = 1.5;
 /** An attribute that this share of the bad spans carries becomes part of the culprit. */
@@ -65,7 +64,10 @@ interface Draft {
   readonly probePlans: readonly ProbePlan[];
 }
 
-export function mergeSuspicions(suspicions: readonly Suspicion[]): Suspect[] {
+export function mergeSuspicions(
+  suspicions: readonly Suspicion[],
+  { sourceWeightMax }: Pick<AnalysisSettings, 'sourceWeightMax'>,
+): Suspect[] {
   const drafts = draftsOf(suspicions);
   const absorbed = new Set<Draft>();
   // All gifts are counted before any is handed over: pooling never depends on the order of suspects.
@@ -86,7 +88,7 @@ export function mergeSuspicions(suspicions: readonly Suspicion[]): Suspect[] {
   }
   return drafts
     .filter((draft) => !absorbed.has(draft) && !draft.isSupport)
-    .map(toSuspect)
+    .map((draft) => toSuspect(draft, sourceWeightMax))
     .filter((suspect) => suspect.score > 0)
     .sort((a, b) => b.score - a.score || compareText(a.key, b.key));
 }
@@ -248,8 +250,8 @@ function isReplaced(giver: Draft, taker: Draft): boolean {
   return isContrastOf(giver, taker) || taker.ownWeight >= SPECIFIC_WEIGHT_MIN;
 }
 
-function toSuspect(draft: Draft): Suspect {
-  const evidence = cappedBySource([...draft.evidence.values()]);
+function toSuspect(draft: Draft, sourceWeightMax: number): Suspect {
+  const evidence = cappedBySource([...draft.evidence.values()], sourceWeightMax);
   const { culprit, kind, rule } = draft;
   const { service, operation, attributes } = culprit;
   return {
@@ -273,7 +275,10 @@ function toSuspect(draft: Draft): Suspect {
 }
 
 /** Strongest first; weights of one source are scaled down together when their sum exceeds the cap. */
-function cappedBySource(evidence: readonly WeighedEvidence[]): WeighedEvidence[] {
+function cappedBySource(
+  evidence: readonly WeighedEvidence[],
+  sourceWeightMax: number,
+): WeighedEvidence[] {
   const sums = new Map<EvidenceSource, number>();
   for (const { source, weight } of evidence) {
     if (weight > 0) sums.set(source, (sums.get(source) ?? 0) + weight);
@@ -282,8 +287,8 @@ function cappedBySource(evidence: readonly WeighedEvidence[]): WeighedEvidence[]
     .filter(({ weight }) => weight !== 0)
     .map((item) => {
       const sum = sums.get(item.source) ?? 0;
-      if (item.weight < 0 || sum <= SOURCE_WEIGHT_MAX) return item;
-      return { ...item, weight: (item.weight * SOURCE_WEIGHT_MAX) / sum };
+      if (item.weight < 0 || sum <= sourceWeightMax) return item;
+      return { ...item, weight: (item.weight * sourceWeightMax) / sum };
     })
     .sort((a, b) => b.weight - a.weight || compareText(a.statement.en, b.statement.en));
 }

@@ -8,6 +8,7 @@ import type { Clock } from '../base/time.ts';
 import { clusterSpans } from '../cluster/cluster.ts';
 import type { Config } from '../config/config.ts';
 import { hypothesise } from '../hypothesise/hypothesise.ts';
+import type { AnalysisSettings } from '../model/analysis-settings.ts';
 import type { InvestigationEvent } from '../model/events.ts';
 import type { Evidence, ProbeRun } from '../model/hypothesis.ts';
 import type { Clustered, InvestigationRequest } from '../model/investigation.ts';
@@ -25,6 +26,8 @@ export interface InvestigateDependencies extends CollectDependencies {
   readonly clock: Clock;
   readonly tracer: Tracer;
   readonly version: string;
+  /** Absent: ANALYSIS_SETTINGS. */
+  readonly settings?: AnalysisSettings;
 }
 
 export interface Investigation {
@@ -46,6 +49,7 @@ export async function investigate(
 ): Promise<Investigation> {
   const { dependencies, signal } = context;
   const { clock } = dependencies;
+  const settings = dependencies.settings === undefined ? {} : { settings: dependencies.settings };
   const createdAtUs = clock.nowUs();
   const startedMs = performance.now();
   const steps = createSteps(request, context);
@@ -54,7 +58,11 @@ export async function investigate(
     const clustering = await steps.run('cluster', () => clusterSpans(collected));
     const clustered: Clustered = { ...collected, clustering };
     const hypotheses = await steps.run('hypothesise', () =>
-      hypothesise(clustered, { rulebook: dependencies.rulebook, probes: dependencies.probes }),
+      hypothesise(clustered, {
+        rulebook: dependencies.rulebook,
+        probes: dependencies.probes,
+        ...settings,
+      }),
     );
     const verified = await steps.run('verify', () =>
       verify(hypotheses, {
@@ -62,6 +70,7 @@ export async function investigate(
         runner: dependencies.runner,
         clock,
         signal,
+        ...settings,
         onProgress: ({ hypothesisId, probeRun }) => steps.sayProbe(hypothesisId, probeRun),
       }),
     );

@@ -5,6 +5,7 @@
 import { ProxyTracerProvider } from '@opentelemetry/api';
 import { systemClock, type TimeRange } from '../base/time.ts';
 import { type Config, configSchema } from '../config/config.ts';
+import type { AnalysisSettings } from '../model/analysis-settings.ts';
 import type { InvestigationRequest } from '../model/investigation.ts';
 import type { Report, Scope } from '../model/report.ts';
 import type { Rulebook } from '../model/rule.ts';
@@ -17,6 +18,8 @@ export interface OfflineOptions {
   readonly rulebook: Rulebook;
   readonly version: string;
   readonly probes?: Config['probes'];
+  /** Absent: ANALYSIS_SETTINGS. */
+  readonly settings?: AnalysisSettings;
 }
 
 /** Throws `request.not_found` or `request.invalid` when the folder is no case. */
@@ -82,6 +85,7 @@ async function diagnose(
         clock: systemClock,
         tracer: new ProxyTracerProvider().getTracer('taproot'),
         version: options.version,
+        ...(options.settings === undefined ? {} : { settings: options.settings }),
       },
     });
     return report;

@@ -2,6 +2,7 @@
  * From verified hypotheses to the report's verdict: order, consensus by kinds of evidence, confidence, and
  * whether to name a root cause at all. Abstaining is an answer.
  */
+import type { AnalysisSettings } from '../model/analysis-settings.ts';
 import type { CauseKind, Consensus, VerifiedHypothesis } from '../model/hypothesis.ts';
 import type { Report } from '../model/report.ts';
 import { isLive, sourcesFor } from './verdict.ts';
@@ -15,8 +16,6 @@ export interface Verified {
   readonly rootCause: string | undefined;
 }
 
-/** A lead in belief smaller than this does not tell the first from the second. */
-const MARGIN_MIN = 0.1;
 /** One piece of evidence of this weight (e² ≈ 7 to 1) decides enough to name a suspect. */
 const DECISIVE_WEIGHT = 2;
 
@@ -32,7 +31,10 @@ const CONFIDENCE_MAX = {
 /** Evidence of one kind alone may be an artefact of that kind. */
 const CONFIDENCE_MAX_ONE_KIND = 0.4;
 
-export function concludeReport(hypotheses: readonly VerifiedHypothesis[]): Verified {
+export function concludeReport(
+  hypotheses: readonly VerifiedHypothesis[],
+  { marginMin }: Pick<AnalysisSettings, 'marginMin'>,
+): Verified {
   const ranked = rank(hypotheses);
   const suspects = ranked.filter((one) => placeOf(one, hypotheses) === 0);
   const first = suspects[0];
@@ -48,12 +50,12 @@ export function concludeReport(hypotheses: readonly VerifiedHypothesis[]): Verif
   }
   const consensus = consensusOf(first);
   const confidence = confidenceOf(first, consensus);
-  const verdict = reportVerdict(first, second);
+  const verdict = reportVerdict(first, { second, marginMin });
   return {
     hypotheses: ranked,
     consensus,
     verdict,
-    confidence: verdict === 'abstained' ? Math.min(confidence, MARGIN_MIN) : confidence,
+    confidence: verdict === 'abstained' ? Math.min(confidence, marginMin) : confidence,
     rootCause: verdict === 'abstained' ? undefined : first.hypothesisId,
   };
 }
@@ -160,12 +162,15 @@ function strongestCheck({ probes }: VerifiedHypothesis): keyof typeof CONFIDENCE
  */
 function reportVerdict(
   first: VerifiedHypothesis,
-  second: VerifiedHypothesis | undefined,
+  {
+    second,
+    marginMin,
+  }: { readonly second: VerifiedHypothesis | undefined; readonly marginMin: number },
 ): Report['verdict'] {
   if (!isDecided(first)) return 'abstained';
   const margin = second ? first.posterior - second.posterior : 1;
   const isAsWellChecked = second !== undefined && checkRank(second) >= checkRank(first);
-  if (margin < MARGIN_MIN && isAsWellChecked) return 'abstained';
+  if (margin < marginMin && isAsWellChecked) return 'abstained';
   return first.verdict === 'refuted' ? 'abstained' : first.verdict;
 }
 

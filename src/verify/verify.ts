@@ -4,6 +4,7 @@
  */
 import { LIMITS } from '../base/limits.ts';
 import type { Clock } from '../base/time.ts';
+import { ANALYSIS_SETTINGS, type AnalysisSettings } from '../model/analysis-settings.ts';
 import type {
   Evidence,
   Hypothesis,
@@ -21,6 +22,7 @@ export interface VerifyOptions {
   readonly runner: ProbeRunner;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  readonly settings?: AnalysisSettings;
   readonly onProgress?: (event: {
     readonly hypothesisId: string;
     readonly probeRun: ProbeRun;
@@ -36,7 +38,7 @@ export async function verify(
   const asked = hypotheses.slice(0, LIMITS.hypothesesMax);
   const runs = await runProbes(asked, options);
   const verified = asked.map((hypothesis) => verifyOne(hypothesis, runs.get(hypothesis) ?? []));
-  return concludeReport(withPosteriors(asked, verified));
+  return concludeReport(withPosteriors(asked, verified), options.settings ?? ANALYSIS_SETTINGS);
 }
 
 /** A hypothesis with what its probes found; earlier findings of probes are replaced. */

@@ -1,0 +1,30 @@
+/**
+ * The few numbers by which evidence becomes belief. There is one setting for all systems; `taproot bench rca
+ * --set name=value` tries another, to show how much (or little) the results hang on it.
+ */
+export interface AnalysisSettings {
+  /** "None of these" is as likely as a suspect of this score: e³ ≈ 20 : 1 evidence is still a coin toss. */
+  readonly noneScore: number;
+  /** Kinds of evidence overlap: this share of their sum becomes belief. */
+  readonly beliefPerScore: number;
+  /** One kind of signal may not outvote all others by repeating itself: most nats a source may bring. */
+  readonly sourceWeightMax: number;
+  /** A cause explains others in full from this score (20 : 1); a weaker one in proportion. */
+  readonly credibleScore: number;
+  /** Most nats that a cause gains by what it explains elsewhere: half of one statement. */
+  readonly gainMax: number;
+  /** A suspect of which less than this share is explained by another stands for itself. */
+  readonly explainedShareMin: number;
+  /** A lead in belief smaller than this does not tell the first from the second. */
+  readonly marginMin: number;
+}
+
+export const ANALYSIS_SETTINGS: AnalysisSettings = {
+  noneScore: 3,
+  beliefPerScore: 0.5,
+  sourceWeightMax: 10,
+  credibleScore: 3,
+  gainMax: 4,
+  explainedShareMin: 0.5,
+  marginMin: 0.1,
+};
