@@ -232,6 +232,15 @@ export const reportDocumentSchema = z.object({
     }),
     cluster: z.object({
       clusters: z.array(cluster),
+      classes: z.array(
+        z.object({
+          id: z.string(),
+          root: z.string(),
+          clusters: z.array(z.string()),
+          count: z.int(),
+          share: ratio,
+        }),
+      ),
       coverage: ratio,
       anomalousCount: z.int(),
       durationMs: z.number(),

@@ -11,6 +11,7 @@ import { endpointIdOf } from '../model/tally.ts';
 import { STAGES } from '../model/vocabulary.ts';
 import type { SpanTable } from '../model/window.ts';
 import { MARK, type Marks, markAnomalousSpans } from './anomalous-spans.ts';
+import { classifyClusters } from './classes.ts';
 import { findContrasts, type Side } from './contrast.ts';
 
 /** Sound spans of the window below which an operation is contrasted with the reference instead. */
@@ -28,11 +29,26 @@ export function clusterSpans(collected: Collected): Clustering {
   const covered = listed.reduce((sum, group) => sum + group.rows.length, 0);
   return {
     clusters,
+    classes: classifyClusters({
+      table,
+      rows: anomalousRows,
+      clusters,
+      clusterOf: clusterByPlace(anomalousRows, listed),
+    }),
     coverage: anomalousRows.length === 0 ? 0 : covered / anomalousRows.length,
     anomalousCount: anomalousRows.length,
     anomalousRows,
     anomalousTraces: tracesOf(table, anomalousRows),
   };
+}
+
+/** By place in `rows`: index of the listed group that the row is in, or −1. */
+function clusterByPlace(rows: Uint32Array, groups: readonly SignatureGroup[]): Int32Array {
+  const clusterOfRow = new Int32Array((rows.at(-1) ?? -1) + 1).fill(-1);
+  groups.forEach((group, index) => {
+    for (const row of group.rows) clusterOfRow[row] = index;
+  });
+  return Int32Array.from(rows, (row) => clusterOfRow[row]!);
 }
 
 interface SignatureGroup {

@@ -41,9 +41,23 @@ export interface Cluster {
   readonly referenceSelfUsP50: number;
 }
 
+/** Clusters that are one trouble seen at several places. */
+export interface ClusterClass {
+  /** k1, k2 … by share. */
+  readonly classId: string;
+  /** The deepest cluster: where the trouble of the others leads. */
+  readonly rootClusterId: string;
+  readonly clusterIds: readonly string[];
+  readonly count: number;
+  /** Of all anomalous spans, 0–1. */
+  readonly share: number;
+}
+
 /** All clusters of a window, and which spans are anomalous at all. */
 export interface Clustering {
   readonly clusters: readonly Cluster[];
+  /** Every cluster is in exactly one. */
+  readonly classes: readonly ClusterClass[];
   /** Share of the anomalous spans that the listed clusters cover. */
   readonly coverage: number;
   readonly anomalousCount: number;

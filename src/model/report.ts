@@ -4,7 +4,7 @@
  */
 import type { TimeRange } from '../base/time.ts';
 import type { Anomaly, ChangeEvent } from './anomaly.ts';
-import type { Cluster } from './cluster.ts';
+import type { Cluster, ClusterClass } from './cluster.ts';
 import type { Consensus, Culprit, VerifiedHypothesis } from './hypothesis.ts';
 import type { Text } from './text.ts';
 
@@ -105,6 +105,8 @@ export interface Report {
     readonly anomalies: readonly Anomaly[];
   };
   readonly clusters: readonly Cluster[];
+  /** Clusters that are one trouble; absent in reports written before there were classes. */
+  readonly clusterClasses?: readonly ClusterClass[];
   readonly clusterCoverage: number;
   readonly anomalousCount: number;
   readonly hypotheses: readonly VerifiedHypothesis[];

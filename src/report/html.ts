@@ -25,6 +25,7 @@ import { hypothesisHtml } from './html-hypothesis.ts';
 import { propagationSvg, shareBar } from './html-svg.ts';
 import { culpritLabel, rangeLabel, scopeLabel } from './labels.ts';
 import { anomalyPicture } from './picture-svg.ts';
+import { classSentence } from './summary.ts';
 import { type Words, wordsOf } from './words.ts';
 
 export interface HtmlOptions {
@@ -200,13 +201,14 @@ function gapListHtml(gaps: Report['collect']['gaps'], { lang, words }: PageConte
 }
 
 function clusterHtml(report: Report, context: PageContext): SafeHtml {
-  const { words } = context;
+  const { words, lang } = context;
   const { labels } = words;
   const names = clusterLabels(report.clusters);
   const rows = report.clusters.map((cluster) =>
     clusterRow(cluster, report, { ...context, name: names.get(cluster.clusterId) ?? '' }),
   );
-  const table = html`<p class="soft">${words.phrases.coverage(count(report.anomalousCount), percent(report.clusterCoverage))}</p>
+  const sentence = classSentence(report)?.[lang];
+  const table = html`${sentence === undefined ? '' : html`<p>${sentence}</p>`}<p class="soft">${words.phrases.coverage(count(report.anomalousCount), percent(report.clusterCoverage))}</p>
 <div class="scroll"><table class="clusters cards"><thead><tr><th></th><th>${labels.share}</th><th class="number">${labels.count}</th>
 <th>${labels.signature}</th><th>${labels.firstSeen}</th><th>${labels.ownTime}</th></tr></thead><tbody>${rows}</tbody></table></div>`;
   return html`<section id="cluster">${stepTitle(2, labels.cluster, report.times.clusterMs)}

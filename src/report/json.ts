@@ -45,6 +45,13 @@ export function renderJson(report: Report, lang: Language) {
       },
       cluster: {
         clusters: report.clusters.map(clusterJson),
+        classes: (report.clusterClasses ?? []).map((one) => ({
+          id: one.classId,
+          root: one.rootClusterId,
+          clusters: one.clusterIds,
+          count: one.count,
+          share: one.share,
+        })),
         coverage: report.clusterCoverage,
         anomalousCount: report.anomalousCount,
         durationMs: report.times.clusterMs,

@@ -24,6 +24,7 @@ import { count, dateTime, duration, percent, timeOfDay } from './format.ts';
 import { culpritLabel, rangeLabel, scopeLabel } from './labels.ts';
 import { type Block, type Context, restItem, stepHeading, type Tone } from './outline-block.ts';
 import { verifyBlocks } from './outline-hypothesis.ts';
+import { classSentence } from './summary.ts';
 import { type Words, wordsOf } from './words.ts';
 
 export type { Block, ListItem, Tone } from './outline-block.ts';
@@ -203,15 +204,17 @@ function gapText(gap: Report['collect']['gaps'][number], lang: Language): string
   return `${gap.what[lang]}${separator}${gap.why[lang]}${stop}${gap.effect[lang]}${stop.trim()}`;
 }
 
-function clusterBlocks(report: Report, { words }: Context): Block[] {
+function clusterBlocks(report: Report, { words, lang }: Context): Block[] {
   const { labels } = words;
   const heading = stepHeading(2, labels.cluster, report.times.clusterMs, words);
   if (report.clusters.length === 0) {
     return [heading, { kind: 'paragraph', text: labels.noClusters }];
   }
   const names = clusterLabels(report.clusters);
+  const sentence = classSentence(report)?.[lang];
   return [
     heading,
+    ...(sentence === undefined ? [] : [{ kind: 'paragraph', text: sentence } as const]),
     {
       kind: 'paragraph',
       text: `${words.phrases.coverage(count(report.anomalousCount), percent(report.clusterCoverage))}`,

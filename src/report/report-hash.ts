@@ -29,6 +29,7 @@ function hashedFacts(report: Omit<Report, 'reportHash'>) {
       anomalies: report.collect.anomalies.map(({ anomalyId: _, ...facts }) => facts),
     },
     clusters: report.clusters.map(({ clusterId: _, ...facts }) => facts),
+    clusterClasses: report.clusterClasses?.map(({ count, share }) => ({ count, share })),
     clusterCoverage: report.clusterCoverage,
     anomalousCount: report.anomalousCount,
     hypotheses: report.hypotheses

@@ -1,7 +1,9 @@
 /** The one sentence at the top of a report. */
+import type { ClusterClass } from '../model/cluster.ts';
 import type { VerifiedHypothesis } from '../model/hypothesis.ts';
 import type { Impact, Report } from '../model/report.ts';
 import type { Text } from '../model/text.ts';
+import { clusterLabel } from './cluster-label.ts';
 import { count as formatNumber, percent, timeOfDay } from './format.ts';
 
 export interface SummaryFacts {
@@ -11,7 +13,7 @@ export interface SummaryFacts {
   readonly impact: Impact;
   readonly signals: Report['collect']['signals'];
   readonly anomalousCount: number;
-  readonly clusterCount: number;
+  readonly classes: readonly ClusterClass[];
   readonly onsetUs: number | undefined;
 }
 
@@ -30,9 +32,10 @@ export function buildSummary(facts: SummaryFacts): Text {
       en: 'No request in the window was anomalous, so no cause is named',
     };
   }
+  const { classes, anomalousCount } = facts;
   return {
-    zh: `未能判定根因：${formatNumber(facts.anomalousCount)} 个异常 span 归为 ${facts.clusterCount} 类，证据不足以指向其中一个原因`,
-    en: `No cause could be established: ${plural(facts.anomalousCount, 'anomalous span')} in ${plural(facts.clusterCount, 'cluster')}, and the evidence does not single one out`,
+    zh: `未能判定根因：${formatNumber(anomalousCount)} 个异常 span 归为 ${classes.length} 类，证据不足以指向其中一个原因`,
+    en: `No cause could be established: ${plural(anomalousCount, 'anomalous span')} in ${plural(classes.length, 'class', 'classes')}, and the evidence does not single one out`,
   };
 }
 
@@ -66,6 +69,20 @@ function withoutStop(sentence: string): string {
   return sentence.replace(/[.。\s]+$/u, '');
 }
 
-export function plural(count: number, noun: string): string {
-  return `${formatNumber(count)} ${noun}${count === 1 ? '' : 's'}`;
+/** "12 473 abnormal spans, 3 classes, 97.3 % one pattern": how the anomalous spans group. */
+export function classSentence(report: Report): Text | undefined {
+  const [first] = report.clusterClasses ?? [];
+  const root = report.clusters.find(({ clusterId }) => clusterId === first?.rootClusterId);
+  if (first === undefined || root === undefined) return undefined;
+  const classCount = report.clusterClasses?.length ?? 0;
+  const spans = formatNumber(report.anomalousCount);
+  const label = clusterLabel(root);
+  return {
+    zh: `${spans} 个异常 span 归为 ${classCount} 类，${percent(first.share)} 是同一模式，源头在 ${label}`,
+    en: `${spans} anomalous spans in ${plural(classCount, 'class', 'classes')}; ${percent(first.share)} are one pattern that leads to ${label}`,
+  };
+}
+
+export function plural(count: number, noun: string, nouns = `${noun}s`): string {
+  return `${formatNumber(count)} ${count === 1 ? noun : nouns}`;
 }

@@ -127,6 +127,7 @@ export async function judge(dataDir: string): Promise<readonly string[]> {
     );
     const clustering = {
       clusters: [],
+      classes: [],
       coverage: 0,
       anomalousCount: 0,
       anomalousRows: new Uint32Array(0),

@@ -304,6 +304,9 @@ export const REPORT: Report = {
       referenceSelfUsP50: Number.NaN,
     },
   ],
+  clusterClasses: [
+    { classId: 'k1', rootClusterId: 'c1', clusterIds: ['c1', 'c2'], count: 68, share: 1 },
+  ],
   clusterCoverage: 1,
   anomalousCount: 68,
   hypotheses: [

@@ -18,6 +18,7 @@ function qualityOf(
     window: { ...collected.window, isSeriesCut },
     clustering: {
       clusters: [],
+      classes: [],
       coverage: 0,
       anomalousCount: 0,
       anomalousRows: new Uint32Array(0),

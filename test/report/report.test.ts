@@ -74,6 +74,7 @@ function clusteredOf(
     ...collected,
     clustering: {
       clusters: rows.length === 0 ? [] : [clusterOf(spans, rows)],
+      classes: [],
       coverage: rows.length === 0 ? 0 : 1,
       anomalousCount: rows.length,
       anomalousRows: Uint32Array.from(rows),

@@ -90,6 +90,7 @@ export function sceneOf(scene: {
     topology: [],
     clustering: {
       clusters: [],
+      classes: [],
       coverage: 1,
       anomalousCount: anomalousRows.length,
       anomalousRows,
