@@ -26,6 +26,7 @@ import { planProbes, predict } from './plan.ts';
 import { suspectByRules } from './rule.ts';
 import { type Suspicion, text } from './suspicion.ts';
 import { suspectTransitions } from './transition.ts';
+import { suspectVersions } from './version.ts';
 
 /** What evidence is worth when nothing shows what is normal. */
 const UNCOMPARED_SHARE = 0.5;
@@ -50,6 +51,7 @@ export function hypothesise(
     ...suspectTransitions(facts),
     ...suspectMetrics(facts),
     ...suspectChanges(facts),
+    ...suspectVersions(facts),
     ...suspectByRules(facts, options),
   ];
   const weighed = facts.hasReference ? suspicions : suspicions.map(weakened);
