@@ -169,6 +169,8 @@ export const LIMITS = {
   probeAnswerBytesMax: MIB,
   /** Probes of one report. */
   probesPerReportMax: 32,
+  /** Orders of log lines of one operation that are told apart; with more, no order is the usual one. */
+  flowVariantsMax: 512,
   /** Hypotheses that are verified and listed. */
   hypothesesMax: 12,
   /** Clusters that a report lists. */

@@ -8,6 +8,7 @@ import { type OperationRows, pairKey, rowsByOperation, sortedValues } from '../m
 import { INFRA_KINDS, type InfraKind, SPAN_KIND } from '../model/vocabulary.ts';
 import { NO_ROW, type SpanTable } from '../model/window.ts';
 import { findRetryWaits } from './retry-wait.ts';
+import { joinLogs, type SpanLogs } from './span-log.ts';
 import { compareText } from './suspicion.ts';
 
 /** Own time grows from this factor and excess over the reference's median. */
@@ -42,6 +43,8 @@ export interface Facts {
   readonly clustered: Clustered;
   readonly table: SpanTable;
   readonly hasReference: boolean;
+  /** Logs by span, of the window and the reference; undefined when one of them has no logs. */
+  readonly spanLogs: { readonly now: SpanLogs; readonly before: SpanLogs } | undefined;
   /** Sorted by service, then operation. */
   readonly operations: readonly OperationFact[];
   readonly operationByKey: ReadonlyMap<number, OperationFact>;
@@ -73,6 +76,7 @@ export function gatherFacts(clustered: Clustered): Facts {
     clustered,
     table,
     hasReference: clustered.reference !== undefined,
+    spanLogs: joinBoth(clustered),
     operations,
     operationByKey: new Map(operations.map((fact) => [fact.group.key, fact])),
     isBadTrace,
@@ -86,6 +90,13 @@ export function gatherFacts(clustered: Clustered): Facts {
     calleesOf: gatherCallees(clustered),
     onsetUs: onsetOf(clustered),
   };
+}
+
+function joinBoth({ window, reference }: Clustered): Facts['spanLogs'] {
+  if (window.logs.count === 0 || reference === undefined || reference.logs.count === 0) {
+    return undefined;
+  }
+  return { now: joinLogs(window), before: joinLogs(reference) };
 }
 
 /**

@@ -1,213 +1,249 @@
 /**
- * Channel "what usually follows and no longer does": inside a span its log lines and calls come in an order.
- * Where after one event the usual next one stays away, the code between the two has changed its way. Needs
- * logs that name their span.
+ * Channel "what usually follows and no longer does": inside a span the lines of the log come in an order.
+ * Where a run leaves every order that the reference knows, and loses the line that should have followed or
+ * logs an error first, the code between the two lines went another way. Needs logs that name their span.
  */
-
-import { hexOf } from '../base/bytes.ts';
 import { formatPercent } from '../base/quantity.ts';
-import { type Share, twoShareLlr } from '../base/statistics.ts';
-import { NO_ROW, type SpanTable, type WindowData } from '../model/window.ts';
+import { type Share, twoShareLlr, wilsonBounds } from '../base/statistics.ts';
+import type { WindowData } from '../model/window.ts';
+import { markAbove } from './below.ts';
+import {
+  type EventFlows,
+  type Flow,
+  gatherFlows,
+  markLogging,
+  RUN_END,
+  RUN_START,
+  type RunVariant,
+} from './event-flow.ts';
 import type { Facts } from './facts.ts';
-import { compareText, type Suspicion, softCapped, text, tracesLink } from './suspicion.ts';
+import { type BrokenStep, KnownFlow, NO_TRACE } from './known-flow.ts';
+import {
+  compareText,
+  EVIDENCE_WEIGHT_MAX,
+  type EvidenceDraft,
+  type Suspicion,
+  softCapped,
+  text,
+  tracesLink,
+} from './suspicion.ts';
 
-/** A step rarer than this in the reference is not missed. */
-const USUAL_SHARE = 0.3;
-/** Traces with the first event below which its next one is unknown. */
+/** Traces with a run of the flow below which its usual way is unknown. */
 const TRACES_MIN = 4;
-const LLR_MIN = 3;
-const WEIGHT_MAX = 6;
+const LLR_MIN = 2;
+/** A way that leads to new lines and to no error may be a new kind of request. */
+const DETOUR_WEIGHT_MAX = 4;
+/** From this share of the broken runs on, what broke below them is what breaks them. */
+const PASSED_ON_SHARE = 0.5;
 const EVENT_TEXT_MAX = 200;
+/** 95 %. */
+const Z_INTERVAL = 1.96;
 
 export function suspectTransitions(facts: Facts): Suspicion[] {
   const { window, reference } = facts.clustered;
-  if (reference === undefined || window.logs.count === 0) return [];
-  const now = countSteps(window);
-  const before = countSteps(reference);
-  const best = new Map<string, BrokenStep>();
-  for (const [id, step] of before.steps) {
-    const broken = compareStep(step, {
-      now: now.steps.get(id),
-      runs: { now: now.runs, before: before.runs },
-    });
-    if (broken === undefined || broken.llr - Math.log(before.steps.size) / 2 < LLR_MIN) continue;
-    const place = `${step.service}\0${step.operation}`;
-    const known = best.get(place);
-    if (known === undefined || isStronger(broken, known)) best.set(place, broken);
+  if (reference === undefined || facts.spanLogs === undefined) return [];
+  const flows = gatherBoth(facts, { reference, spanLogs: facts.spanLogs });
+  const broken = findBrokenFlows(flows, (event) => textOf(event, facts));
+  const isAbove = markAbove(window.spans, markTrouble(broken, { facts, now: flows.now }));
+  const best = new Map<string, BrokenFlow>();
+  for (const one of broken) {
+    const known = best.get(placeOf(one, window));
+    if (known === undefined || one.llr > known.llr) best.set(placeOf(one, window), one);
   }
   return [...best]
     .sort(([a], [b]) => compareText(a, b))
-    .map(([, broken]) => suspicionOf(broken, facts));
+    .map(([, one]) => suspicionOf(one, { facts, isOwn: !isPassedOn(one, flows.now, isAbove) }));
 }
 
-interface Step {
-  readonly service: string;
-  readonly operation: string;
-  /** Operation, who called it, and the first event. */
-  readonly context: string;
-  readonly from: string;
-  readonly to: string;
-  /** By trace: how often it was taken. */
-  readonly taken: Map<string, number>;
+interface BothFlows {
+  readonly now: EventFlows;
+  readonly before: EventFlows;
 }
 
-interface Steps {
-  readonly steps: ReadonlyMap<string, Step>;
-  /** By context, then trace: how often the first event came. */
-  readonly runs: ReadonlyMap<string, ReadonlyMap<string, number>>;
+function gatherBoth(
+  facts: Facts,
+  {
+    reference,
+    spanLogs,
+  }: { readonly reference: WindowData; readonly spanLogs: NonNullable<Facts['spanLogs']> },
+): BothFlows {
+  const now = { joined: spanLogs.now, operationOfRow: new Uint32Array(facts.table.count) };
+  const before = {
+    joined: spanLogs.before,
+    operationOfRow: new Uint32Array(reference.spans.count),
+  };
+  for (const [index, { group, referenceRows }] of facts.operations.entries()) {
+    for (const row of group.rows) now.operationOfRow[row] = index + 1;
+    for (const row of referenceRows) before.operationOfRow[row] = index + 1;
+  }
+  const isLogging = new Uint8Array(facts.operations.length + 1);
+  for (const { joined, operationOfRow } of [now, before]) {
+    markLogging(joined, { operationOfRow, marks: isLogging });
+  }
+  return {
+    now: gatherFlows(facts.clustered.window, { ...now, isLogging }),
+    before: gatherFlows(reference, { ...before, isLogging }),
+  };
 }
 
-interface BrokenStep {
-  readonly step: Step;
+interface BrokenFlow {
+  readonly flow: Flow;
+  readonly llr: number;
+  /** Of the traces with a run: those whose runs break, now and in the reference. */
   readonly is: Share;
   readonly was: Share;
-  readonly llr: number;
+  /** Where most of the runs break. */
+  readonly step: BrokenStep;
+  readonly brokenVariants: ReadonlySet<RunVariant>;
 }
 
-/** Shares are averaged over traces: the runs of one trace are no independent witnesses. */
-function compareStep(
-  step: Step,
-  context: {
-    readonly now: Step | undefined;
-    readonly runs: { readonly now: Steps['runs']; readonly before: Steps['runs'] };
-  },
-): BrokenStep | undefined {
-  const was = shareOf(step, context.runs.before.get(step.context));
-  const is = shareOf(context.now, context.runs.now.get(step.context));
-  if (was.total < TRACES_MIN || is.total < TRACES_MIN) return undefined;
-  const [ratio, ratioBefore] = [is.hits / is.total, was.hits / was.total];
-  if (ratioBefore < USUAL_SHARE || ratio >= ratioBefore) return undefined;
-  return { step, is, was, llr: twoShareLlr(is, was) };
-}
-
-function shareOf(step: Step | undefined, runs: ReadonlyMap<string, number> | undefined): Share {
-  let hits = 0;
-  for (const [trace, count] of step?.taken ?? []) hits += count / (runs?.get(trace) ?? count);
-  return { hits, total: runs?.size ?? 0 };
-}
-
-function isStronger(a: BrokenStep, b: BrokenStep): boolean {
-  if (a.llr !== b.llr) return a.llr > b.llr;
-  return compareText(a.step.from + a.step.to, b.step.from + b.step.to) < 0;
-}
-
-interface SpanEventItem {
-  readonly timeUs: number;
-  readonly name: string;
-  readonly isLog: boolean;
-}
-
-function countSteps(data: WindowData): Steps {
-  const { spans } = data;
-  const steps = new Map<string, Step>();
-  const runs = new Map<string, Map<string, number>>();
-  const eventsByRow = eventsOf(data);
-  for (const [row, events] of eventsByRow) {
-    const service = spans.strings.text(spans.service[row]!);
-    const operation = spans.strings.text(spans.operation[row]!);
-    const name = `${service} ${operation}`;
-    const trace = spans.traceIds[spans.trace[row]!] ?? '';
-    const sorted = events.sort((a, b) => a.timeUs - b.timeUs || compareText(a.name, b.name));
-    const ends = { timeUs: 0, isLog: false };
-    const sequence = [
-      { ...ends, name: `${name} start` },
-      ...sorted,
-      { ...ends, name: `${name} end` },
-    ];
-    for (let index = 1; index < sequence.length; index++) {
-      const [from, to] = [sequence[index - 1]!, sequence[index]!]; // index runs within the sequence
-      const context = `${callerOf(spans, row)}\0${name}\0${from.name}`;
-      count(runs, context, trace);
-      // Steps between calls alone are what src/hypothesise/failure.ts looks at.
-      if (!from.isLog && !to.isLog) continue;
-      const id = `${context}\0${to.name}`;
-      let step = steps.get(id);
-      if (step === undefined) {
-        step = { service, operation, context, from: from.name, to: to.name, taken: new Map() };
-        steps.set(id, step);
-      }
-      step.taken.set(trace, (step.taken.get(trace) ?? 0) + 1);
-    }
-  }
-  return { steps, runs };
-}
-
-function count(runs: Map<string, Map<string, number>>, context: string, trace: string): void {
-  const byTrace = runs.get(context);
-  if (byTrace) byTrace.set(trace, (byTrace.get(trace) ?? 0) + 1);
-  else runs.set(context, new Map([[trace, 1]]));
-}
-
-function callerOf(table: SpanTable, row: number): string {
-  const parent = table.parent[row]!;
-  if (parent === NO_ROW) return '';
-  return `${table.strings.text(table.service[parent]!)} ${table.strings.text(table.operation[parent]!)}`;
+/** One question per flow, and its price: among many flows some look odd by chance. */
+function findBrokenFlows(flows: BothFlows, nameOf: (event: number) => string): BrokenFlow[] {
+  const pairs = [...flows.before.flows.values()].flatMap((before) => {
+    const now = flows.now.flows.get(before.key);
+    if (now === undefined || now.isVaried || before.isVaried) return [];
+    return now.traceCount < TRACES_MIN || before.traceCount < TRACES_MIN ? [] : [{ now, before }];
+  });
+  const price = Math.log(Math.max(1, pairs.length));
+  return pairs.flatMap(({ now, before }) => {
+    const broken = compareFlow(now, { before, nameOf });
+    if (broken === undefined || broken.llr - price < LLR_MIN) return [];
+    return [{ ...broken, llr: broken.llr - price }];
+  });
 }
 
 /**
- * Logs and calls of each span, of services that log inside spans at all. Of a span that outlives the period
- * the last lines may be missing: it is left out.
+ * How many runs leave the known ways. The reference is judged by the same measure, each run against the other
+ * traces (Good and Turing: what was seen once tells how much has not been seen yet).
  */
-function eventsOf({ range, spans, logs }: WindowData): Map<number, SpanEventItem[]> {
-  const rowOfSpan = new Map<string, number>();
-  for (let row = 0; row < spans.count; row++) {
-    rowOfSpan.set(
-      `${spans.traceIds[spans.trace[row]!]} ${hexOf(spans.spanId, 8 * row, 8 * row + 8)}`,
-      row,
-    );
+function compareFlow(
+  flow: Flow,
+  context: { readonly before: Flow; readonly nameOf: (event: number) => string },
+): BrokenFlow | undefined {
+  const { before, nameOf } = context;
+  const known = new KnownFlow(before, nameOf);
+  let hitsBefore = 0;
+  for (const variant of before.variants) {
+    if (known.findBreak(variant, variant.isOneTrace ? variant.firstTrace : NO_TRACE)) {
+      hitsBefore += variant.weight;
+    }
   }
-  const loggingServices = new Set<number>();
-  const logRows: number[] = [];
-  for (let log = 0; log < logs.count; log++) {
-    const traceId = logs.strings.text(logs.traceId[log]!);
-    const row = rowOfSpan.get(`${traceId} ${logs.strings.text(logs.spanId[log]!)}`) ?? NO_ROW;
-    logRows.push(row);
-    if (row !== NO_ROW) loggingServices.add(spans.service[row]!);
+  const brokenVariants = new Set<RunVariant>();
+  const places = new Map<string, { readonly step: BrokenStep; weight: number }>();
+  let hits = 0;
+  for (const variant of flow.variants) {
+    const step = known.findBreak(variant, NO_TRACE);
+    if (step === undefined) continue;
+    hits += variant.weight;
+    brokenVariants.add(variant);
+    const name = `${nameOf(step.from)}\0${nameOf(step.to)}`;
+    const place = places.get(name);
+    if (place) place.weight += variant.weight;
+    else places.set(name, { step, weight: variant.weight });
   }
-  const events = new Map<number, SpanEventItem[]>();
-  for (let row = 0; row < spans.count; row++) {
-    const endUs = spans.startUs[row]! + spans.durationUs[row]!;
-    if (loggingServices.has(spans.service[row]!) && endUs < range.toUs) events.set(row, []);
-  }
-  for (let log = 0; log < logs.count; log++) {
-    const source = logs.strings.text(logs.source[log]!) || logs.strings.text(logs.template[log]!);
-    const name = source.slice(0, EVENT_TEXT_MAX);
-    events.get(logRows[log]!)?.push({ timeUs: logs.timeUs[log]!, name, isLog: true });
-  }
-  for (let row = 0; row < spans.count; row++) {
-    const { strings } = spans;
-    const name = `${strings.text(spans.service[row]!)} ${strings.text(spans.operation[row]!)} start`;
-    events.get(spans.parent[row]!)?.push({ timeUs: spans.startUs[row]!, name, isLog: false });
-  }
-  return events;
+  const [first] = [...places].sort(
+    ([a, { weight: ofA }], [b, { weight: ofB }]) => ofB - ofA || compareText(a, b),
+  );
+  const is = { hits, total: flow.traceCount };
+  const was = { hits: hitsBefore, total: before.traceCount };
+  if (first === undefined || hits / is.total <= hitsBefore / was.total) return undefined;
+  const llr = twoShareLlr(is, { hits: was.hits + 0.5, total: was.total + 1 });
+  return { flow, llr, is, was, step: first[1].step, brokenVariants };
 }
 
-function suspicionOf({ step, is, was, llr }: BrokenStep, facts: Facts): Suspicion {
-  const { service, operation } = step;
-  const templateText = (event: string) => facts.clustered.templates.get(event)?.text ?? event;
-  const [from, to] = [templateText(step.from), templateText(step.to)];
-  const [ratio, ratioBefore] = [is.hits / is.total, was.hits / was.total];
+/** Runs that break, and calls that fail more than usual. */
+function markTrouble(
+  broken: readonly BrokenFlow[],
+  { facts, now }: { readonly facts: Facts; readonly now: EventFlows },
+): Uint8Array {
+  const variants = new Set(broken.flatMap(({ brokenVariants }) => [...brokenVariants]));
+  const isTrouble = new Uint8Array(facts.table.count);
+  for (let row = 0; row < facts.table.count; row++) {
+    const variant = now.variantOfRow[row];
+    const isBroken = variant !== undefined && variants.has(variant);
+    const isFailed = facts.isAnomalous[row] === 1 && facts.table.isError[row] === 1;
+    if (isBroken || isFailed) isTrouble[row] = 1;
+  }
+  return isTrouble;
+}
+
+/** A caller goes another way as well when its callee answers otherwise. */
+function isPassedOn(one: BrokenFlow, now: EventFlows, isAbove: Uint8Array): boolean {
+  let count = 0;
+  let aboveCount = 0;
+  for (const [row, variant] of now.variantOfRow.entries()) {
+    if (variant === undefined || !one.brokenVariants.has(variant)) continue;
+    count++;
+    aboveCount += isAbove[row]!;
+  }
+  return aboveCount >= PASSED_ON_SHARE * count;
+}
+
+function placeOf({ flow }: BrokenFlow, { spans }: WindowData): string {
+  const { strings } = spans;
+  return `${strings.text(spans.service[flow.row]!)} ${strings.text(spans.operation[flow.row]!)}`;
+}
+
+function textOf(event: number, { clustered, table }: Facts): string {
+  if (event === RUN_START || event === RUN_END) return '';
+  const name = table.strings.text(event);
+  const line = clustered.templates.get(name)?.text ?? name;
+  return line.replace(/\s+/g, ' ').slice(0, EVENT_TEXT_MAX);
+}
+
+function suspicionOf(
+  one: BrokenFlow,
+  { facts, isOwn }: { readonly facts: Facts; readonly isOwn: boolean },
+): Suspicion {
+  const { table } = facts;
+  const service = table.strings.text(table.service[one.flow.row]!);
+  const operation = table.strings.text(table.operation[one.flow.row]!);
+  const name = `${service} ${operation}`;
+  const nameOf = (event: number): string => {
+    if (event === RUN_START) return `${name} start`;
+    return event === RUN_END ? `${name} end` : textOf(event, facts);
+  };
+  const step = {
+    from: nameOf(one.step.from),
+    to: nameOf(one.step.to),
+    instead: nameOf(one.step.instead),
+  };
   return {
     culprit: { service, operation },
     kind: 'code',
-    // A caller goes another way as well when its callee answers otherwise.
-    isOwn: false,
+    isOwn,
     pattern: { service, operation },
-    detail: { from, to },
-    evidence: [
-      {
-        source: 'log',
-        direction: 'for',
-        statement: text(
-          `${service} ${operation}：“${from}” 之后出现 “${to}” 的比例从 ${formatPercent(ratioBefore)} 降到 ${formatPercent(ratio)}`,
-          `${service} ${operation}: "${from}" is followed by "${to}" in ${formatPercent(ratio)} of its runs, usually in ${formatPercent(ratioBefore)}`,
-        ),
-        value: ratio,
-        expected: ratioBefore,
-        n: is.total,
-        weight: Math.max(0, softCapped(llr, WEIGHT_MAX) + Math.log(1 - ratio / ratioBefore)),
-        link: tracesLink({ service, operation }, facts.clustered.window.range),
-      },
-    ],
+    detail: { from: step.from, to: step.to },
+    evidence: [flowEvidence(one, { facts, step, place: { service, operation } })],
+  };
+}
+
+function flowEvidence(
+  { is, was, llr, step: { isFailure } }: BrokenFlow,
+  context: {
+    readonly facts: Facts;
+    readonly step: { readonly from: string; readonly to: string; readonly instead: string };
+    readonly place: { readonly service: string; readonly operation: string };
+  },
+): EvidenceDraft {
+  const { facts, place } = context;
+  const { from, to, instead } = context.step;
+  const [ratio, ratioBefore] = [is.hits / is.total, was.hits / was.total];
+  const { low, high } = wilsonBounds(is, Z_INTERVAL);
+  const name = `${place.service} ${place.operation}`;
+  const [now, earlier] = [formatPercent(ratio), formatPercent(ratioBefore)];
+  return {
+    source: 'log',
+    direction: 'for',
+    statement: text(
+      `${name}：${now} 的执行在 “${from}” 之后没有走到 “${to}”，而是 “${instead}”，平时 ${earlier}`,
+      `${name}: ${now} of its runs do not go on from "${from}" to "${to}" but to "${instead}", usually ${earlier}`,
+    ),
+    value: ratio,
+    expected: ratioBefore,
+    interval: [low, high],
+    n: is.total,
+    weight: softCapped(llr, isFailure ? EVIDENCE_WEIGHT_MAX : DETOUR_WEIGHT_MAX),
+    link: tracesLink(place, facts.clustered.window.range),
   };
 }

@@ -73,7 +73,7 @@ describe('hypothesise() of steps', () => {
       kind: 'code',
       detail: { from: 'Back#12', to: 'Back#15' },
     });
-    expect(first?.evidence[0]).toMatchObject({ source: 'log', value: 0, expected: 1, n: 40 });
+    expect(first?.evidence[0]).toMatchObject({ source: 'log', value: 1, expected: 0, n: 40 });
   });
 
   it('explains a caller that goes another way by its callee', () => {
