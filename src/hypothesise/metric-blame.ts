@@ -10,6 +10,7 @@
  */
 import { formatNumber, formatPercent, formatUs } from '../base/quantity.ts';
 import { wilsonBounds } from '../base/statistics.ts';
+import type { Text } from '../model/text.ts';
 import type { Facts } from './facts.ts';
 import { gridOf, type RequestSlots, readRequests } from './metric-requests.ts';
 import {
@@ -34,8 +35,12 @@ export function blameAlongCalls(facts: Facts): readonly Suspicion[] | undefined 
   const parts = partsOf(front, facts.calleesOf);
   const price = Math.log(parts.length) / 2;
   return parts
-    .filter(({ llr, share }) => llr - price >= LLR_MIN && share >= SHARE_MIN)
-    .map((part) => suspicionOf(part, { front, facts, llr: part.llr - price }))
+    .flatMap((part) => {
+      const own = { llr: part.llr - price, share: part.share, isOwn: true };
+      const passed = { llr: part.change.llr - price, share: part.passedShare, isOwn: false };
+      const said = [own, passed].find(({ llr, share }) => llr >= LLR_MIN && share >= SHARE_MIN);
+      return said ? [suspicionOf(part, { front, facts, ...said })] : [];
+    })
     .sort((a, b) => compareText(a.culprit.service, b.culprit.service));
 }
 
@@ -84,8 +89,9 @@ interface Part {
   /** Extra time in µs, or extra failures, that no callee explains: for each request. */
   readonly ownGrown: number;
   readonly llr: number;
-  /** Of the front's trouble, 0–1. */
+  /** Its own share of the front's trouble, 0–1, and its share with what it calls. */
   readonly share: number;
+  readonly passedShare: number;
 }
 
 function partsOf(
@@ -112,13 +118,14 @@ function partsOf(
       if (placeOf.get(callee)! <= placeOf.get(service)!) continue;
       own -= extraOf(callee) * calls.portionOf(service, callee);
     }
-    const ownGrown = own / requests;
-    if (ownGrown <= 0) continue;
+    const ownGrown = Math.max(0, own) / requests;
     const { usual } = change;
     const { symptom } = front.slots;
     const llr = surpriseOf({ value: usual.center + ownGrown, usual, requests, symptom });
-    const share = Math.min(1, (own * calls.fromFrontOf(service)) / troubles);
-    parts.push({ service, change, ownGrown, llr, share });
+    const shareOf = (grown: number) =>
+      Math.min(1, (grown * requests * calls.fromFrontOf(service)) / troubles);
+    const shares = { share: shareOf(ownGrown), passedShare: shareOf(change.grown) };
+    parts.push({ service, change, ownGrown, llr, ...shares });
   }
   return parts;
 }
@@ -204,50 +211,85 @@ function callsOf(
 
 function suspicionOf(
   part: Part,
-  context: { readonly front: Front; readonly facts: Facts; readonly llr: number },
+  context: {
+    readonly front: Front;
+    readonly facts: Facts;
+    readonly llr: number;
+    readonly share: number;
+    readonly isOwn: boolean;
+  },
 ): Suspicion {
-  const { front, facts } = context;
-  const { service, change, share } = part;
-  const { symptom } = front.slots;
-  const isError = symptom.kind === 'error';
-  const shared = formatPercent(share);
-  const [now, usual, own] = [change.value, change.usual.center, part.ownGrown].map((value) =>
-    isError ? formatPercent(value) : formatUs(value),
-  );
-  const name = isError ? 'availability' : `latency (${symptom.statistic})`;
-  const counted = Number.isNaN(change.requests) ? 0 : Math.round(change.requests);
-  const scale = isError ? 1 : 1e-6;
+  const { facts, share, isOwn } = context;
+  const { service, change } = part;
+  const { symptom, names } = {
+    ...context.front.slots,
+    names: context.front.now.get(service)?.names,
+  };
+  const metric = names?.[symptom.kind === 'error' ? 'failed' : symptom.statistic] ?? '';
+  const unit = symptom.kind === 'error' ? 1 : 1e-6;
   return {
     culprit: { service },
     kind: symptom.kind,
-    isOwn: true,
+    isOwn,
     share,
-    detail: { metric: name },
+    detail: { metric },
     evidence: [
       {
         source: 'metric',
         direction: 'for',
-        statement: isError
-          ? text(
-              `${front.service} 的额外失败有 ${shared} 出自 ${service} 本身:${formatNumber(counted)} 个请求中 ${now} 失败,平时 ${usual};它调用的服务无法解释其中的 ${own}`,
-              `${service} itself accounts for ${shared} of the extra failures of ${front.service}: ${now} of its ${formatNumber(counted)} requests failed, usually ${usual}; nothing it calls explains ${own}`,
-            )
-          : text(
-              `${front.service} 的额外时间有 ${shared} 花在 ${service} 本身:其请求（${formatNumber(counted)} 个）${symptom.statistic} 延迟 ${now},平时 ${usual};它调用的服务无法解释其中的 ${own}`,
-              `${service} itself accounts for ${shared} of the extra time of ${front.service}: its ${formatNumber(counted)} requests took ${now} (${symptom.statistic}), usually ${usual}; nothing it calls explains ${own}`,
-            ),
-        value: change.value * scale,
-        expected: change.usual.center * scale,
+        statement: statementOf(part, context),
+        value: change.value * unit,
+        expected: change.usual.center * unit,
         ...intervalOf(part, symptom.kind),
-        n: counted,
+        n: Number.isNaN(change.requests) ? 0 : Math.round(change.requests),
         weight: explainedWeight(context.llr, share),
-        link: metricLink(
-          { service, name: isError ? 'availability' : 'latency' },
-          facts.clustered.window.range,
-        ),
+        link: metricLink({ service, name: metric }, facts.clustered.window.range),
       },
     ],
   };
+}
+
+function statementOf(
+  { service, change, ownGrown }: Part,
+  {
+    front,
+    share,
+    isOwn,
+  }: { readonly front: Front; readonly share: number; readonly isOwn: boolean },
+): Text {
+  const { symptom } = front.slots;
+  const isError = symptom.kind === 'error';
+  const [now, usual, own] = [change.value, change.usual.center, ownGrown].map((value) =>
+    isError ? formatPercent(value) : formatUs(value),
+  );
+  const part = formatPercent(share);
+  const count = Number.isNaN(change.requests)
+    ? ''
+    : `${formatNumber(Math.round(change.requests))} `;
+  const level = isError
+    ? text(
+        `${count}个请求中 ${now} 失败，平时 ${usual}`,
+        `${now} of its ${count}requests failed, usually ${usual}`,
+      )
+    : text(
+        `${count}个请求的延迟（${symptom.statistic}）为 ${now}，平时 ${usual}`,
+        `its ${count}requests took ${now} (${symptom.statistic}), usually ${usual}`,
+      );
+  const whole = isError
+    ? text(
+        `${front.service} 额外失败的 ${part}`,
+        `${part} of the extra failures of ${front.service}`,
+      )
+    : text(`${front.service} 额外时间的 ${part}`, `${part} of the extra time of ${front.service}`);
+  return isOwn
+    ? text(
+        `${service} 自身占${whole.zh}：${level.zh}，其中 ${own} 不是它调用的服务造成的`,
+        `${service} itself accounts for ${whole.en}: ${level.en}; nothing it calls explains ${own}`,
+      )
+    : text(
+        `${whole.zh}经过 ${service}：${level.zh}，由它调用的服务造成`,
+        `${whole.en} passes through ${service}: ${level.en}; what it calls explains it`,
+      );
 }
 
 /** 95 %: Wilson's of a share; of a latency by the noise from slot to slot. */

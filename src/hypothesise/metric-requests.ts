@@ -19,6 +19,8 @@ export interface RequestSlots {
   /** Failed of all, 0–1. */
   readonly failedShare: Float64Array;
   readonly latencyUs: Readonly<Record<Statistic, Float64Array>>;
+  /** Metrics that say so. */
+  readonly names: Readonly<Partial<Record<Statistic | 'failed', string>>>;
 }
 
 /** Slots of one width; `startsUs` ascending. */
@@ -108,6 +110,7 @@ interface Draft {
   readonly shareWeights: Float64Array;
   readonly latency: Readonly<Record<Statistic, Float64Array>>;
   readonly latencyWeights: Readonly<Record<Statistic, Float64Array>>;
+  readonly names: Partial<Record<Statistic | 'failed', string>>;
 }
 
 function emptyDraft(slots: number): Draft {
@@ -128,6 +131,7 @@ function emptyDraft(slots: number): Draft {
     shareWeights: columns(),
     latency: perStatistic(),
     latencyWeights: perStatistic(),
+    names: {},
   };
 }
 
@@ -143,6 +147,10 @@ function addSeries(
   const toUs = msFactorOf(series) * US_PER_MS;
   const perSlot = isRate(series) ? grid.widthUs / US_PER_SECOND : 1;
   const isFailed = hasFailedAttribute(series.attributes);
+  if (role === 'latency') draft.names[statistic] ??= series.name;
+  if (role === 'availability' || role === 'failures' || isFailed) {
+    draft.names.failed ??= series.name;
+  }
   let slot = 0;
   for (let index = 0; index < series.timesUs.length; index++) {
     const value = series.values[index]!;
@@ -209,6 +217,7 @@ function settled(service: string, draft: Draft): RequestSlots {
   return {
     service,
     count,
+    names: draft.names,
     failedShare: shares.map((share, slot) => {
       if (!Number.isNaN(share)) return share;
       const all = count[slot]!;

@@ -119,7 +119,7 @@ describe('suspectMetrics() suspects no pool', () => {
   });
 });
 
-describe('suspectMetrics() suspects the processor', () => {
+describe('suspectMetrics() suspects the event loop', () => {
   const LAG = { name: 'nodejs.eventloop.delay.p99', unit: 's', before: 0.0005 };
 
   it.each<readonly [caption: string, gauge: Gauge, isSuspected: boolean]>([
@@ -131,6 +131,6 @@ describe('suspectMetrics() suspects the processor', () => {
       true,
     ],
   ])('%s', (_caption, gauge, isSuspected) => {
-    expect(kindsSuspected([gauge]).includes('cpu')).toBe(isSuspected);
+    expect(kindsSuspected([gauge]).includes('event-loop')).toBe(isSuspected);
   });
 });
