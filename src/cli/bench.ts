@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { addBenchAnomaly } from './bench-anomaly.ts';
 import { addBenchDetect } from './bench-detect.ts';
+import { addBenchDiagnose } from './bench-diagnose.ts';
 import { addBenchIngest } from './bench-ingest.ts';
 import { addBenchQuery } from './bench-query.ts';
 import { addBenchRca } from './bench-rca.ts';
@@ -13,6 +14,7 @@ export function addBench(program: Command): void {
   addBenchQuery(bench);
   addBenchTick(bench);
   addBenchDetect(bench);
+  addBenchDiagnose(bench);
   addBenchAnomaly(bench);
   addBenchRca(bench);
 }
