@@ -5,19 +5,24 @@ import type { StringDictionary } from '../model/dictionary.ts';
 export class DictionaryBridge {
   readonly #from: StringDictionary;
   readonly #to: StringDictionary;
+  /** True when both are one dictionary: an id stays what it is. */
+  readonly #isSame: boolean;
   readonly #ids: Int32Array;
   readonly #numberIds = new Map<number, number>();
 
   constructor(from: StringDictionary, to: StringDictionary) {
     this.#from = from;
     this.#to = to;
-    this.#ids = new Int32Array(from.size).fill(-1);
+    this.#isSame = from === to;
+    this.#ids = new Int32Array(this.#isSame ? 0 : from.size).fill(-1);
   }
 
   id(fromId: number): number {
+    if (this.#isSame) return fromId;
     const known = this.#ids[fromId] ?? 0;
     if (known >= 0) return known;
-    const id = this.#to.idOfString(this.#from.text(fromId));
+    const { pool } = this.#from;
+    const id = this.#to.idOfBytes(pool, this.#from.start(fromId), this.#from.end(fromId));
     this.#ids[fromId] = id;
     return id;
   }

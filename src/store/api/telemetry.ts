@@ -4,6 +4,7 @@
  */
 import type { TimeRange } from '../../base/time.ts';
 import type { LogColumns, PointColumns, SpanColumns } from '../../model/columns.ts';
+import type { StringDictionary } from '../../model/dictionary.ts';
 import type { RawProfiles } from '../../model/profiles.ts';
 import type { Exemplar, LogRecord, MetricSeries, Span, TraceSummary } from '../../model/span.ts';
 import type { Endpoint, LogTemplate, Tally, TemplateTally } from '../../model/tally.ts';
@@ -108,6 +109,8 @@ export interface SpanScan {
   readonly sections: readonly SpanSection[];
   /** Only rows of these services, when given. */
   readonly services?: readonly string[];
+  /** The columns' dictionary, when given: ids of all blocks are its own. Else each block has one. */
+  readonly strings?: StringDictionary;
 }
 
 export interface TraceQuery {

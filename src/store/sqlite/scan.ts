@@ -21,9 +21,7 @@ export function scanSpans(
   visit: (columns: SpanColumns, rows: Uint32Array) => boolean | undefined,
 ): void {
   visitBlocks(pool, { ...scan, signal: SIGNAL.spans }, (reader, header) => {
-    const columns = pool.tryRead(reader, header, () =>
-      readSpanBlock(reader, header, scan.sections),
-    );
+    const columns = pool.tryRead(reader, header, () => readSpanBlock(reader, header, scan));
     if (!columns) return true;
     const { startUs: timeUs, service, strings, count } = columns;
     const rows = matchingRows({ timeUs, service, strings, count }, scan);
@@ -89,10 +87,13 @@ function readPointBlock(reader: DayReader, header: BlockHeader): PointColumns {
 export function readSpanBlock(
   reader: DayReader,
   header: BlockHeader,
-  sections: readonly SpanSection[],
+  {
+    sections,
+    strings = new StringDictionary(),
+  }: { readonly sections: readonly SpanSection[]; readonly strings?: StringDictionary },
 ): SpanColumns {
   return decodeAt(reader.placeOf(header), () => {
-    const columns = new SpanColumns(new StringDictionary());
+    const columns = new SpanColumns(strings);
     const source = reader.sectionsOf(header);
     decodeSpanBlock(columns, { rowCount: header.rowCount, source, sections });
     return columns;

@@ -1,0 +1,182 @@
+/** Gathers the spans of a period from the store's blocks, in the order in which they stand there. */
+import type { TimeRange } from '../base/time.ts';
+import { US_PER_SECOND } from '../base/time.ts';
+import {
+  type AttributeColumns,
+  type AttributeEntry,
+  type SpanColumns,
+  VALUE_TYPE,
+} from '../model/columns.ts';
+import { grown, type StringDictionary } from '../model/dictionary.ts';
+import { NO_ROW, SpanTable } from '../model/window.ts';
+import type { TelemetryReader } from '../store/api/telemetry.ts';
+import { DictionaryBridge } from './dictionary-bridge.ts';
+import { IdIndex, SPAN_ID_WORDS, TRACE_ID_WORDS, wordsOf } from './id-index.ts';
+
+/** Spans this far outside the period may complete a trace that began inside it. */
+export const SLACK_US = 30 * US_PER_SECOND;
+
+export interface SpanRead {
+  readonly range: TimeRange;
+  /** Only traces whose hash falls under this share: whole traces, the same ones on every run. */
+  readonly keptShare: number;
+  /** False: attributes, and with them version and bot, stay empty; several times as fast. */
+  readonly hasAttributes: boolean;
+}
+
+export class SpanRows {
+  /** By row; without what is computed from the call tree, and `traceIds` and `traceStart` empty. */
+  readonly table: SpanTable;
+  readonly traces = new IdIndex(TRACE_ID_WORDS);
+  parentId = new Uint8Array(0);
+  #attributeCount = 0;
+  /** String id in the table, or 0. */
+  readonly #withoutService: number;
+
+  constructor(strings: StringDictionary, withoutService: string | undefined) {
+    this.table = new SpanTable(strings);
+    this.#withoutService = withoutService === undefined ? 0 : strings.idOfString(withoutService);
+  }
+
+  /** Spans that begin in the range, without slack. May be called for several ranges that do not overlap. */
+  read(reader: Pick<TelemetryReader, 'scanSpans'>, options: SpanRead): void {
+    const { range, keptShare, hasAttributes } = options;
+    const sections = hasAttributes ? (['attributes'] as const) : [];
+    const { strings } = this.table;
+    reader.scanSpans({ range, sections, strings }, (columns, matching) => {
+      this.#add(columns, matching, { keptShare, hasAttributes });
+      return undefined;
+    });
+  }
+
+  /** Hot: once per span of the period. */
+  #add(
+    columns: SpanColumns,
+    matching: Uint32Array,
+    { keptShare, hasAttributes }: Omit<SpanRead, 'range'>,
+  ): void {
+    const { table } = this;
+    const ids = new DictionaryBridge(columns.strings, table.strings);
+    const words = wordsOf(columns.traceId);
+    const parentWords = wordsOf(columns.parentSpanId);
+    const spanWords = wordsOf(columns.spanId);
+    this.#reserve(table.count + matching.length);
+    const ownSpanWords = wordsOf(table.spanId);
+    const ownParentWords = wordsOf(this.parentId);
+    const known = knownKeysOf(table.strings);
+    let previous = -1;
+    let trace = -1;
+    for (let index = 0; index < matching.length; index++) {
+      const from = matching[index]!;
+      // Blocks are sorted by trace: most rows belong to the trace of the row before.
+      if (previous < 0 || !isSameTrace(words, from, previous)) {
+        const isKept = keptShare >= 1 || traceShareOf(columns.traceId, 16 * from) < keptShare;
+        trace = isKept ? this.traces.add(words, TRACE_ID_WORDS * from) : -1;
+      }
+      previous = from;
+      if (trace < 0) continue;
+      const service = ids.id(columns.service[from]!);
+      if (service !== 0 && service === this.#withoutService) continue;
+      const row = table.count++;
+      table.trace[row] = trace;
+      ownSpanWords[SPAN_ID_WORDS * row] = spanWords[SPAN_ID_WORDS * from]!;
+      ownSpanWords[SPAN_ID_WORDS * row + 1] = spanWords[SPAN_ID_WORDS * from + 1]!;
+      ownParentWords[SPAN_ID_WORDS * row] = parentWords[SPAN_ID_WORDS * from]!;
+      ownParentWords[SPAN_ID_WORDS * row + 1] = parentWords[SPAN_ID_WORDS * from + 1]!;
+      table.startUs[row] = columns.startUs[from]! + columns.startNs[from]! / 1000;
+      table.durationUs[row] = Math.max(0, columns.durationNs[from]! / 1000);
+      table.kind[row] = columns.kind[from]!;
+      table.stage[row] = columns.stage[from]!;
+      table.infra[row] = columns.infra[from]!;
+      table.isError[row] = columns.isError[from]!;
+      table.service[row] = service;
+      table.operation[row] = ids.id(columns.name[from]!);
+      table.errorType[row] = ids.id(columns.errorType[from]!);
+      table.target[row] = ids.id(columns.target[from]!);
+      table.errorMessage[row] = ids.id(columns.statusMessage[from]!);
+      if (hasAttributes) {
+        const resource = columns.resources[columns.resource[from]!]?.attributes ?? NO_ATTRIBUTES;
+        this.#addAttributes(columns, from, ids, resource);
+      }
+      table.attributesEnd[row] = this.#attributeCount;
+      if (!hasAttributes) continue;
+      table.version[row] = this.#textOf(row, known.version);
+      table.bot[row] = this.#textOf(row, known.bot);
+      const message = this.#textOf(row, known.message);
+      if (message !== 0) table.errorMessage[row] = message;
+    }
+  }
+
+  #addAttributes(
+    columns: SpanColumns,
+    from: number,
+    ids: DictionaryBridge,
+    resource: readonly AttributeEntry[],
+  ): void {
+    this.#copyList(columns.derived, columns.derivedEnd, from, ids);
+    this.#copyList(columns.attributes, columns.attributesEnd, from, ids);
+    for (const { key, type, value } of resource) this.#pushAttribute(ids, key, type, value);
+  }
+
+  #copyList(list: AttributeColumns, ends: Uint32Array, from: number, ids: DictionaryBridge): void {
+    const end = ends[from]!;
+    for (let at = from === 0 ? 0 : ends[from - 1]!; at < end; at++) {
+      this.#pushAttribute(ids, list.keys[at]!, list.types[at]!, list.values[at]!);
+    }
+  }
+
+  /** Hot: once per attribute of the window; four plain arguments, no object. */
+  #pushAttribute(ids: DictionaryBridge, key: number, type: number, value: number): void {
+    const at = this.#attributeCount++;
+    if (at >= this.table.attributeKey.length) {
+      this.table.reserve(0, Math.max(1024, 2 * at));
+    }
+    const isNumber =
+      type === VALUE_TYPE.int || type === VALUE_TYPE.double || type === VALUE_TYPE.bool;
+    this.table.attributeKey[at] = ids.id(key);
+    this.table.attributeText[at] = ids.textId(type, value);
+    this.table.attributeNumber[at] = isNumber ? value : Number.NaN;
+  }
+
+  #textOf(row: number, key: number): number {
+    const at = this.table.findAttribute(row, key);
+    return at === NO_ROW ? 0 : this.table.attributeText[at]!;
+  }
+
+  #reserve(rows: number): void {
+    if (rows <= this.table.trace.length) return;
+    const capacity = Math.max(1024, 2 * rows);
+    this.table.reserve(capacity, 0);
+    this.parentId = grown(this.parentId, 8 * capacity);
+  }
+}
+
+const NO_ATTRIBUTES: readonly AttributeEntry[] = [];
+
+/** Keys of attributes that have a column of their own. */
+function knownKeysOf(strings: StringDictionary) {
+  return {
+    version: strings.idOfString('service.version'),
+    bot: strings.idOfString('coze.bot.id'),
+    message: strings.idOfString('error.message'),
+  };
+}
+
+function isSameTrace(words: Uint32Array, row: number, other: number): boolean {
+  const at = TRACE_ID_WORDS * row;
+  const to = TRACE_ID_WORDS * other;
+  return (
+    words[at] === words[to] &&
+    words[at + 1] === words[to + 1] &&
+    words[at + 2] === words[to + 2] &&
+    words[at + 3] === words[to + 3]
+  );
+}
+
+/** A trace's place in [0, 1), from its id alone. */
+export function traceShareOf(bytes: Uint8Array, start: number): number {
+  let hash = 0x811c9dc5;
+  for (let index = start; index < start + 16; index++)
+    hash = Math.imul(hash ^ bytes[index]!, 0x01000193);
+  return (hash >>> 0) / 0x1_0000_0000;
+}
