@@ -169,6 +169,11 @@ export interface WindowData {
   readonly series: readonly SeriesWindow[];
   /** True when the period held more rows than the analysis may read, and traces were sampled. */
   readonly isSampled: boolean;
+  /**
+   * Part of the period's traces and lines that the tables hold, absent: all. A rate is rows / minutes / this; series
+   * are whole.
+   */
+  readonly keptShare?: number;
   /** There are more metric series than one analysis reads. */
   readonly isSeriesCut: boolean;
 }

@@ -3,7 +3,7 @@
  * what is not. Reads the store only; every read has a range and a bound.
  */
 import { LIMITS } from '../base/limits.ts';
-import { type TimeRange, US_PER_HOUR, US_PER_MINUTE } from '../base/time.ts';
+import { minuteOf, type TimeRange, US_PER_HOUR, US_PER_MINUTE } from '../base/time.ts';
 import { learnBaselines } from '../baseline/baseline.ts';
 import { detectAnomalies, findOnset } from '../detect/detect.ts';
 import type { Anomaly } from '../model/anomaly.ts';
@@ -11,15 +11,18 @@ import type { BaselineSource, EndpointBaseline } from '../model/baseline.ts';
 import { StringDictionary } from '../model/dictionary.ts';
 import type { Collected, InvestigationRequest } from '../model/investigation.ts';
 import type { ReferenceKind } from '../model/report.ts';
-import type { LogTemplate } from '../model/tally.ts';
+import type { LogTemplate, Tally, TemplateTally } from '../model/tally.ts';
 import { SELF_SERVICE } from '../model/vocabulary.ts';
 import { NO_ROW, type SpanTable, type WindowData } from '../model/window.ts';
 import type { StateStore } from '../store/api/state.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
-import { buildLogTable, buildSeriesWindows } from './log-table.ts';
+import { buildLogTable } from './log-table.ts';
 import { readOverflow } from './overflow.ts';
+import { countedRanges, minutesOf, type Period, slicedPeriod } from './period.ts';
 import { withPictures } from './pictures.ts';
-import { buildSpanTable } from './span-table.ts';
+import { buildSeriesWindows } from './series-window.ts';
+import { SpanRows } from './span-rows.ts';
+import { layOut } from './span-table.ts';
 import { tallyTemplates, tallyWindow } from './window-tallies.ts';
 
 export interface CollectDependencies {
@@ -44,13 +47,11 @@ export function collect(
 ): Collected {
   const { telemetry, state } = dependencies;
   const strings = new StringDictionary();
-  const periods = choosePeriods(request, dependencies);
-  const window = readWindow(telemetry, {
-    period: { range: periods.window, without: [] },
-    strings,
-    request,
-  });
-  const reference = readReference(periods, { telemetry, strings, request });
+  const reading: Reading = { telemetry, strings, request };
+  const asked = readSpans(reading, windowSample(request.window, telemetry));
+  const periods = choosePeriods(asked, { reading, dependencies });
+  const window = windowOf(asked, { range: periods.window, reading });
+  const reference = readReference(periods, reading);
   const templates = new Map(
     telemetry
       .listTemplates({})
@@ -74,10 +75,11 @@ export function collect(
   };
 }
 
-/** A range, and the parts of it that do not count. */
-interface Period {
-  readonly range: TimeRange;
-  readonly without: readonly TimeRange[];
+/** What every step of reading needs. */
+interface Reading {
+  readonly telemetry: TelemetryReader;
+  readonly strings: StringDictionary;
+  readonly request: InvestigationRequest;
 }
 
 interface Periods {
@@ -90,6 +92,8 @@ interface Periods {
 interface Reference {
   readonly data: WindowData;
   readonly minutes: number;
+  readonly tallies: readonly Tally[];
+  readonly templateTallies: readonly TemplateTally[];
 }
 
 /**
@@ -97,13 +101,18 @@ interface Reference {
  * minutes, the change point inside divides it, so that healthy traffic is the reference and not the window.
  * Earlier incidents are no part of a reference.
  */
-function choosePeriods(request: InvestigationRequest, dependencies: CollectDependencies): Periods {
+function choosePeriods(
+  asked: SpanSample,
+  context: { readonly reading: Reading; readonly dependencies: CollectDependencies },
+): Periods {
+  const { reading, dependencies } = context;
+  const { request } = reading;
   if (request.reference) {
     const reference = { range: request.reference, without: [] };
     return { window: request.window, reference, kind: 'given' };
   }
   const kind: ReferenceKind = dependencies.learned.size > 0 ? 'learned' : 'hour-before';
-  const beginUs = findOnsetIn(request, dependencies.telemetry) ?? request.window.fromUs;
+  const beginUs = findOnsetIn(asked, reading) ?? request.window.fromUs;
   const range = { fromUs: request.window.fromUs - REFERENCE_US, toUs: beginUs };
   return {
     window: { fromUs: beginUs, toUs: request.window.toUs },
@@ -130,21 +139,39 @@ function incidentsIn(range: TimeRange, state: StateStore | undefined): readonly 
 }
 
 /** Undefined when the reference holds nothing. A period that nobody named begins where its data begin. */
-function readReference(
-  periods: Periods,
-  context: {
-    readonly telemetry: TelemetryReader;
-    readonly strings: StringDictionary;
-    readonly request: InvestigationRequest;
-  },
-): Reference | undefined {
-  const { strings, request } = context;
-  const data = readWindow(context.telemetry, { period: periods.reference, strings, request });
+function readReference(periods: Periods, reading: Reading): Reference | undefined {
+  const sample = referenceSample(periods.reference, reading.telemetry);
+  const data = windowOf(readSpans(reading, sample), { range: sample.period.range, reading });
   if (data.spans.count + data.logs.count + data.series.length === 0) return undefined;
-  if (periods.kind === 'given') return { data, minutes: minutesOf(periods.reference) };
+  const { reference: period, kind } = periods;
+  if (sample.timeShare < 1) return { data, ...storedTallies(period, reading) };
+  const tallies = tallyWindow(data);
+  const templateTallies = tallyTemplates(data);
+  if (kind === 'given') return { data, minutes: minutesOf(period), tallies, templateTallies };
   const range = { fromUs: Math.max(data.range.fromUs, beginOf(data)), toUs: data.range.toUs };
-  const minutes = minutesOf({ range, without: periods.reference.without });
-  return { data: { ...data, range }, minutes };
+  const minutes = minutesOf({ range, without: period.without });
+  return { data: { ...data, range }, minutes, tallies, templateTallies };
+}
+
+/** Of a period that is read in slices the minutes as they were counted on arrival: the whole ones that count. */
+function storedTallies(period: Period, { telemetry, request }: Reading): Omit<Reference, 'data'> {
+  const whole = countedRanges(period)
+    .map(({ fromUs, toUs }) => ({
+      fromUs: minuteOf(fromUs + US_PER_MINUTE - 1),
+      toUs: minuteOf(toUs),
+    }))
+    .filter(({ fromUs, toUs }) => fromUs < toUs);
+  const { withoutService } = leftOut(request);
+  const tallies = whole
+    .flatMap((range) => telemetry.readTallies({ range }))
+    .filter(({ endpoint }) => endpoint.service !== withoutService);
+  const templateTallies = whole
+    .flatMap((range) => telemetry.readTemplateTallies({ range }))
+    .filter(({ service }) => service !== withoutService);
+  const beginUs = Math.min(...tallies.map(({ minuteUs }) => minuteUs), period.range.toUs);
+  const { without } = period;
+  const minutes = minutesOf({ range: { fromUs: beginUs, toUs: period.range.toUs }, without });
+  return { minutes, tallies, templateTallies };
 }
 
 /** The earliest span, log or point. */
@@ -156,42 +183,63 @@ function beginOf({ spans, logs, series, range }: WindowData): number {
   return Math.floor(beginUs);
 }
 
+/** Time before the window that tells what was healthy. */
+const ONSET_LEAD_US = 10 * US_PER_MINUTE;
+
 /** When the window turned bad, or undefined when it is bad (or good) all along. */
-function findOnsetIn(
-  request: InvestigationRequest,
-  telemetry: TelemetryReader,
-): number | undefined {
-  const range = { fromUs: request.window.fromUs - 10 * US_PER_MINUTE, toUs: request.window.toUs };
-  const { table } = buildSpanTable(telemetry, {
-    range,
-    strings: new StringDictionary(),
-    spansMax: LIMITS.analysisSpansMax,
+function findOnsetIn(asked: SpanSample, reading: Reading): number | undefined {
+  const { window, scope } = reading.request;
+  const lead = { fromUs: window.fromUs - ONSET_LEAD_US, toUs: window.fromUs };
+  const before = readSpans(reading, {
+    ...referenceSample({ range: lead, without: [] }, reading.telemetry),
     hasAttributes: false,
-    ...leftOut(request),
   });
-  const rows = entryRows(table, request.scope.service);
-  if (rows.length === 0) return undefined;
-  const medians = medianLogByOperation(table, rows);
+  const entries = [before, asked].map(({ rows, period }): Entries => {
+    const { table } = layOut(rows, { period });
+    return { table, rows: entryRows(table, scope.service) };
+  });
+  const requests = entries.flatMap(({ table, rows }) => requestsOf(table, rows));
+  if (requests.length === 0) return undefined;
+  requests.sort((a, b) => a.startUs - b.startUs);
+  const medians = medianLogByOperation(requests);
   const onset = findOnset(
     {
-      timesUs: Float64Array.from(rows, (row) => table.startUs[row]!),
+      timesUs: Float64Array.from(requests, ({ startUs }) => startUs),
       values: Float64Array.from(
-        rows,
-        (row) => logDuration(table, row) - medians.get(table.operation[row]!)!,
+        requests,
+        ({ logDuration, operation }) => logDuration - medians.get(operation)!,
       ),
-      isBad: Uint8Array.from(rows, (row) => table.isError[row]!),
+      isBad: Uint8Array.from(requests, ({ isError }) => isError),
     },
-    range,
+    { fromUs: lead.fromUs, toUs: window.toUs },
   );
-  if (onset === undefined || onset.onsetUs <= request.window.fromUs) return undefined;
-  const earliestUs = rows.reduce(
-    (min, row) => Math.min(min, table.startUs[row]!),
-    Number.POSITIVE_INFINITY,
-  );
+  if (onset === undefined || onset.onsetUs <= window.fromUs) return undefined;
+  const earliestUs = requests[0]!.startUs; // there is one, see above
   return onset.onsetUs - earliestUs >= REFERENCE_US_MIN ? onset.onsetUs : undefined;
 }
 
-/** Rows that stand for requests: of the alerted service where one is named, else roots; by start time. */
+interface Entries {
+  readonly table: SpanTable;
+  readonly rows: readonly number[];
+}
+
+interface Request {
+  readonly startUs: number;
+  readonly operation: number;
+  readonly logDuration: number;
+  readonly isError: number;
+}
+
+function requestsOf(table: SpanTable, rows: readonly number[]): Request[] {
+  return rows.map((row) => ({
+    startUs: table.startUs[row]!,
+    operation: table.operation[row]!,
+    logDuration: Math.log(Math.max(1, table.durationUs[row]!)),
+    isError: table.isError[row]!,
+  }));
+}
+
+/** Rows that stand for requests: of the alerted service where one is named, else roots. */
 function entryRows(table: SpanTable, service: string | undefined): number[] {
   const serviceId = service === undefined ? undefined : table.strings.find(service);
   const rows: number[] = [];
@@ -204,15 +252,15 @@ function entryRows(table: SpanTable, service: string | undefined): number[] {
           (parent === NO_ROW || table.service[parent] !== serviceId);
     if (isEntry) rows.push(row);
   }
-  return rows.sort((a, b) => table.startUs[a]! - table.startUs[b]! || a - b);
+  return rows;
 }
 
-function medianLogByOperation(table: SpanTable, rows: readonly number[]): Map<number, number> {
+function medianLogByOperation(requests: readonly Request[]): Map<number, number> {
   const byOperation = new Map<number, number[]>();
-  for (const row of rows) {
-    const list = byOperation.get(table.operation[row]!);
-    if (list) list.push(logDuration(table, row));
-    else byOperation.set(table.operation[row]!, [logDuration(table, row)]);
+  for (const { operation, logDuration } of requests) {
+    const list = byOperation.get(operation);
+    if (list) list.push(logDuration);
+    else byOperation.set(operation, [logDuration]);
   }
   return new Map(
     [...byOperation].map(([operation, values]) => {
@@ -222,44 +270,69 @@ function medianLogByOperation(table: SpanTable, rows: readonly number[]): Map<nu
   );
 }
 
-function logDuration(table: SpanTable, row: number): number {
-  return Math.log(Math.max(1, table.durationUs[row]!));
+/** What is read of a period. */
+interface Sample {
+  readonly period: Period;
+  /** Of the traces and lines of the period. */
+  readonly keptShare: number;
+  /** Of the time of a longer period. */
+  readonly timeShare: number;
+  readonly hasAttributes: boolean;
 }
 
-function readWindow(
-  telemetry: TelemetryReader,
-  options: {
-    readonly period: Period;
-    readonly strings: StringDictionary;
-    readonly request: InvestigationRequest;
-  },
+interface SpanSample extends Sample {
+  readonly rows: SpanRows;
+}
+
+/** Of a window with too many rows, traces at random: every moment of it counts. */
+function windowSample(range: TimeRange, telemetry: TelemetryReader): Sample {
+  const { spans, logs } = telemetry.countRows(range);
+  const keptShare = Math.min(1, LIMITS.analysisSpansMax / spans, LIMITS.analysisLogsMax / logs);
+  return { period: { range, without: [] }, keptShare, timeShare: 1, hasAttributes: true };
+}
+
+/** Of a reference with too many rows, slices of its time: one moment is as good as another. */
+function referenceSample(period: Period, telemetry: TelemetryReader): Sample {
+  const { spans, logs } = telemetry.countRows(period.range);
+  const timeShare = Math.min(1, LIMITS.referenceRowsMax / Math.max(spans, logs, 1));
+  return { period: slicedPeriod(period, timeShare), keptShare: 1, timeShare, hasAttributes: true };
+}
+
+function readSpans({ telemetry, strings, request }: Reading, sample: Sample): SpanSample {
+  const rows = new SpanRows(strings, leftOut(request).withoutService);
+  rows.read(telemetry, sample);
+  return { ...sample, rows };
+}
+
+/** All signals of the sample's period, or of the later part of it that is `range`. */
+function windowOf(
+  sample: SpanSample,
+  { range, reading }: { readonly range: TimeRange; readonly reading: Reading },
 ): WindowData {
-  const { strings } = options;
-  const { range, without } = options.period;
-  const { service } = options.request.scope;
-  const spans = buildSpanTable(telemetry, {
-    range,
-    without,
-    strings,
-    spansMax: LIMITS.analysisSpansMax,
-    ...leftOut(options.request),
+  const { telemetry, strings, request } = reading;
+  const { keptShare, timeShare } = sample;
+  const { service } = request.scope;
+  const period = { range, without: sample.period.without };
+  const spans = layOut(sample.rows, {
+    period,
     ...(service === undefined ? {} : { throughService: service }),
   });
   // Logs and metrics of services whose requests never meet the one that was asked about are other trouble.
-  const left = { without, withoutServices: spans.otherServices };
-  const logs = buildLogTable(telemetry, {
+  const withoutServices = spans.otherServices;
+  const logs = buildLogTable(telemetry, strings, { period, withoutServices, keptShare });
+  const metrics = buildSeriesWindows(telemetry, {
     range,
-    strings,
-    logsMax: LIMITS.analysisLogsMax,
-    ...left,
+    without: timeShare < 1 ? [] : period.without,
+    withoutServices,
+    seriesMax: SERIES_MAX,
   });
-  const metrics = buildSeriesWindows(telemetry, { range, seriesMax: SERIES_MAX, ...left });
   return {
     range,
     spans: spans.table,
-    logs: logs.table,
+    logs,
     series: metrics.series,
-    isSampled: spans.isSampled || logs.isCut,
+    isSampled: keptShare * timeShare < 1,
+    keptShare: keptShare * timeShare,
     isSeriesCut: metrics.isCut,
   };
 }
@@ -277,7 +350,7 @@ function baselinesOf(
 ): ReadonlyMap<string, EndpointBaseline> {
   if (reference === undefined) return learned;
   const source: BaselineSource = kind === 'given' ? 'given' : 'hour-before';
-  const own = learnBaselines(tallyWindow(reference.data), { source, minutes: reference.minutes });
+  const own = learnBaselines(reference.tallies, { source, minutes: reference.minutes });
   if (kind !== 'learned') return own;
   const merged = new Map(own);
   for (const [endpointId, band] of learned) {
@@ -285,20 +358,6 @@ function baselinesOf(
     if (!here || band.requests > here.requests) merged.set(endpointId, band);
   }
   return merged;
-}
-
-/** Length without the parts that do not count; these may overlap. */
-function minutesOf({ range, without }: Period): number {
-  let coveredUs = 0;
-  let cursorUs = range.fromUs;
-  for (const { fromUs, toUs } of [...without].sort((a, b) => a.fromUs - b.fromUs)) {
-    const beginUs = Math.max(fromUs, cursorUs);
-    const endUs = Math.min(toUs, range.toUs);
-    if (endUs <= beginUs) continue;
-    coveredUs += endUs - beginUs;
-    cursorUs = endUs;
-  }
-  return (range.toUs - range.fromUs - coveredUs) / US_PER_MINUTE;
 }
 
 function anomaliesOf(input: {
@@ -310,7 +369,7 @@ function anomaliesOf(input: {
   const { window, reference } = input;
   const tallies = tallyWindow(window);
   const templateTallies = tallyTemplates(window);
-  const referenceTemplateTallies = reference ? tallyTemplates(reference.data) : [];
+  const referenceTemplateTallies = reference?.templateTallies ?? [];
   const referenceSeries = reference?.data.series ?? [];
   const anomalies = detectAnomalies({
     range: window.range,
@@ -325,7 +384,7 @@ function anomaliesOf(input: {
   });
   if (anomalies.length === 0) return anomalies;
   return withPictures(anomalies, {
-    tallies: [...(reference ? tallyWindow(reference.data) : []), ...tallies],
+    tallies: [...(reference?.tallies ?? []), ...tallies],
     templateTallies: [...referenceTemplateTallies, ...templateTallies],
     series: [...referenceSeries, ...window.series],
   });

@@ -1,6 +1,5 @@
 /** Gathers the spans of a period from the store's blocks, in the order in which they stand there. */
 import type { TimeRange } from '../base/time.ts';
-import { US_PER_SECOND } from '../base/time.ts';
 import {
   type AttributeColumns,
   type AttributeEntry,
@@ -12,12 +11,10 @@ import { NO_ROW, SpanTable } from '../model/window.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
 import { DictionaryBridge } from './dictionary-bridge.ts';
 import { IdIndex, SPAN_ID_WORDS, TRACE_ID_WORDS, wordsOf } from './id-index.ts';
-
-/** Spans this far outside the period may complete a trace that began inside it. */
-export const SLACK_US = 30 * US_PER_SECOND;
+import { type Period, rangesOfTraces } from './period.ts';
 
 export interface SpanRead {
-  readonly range: TimeRange;
+  readonly period: Period;
   /** Only traces whose hash falls under this share: whole traces, the same ones on every run. */
   readonly keptShare: number;
   /** False: attributes, and with them version and bot, stay empty; several times as fast. */
@@ -38,13 +35,22 @@ export class SpanRows {
     this.#withoutService = withoutService === undefined ? 0 : strings.idOfString(withoutService);
   }
 
-  /** Spans that begin in the range, without slack. May be called for several ranges that do not overlap. */
+  /** Spans of the traces that begin in the period, and what tells that others began before it. */
   read(reader: Pick<TelemetryReader, 'scanSpans'>, options: SpanRead): void {
-    const { range, keptShare, hasAttributes } = options;
-    const sections = hasAttributes ? (['attributes'] as const) : [];
+    const { own, before } = rangesOfTraces(options.period);
+    for (const range of before) this.#scan(reader, range, { ...options, hasAttributes: false });
+    for (const range of own) this.#scan(reader, range, options);
+  }
+
+  #scan(
+    reader: Pick<TelemetryReader, 'scanSpans'>,
+    range: TimeRange,
+    options: Omit<SpanRead, 'period'>,
+  ): void {
+    const sections = options.hasAttributes ? (['attributes'] as const) : [];
     const { strings } = this.table;
     reader.scanSpans({ range, sections, strings }, (columns, matching) => {
-      this.#add(columns, matching, { keptShare, hasAttributes });
+      this.#add(columns, matching, options);
       return undefined;
     });
   }
@@ -53,7 +59,7 @@ export class SpanRows {
   #add(
     columns: SpanColumns,
     matching: Uint32Array,
-    { keptShare, hasAttributes }: Omit<SpanRead, 'range'>,
+    { keptShare, hasAttributes }: Omit<SpanRead, 'period'>,
   ): void {
     const { table } = this;
     const ids = new DictionaryBridge(columns.strings, table.strings);

@@ -7,10 +7,13 @@ import type { StringDictionary } from '../model/dictionary.ts';
 import { SpanTable } from '../model/window.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
 import { IdIndex, SPAN_ID_WORDS, wordsOf } from './id-index.ts';
-import { SLACK_US, SpanRows } from './span-rows.ts';
+import type { Period } from './period.ts';
+import { SpanRows } from './span-rows.ts';
 import { computeTimes, inheritStages, resolveParents } from './trace-times.ts';
 
-export interface SpanTableOptions extends TraceChoice {
+export interface SpanTableOptions {
+  /** Traces that begin in it. */
+  readonly range: TimeRange;
   readonly strings: StringDictionary;
   readonly spansMax: number;
   /** A service whose spans stay out. */
@@ -22,17 +25,13 @@ export interface SpanTableOptions extends TraceChoice {
 /** Which traces a table holds. */
 export interface TraceChoice {
   /** Traces that begin in it. */
-  readonly range: TimeRange;
-  /** Traces that begin in these stay out. */
-  readonly without?: readonly TimeRange[];
+  readonly period: Period;
   /** Only traces that hold a span of this service; when there are none, all. */
   readonly throughService?: string;
 }
 
 export interface SpanTableResult {
   readonly table: SpanTable;
-  /** True when traces were left out because the period holds more spans than the bound. */
-  readonly isSampled: boolean;
   /** Services whose every trace was left out by throughService. */
   readonly otherServices: ReadonlySet<string>;
 }
@@ -44,23 +43,20 @@ export interface SpanTableResult {
 export function buildSpanTable(
   reader: Pick<TelemetryReader, 'scanSpans' | 'countRows'>,
   options: SpanTableOptions,
-): SpanTableResult {
-  const { range, spansMax, hasAttributes = true } = options;
-  const rowsInRange = reader.countRows(range).spans;
+): { readonly table: SpanTable; readonly isSampled: boolean } {
+  const { spansMax, hasAttributes = true } = options;
+  const period = { range: options.range, without: [] };
+  const rowsInRange = reader.countRows(options.range).spans;
   const keptShare = rowsInRange > spansMax ? spansMax / rowsInRange : 1;
   const rows = new SpanRows(options.strings, options.withoutService);
-  const scanned = { fromUs: range.fromUs - SLACK_US, toUs: range.toUs + SLACK_US };
-  rows.read(reader, { range: scanned, keptShare, hasAttributes });
-  return { ...layOut(rows, options), isSampled: keptShare < 1 };
+  rows.read(reader, { period, keptShare, hasAttributes });
+  return { table: layOut(rows, { period }).table, isSampled: keptShare < 1 };
 }
 
 /** Keeps the traces that are asked for, resolves parents, computes times. */
-export function layOut(
-  rows: SpanRows,
-  choice: TraceChoice,
-): Pick<SpanTableResult, 'table' | 'otherServices'> {
+export function layOut(rows: SpanRows, choice: TraceChoice): SpanTableResult {
   const all = rows.table;
-  const isInPeriod = tracesInPeriod(rows, choice);
+  const isInPeriod = tracesInPeriod(rows, choice.period);
   const isKept = Uint8Array.from(isInPeriod);
   if (choice.throughService !== undefined) keepThrough(all, isKept, choice.throughService);
   const order = orderRows(rows, isKept);
@@ -78,10 +74,7 @@ export function layOut(
   return { table, otherServices: servicesLost(all, { isInPeriod, isKept }) };
 }
 
-function tracesInPeriod(
-  { table, traces }: SpanRows,
-  { range, without = [] }: TraceChoice,
-): Uint8Array {
+function tracesInPeriod({ table, traces }: SpanRows, { range, without }: Period): Uint8Array {
   const traceBegin = new Float64Array(traces.count).fill(Number.POSITIVE_INFINITY);
   for (let row = 0; row < table.count; row++) {
     const trace = table.trace[row]!;

@@ -2,7 +2,8 @@
  * Tallies of an analysis window, counted from its tables: a window seldom begins on a whole minute, and the
  * store's per-minute tallies would mix its first minute with the reference.
  */
-import { minuteOf } from '../base/time.ts';
+import { minuteOf, US_PER_MINUTE } from '../base/time.ts';
+import { pairKey } from '../model/row-groups.ts';
 import { endpointIdOf, type Tally, type TemplateTally } from '../model/tally.ts';
 import { STAGES } from '../model/vocabulary.ts';
 import type { WindowData } from '../model/window.ts';
@@ -18,14 +19,25 @@ interface Count {
   readonly buckets: Map<number, number>;
 }
 
-/** One tally per endpoint and minute, by minute then endpoint id. */
-export function tallyWindow({ spans }: WindowData): readonly Tally[] {
-  const counts = new Map<string, Count>();
+/**
+ * One tally per endpoint and minute, by minute then endpoint id; of a sample as many as the whole has. Hot: once per
+ * span, 40 ns by numbers as keys, 200 by strings.
+ */
+export function tallyWindow({ spans, range, keptShare = 1 }: WindowData): readonly Tally[] {
+  const counts = new Map<number, Count>();
+  const endpoints = new Map<number, number>();
+  const firstMinuteUs = minuteOf(range.fromUs);
   for (let row = 0; row < spans.count; row++) {
     const service = spans.service[row]!;
     const operation = spans.operation[row]!;
     const minuteUs = minuteOf(spans.startUs[row]!);
-    const key = `${service} ${operation} ${minuteUs}`;
+    const pair = pairKey(service, operation);
+    let endpoint = endpoints.get(pair);
+    if (endpoint === undefined) {
+      endpoint = endpoints.size;
+      endpoints.set(pair, endpoint);
+    }
+    const key = pairKey(endpoint, (minuteUs - firstMinuteUs) / US_PER_MINUTE);
     let entry = counts.get(key);
     if (!entry) {
       const stage = spans.stage[row]!;
@@ -37,6 +49,7 @@ export function tallyWindow({ spans }: WindowData): readonly Tally[] {
     const bucket = bucketOf(spans.durationUs[row]!);
     entry.buckets.set(bucket, (entry.buckets.get(bucket) ?? 0) + 1);
   }
+  const scaled = (count: number) => (keptShare === 1 ? count : Math.round(count / keptShare));
   return [...counts.values()]
     .map((entry): Tally => {
       const service = spans.strings.text(entry.service);
@@ -50,9 +63,12 @@ export function tallyWindow({ spans }: WindowData): readonly Tally[] {
           stage: STAGES[entry.stage] ?? 'other',
         },
         minuteUs: entry.minuteUs,
-        count: entry.count,
-        errorCount: entry.errorCount,
-        sketch: { buckets: buckets.map(([bucket]) => bucket), counts: buckets.map(([, n]) => n) },
+        count: scaled(entry.count),
+        errorCount: scaled(entry.errorCount),
+        sketch: {
+          buckets: buckets.map(([bucket]) => bucket),
+          counts: buckets.map(([, count]) => scaled(count)),
+        },
       };
     })
     .sort(
@@ -61,20 +77,24 @@ export function tallyWindow({ spans }: WindowData): readonly Tally[] {
     );
 }
 
-/** Log lines per template and minute, by minute then template id. */
-export function tallyTemplates({ logs }: WindowData): readonly TemplateTally[] {
-  const counts = new Map<string, { -readonly [Key in keyof TemplateTally]: TemplateTally[Key] }>();
+/** Log lines per template and minute, by minute then template id; of a sample as many as the whole has. */
+export function tallyTemplates({
+  logs,
+  range,
+  keptShare = 1,
+}: WindowData): readonly TemplateTally[] {
+  const counts = new Map<number, { -readonly [Key in keyof TemplateTally]: TemplateTally[Key] }>();
+  const firstMinuteUs = minuteOf(range.fromUs);
   for (let row = 0; row < logs.count; row++) {
-    const templateId = logs.strings.text(logs.template[row]!);
     const minuteUs = minuteOf(logs.timeUs[row]!);
-    const key = `${templateId} ${minuteUs}`;
+    const key = pairKey(logs.template[row]!, (minuteUs - firstMinuteUs) / US_PER_MINUTE);
     const entry = counts.get(key);
     if (entry) {
       entry.count++;
       entry.severityMax = Math.max(entry.severityMax, logs.severity[row]!);
     } else {
       counts.set(key, {
-        templateId,
+        templateId: logs.strings.text(logs.template[row]!),
         service: logs.strings.text(logs.service[row]!),
         minuteUs,
         count: 1,
@@ -82,9 +102,9 @@ export function tallyTemplates({ logs }: WindowData): readonly TemplateTally[] {
       });
     }
   }
-  return [...counts.values()].sort(
-    (a, b) => a.minuteUs - b.minuteUs || compareText(a.templateId, b.templateId),
-  );
+  return [...counts.values()]
+    .map((tally) => ({ ...tally, count: Math.round(tally.count / keptShare) }))
+    .sort((a, b) => a.minuteUs - b.minuteUs || compareText(a.templateId, b.templateId));
 }
 
 function compareText(a: string, b: string): number {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { hexOf, tryBytesOfHex } from '../../src/base/bytes.ts';
+import type { TimeRange } from '../../src/base/time.ts';
 import { SpanColumns, VALUE_TYPE } from '../../src/model/columns.ts';
 import { StringDictionary } from '../../src/model/dictionary.ts';
 import { INFRA_KINDS, type InfraKind, STAGES, type Stage } from '../../src/model/vocabulary.ts';
@@ -58,14 +59,14 @@ function tableOf(blocks: readonly (readonly SpanLiteral[])[], spansMax = 1000): 
   const reader = {
     countRows: () => ({ spans: total, logs: 0, points: 0, profiles: 0 }),
     scanSpans: (
-      _scan: unknown,
+      { range }: { readonly range: TimeRange },
       visit: (columns: SpanColumns, rows: Uint32Array) => boolean | undefined,
     ) => {
       for (const block of blocks) {
-        visit(
-          columnsOf(block),
-          Uint32Array.from(block, (_, index) => index),
-        );
+        const columns = columnsOf(block);
+        const isIn = (row: number) =>
+          columns.startUs[row]! >= range.fromUs && columns.startUs[row]! < range.toUs;
+        visit(columns, Uint32Array.from(block.keys()).filter(isIn));
       }
     },
   };

@@ -113,6 +113,13 @@ export interface SpanScan {
   readonly strings?: StringDictionary;
 }
 
+export interface LogScan {
+  readonly range: TimeRange;
+  readonly services?: readonly string[];
+  /** As in SpanScan. */
+  readonly strings?: StringDictionary;
+}
+
 export interface TraceQuery {
   readonly range: TimeRange;
   readonly service?: string;
@@ -233,7 +240,7 @@ export interface TelemetryReader {
     visit: (columns: SpanColumns, rows: Uint32Array) => boolean | undefined,
   ): void;
   scanLogs(
-    scan: { readonly range: TimeRange; readonly services?: readonly string[] },
+    scan: LogScan,
     visit: (columns: LogColumns, rows: Uint32Array) => boolean | undefined,
   ): void;
   /** As the others; the service is the series'. */

@@ -3,7 +3,7 @@ import type { TimeRange } from '../../base/time.ts';
 import { LogColumns, PointColumns, SpanColumns } from '../../model/columns.ts';
 import { StringDictionary } from '../../model/dictionary.ts';
 import type { RawProfiles } from '../../model/profiles.ts';
-import type { SpanScan, SpanSection } from '../api/telemetry.ts';
+import type { LogScan, SpanScan, SpanSection } from '../api/telemetry.ts';
 import { decodeAt, SIGNAL, type SignalNumber } from './block.ts';
 import type { DayPool } from './day-pool.ts';
 import type { BlockHeader, DayReader } from './day-reader.ts';
@@ -31,12 +31,12 @@ export function scanSpans(
 
 export function scanLogs(
   pool: DayPool,
-  scan: { readonly range: TimeRange; readonly services?: readonly string[] },
+  scan: LogScan,
   visit: (columns: LogColumns, rows: Uint32Array) => boolean | undefined,
 ): void {
   visitBlocks(pool, { ...scan, signal: SIGNAL.logs }, (reader, header) => {
     const columns = pool.tryRead(reader, header, () =>
-      readLogBlock(reader, header, ALL_LOG_SECTIONS),
+      readLogBlock(reader, header, { sections: ALL_LOG_SECTIONS, ...scan }),
     );
     if (!columns) return true;
     const rows = matchingRows(columns, scan);
@@ -103,10 +103,13 @@ export function readSpanBlock(
 export function readLogBlock(
   reader: DayReader,
   header: BlockHeader,
-  sections: readonly LogSection[],
+  {
+    sections,
+    strings = new StringDictionary(),
+  }: { readonly sections: readonly LogSection[]; readonly strings?: StringDictionary },
 ): LogColumns {
   return decodeAt(reader.placeOf(header), () => {
-    const columns = new LogColumns(new StringDictionary());
+    const columns = new LogColumns(strings);
     const source = reader.sectionsOf(header);
     decodeLogBlock(columns, { rowCount: header.rowCount, source, sections });
     return columns;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { US_PER_SECOND } from '../../src/base/time.ts';
 import type { MetricKind } from '../../src/model/columns.ts';
 import type { MetricSeries } from '../../src/model/span.ts';
-import { buildSeriesWindows } from '../../src/pipeline/log-table.ts';
+import { buildSeriesWindows } from '../../src/pipeline/series-window.ts';
 import type { SeriesPoints, TelemetryReader } from '../../src/store/api/telemetry.ts';
 
 const BASE_US = 1_700_000_000_000_000;
