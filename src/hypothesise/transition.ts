@@ -5,8 +5,9 @@
  */
 import { formatPercent } from '../base/quantity.ts';
 import { type Share, twoShareLlr, wilsonBounds } from '../base/statistics.ts';
-import type { WindowData } from '../model/window.ts';
+import { NO_ROW, type WindowData } from '../model/window.ts';
 import { markAbove } from './below.ts';
+import { type ErrorLines, readErrorLines, SEVERITY_ERROR } from './error-line.ts';
 import {
   type EventFlows,
   type Flow,
@@ -30,7 +31,8 @@ import {
 
 /** Traces with a run of the flow below which its usual way is unknown. */
 const TRACES_MIN = 4;
-const LLR_MIN = 2;
+/** Beyond the price of the number of flows: some flow looks so odd by chance in one window of fifty. */
+const LLR_MIN = 3;
 /** A way that leads to new lines and to no error may be a new kind of request. */
 const DETOUR_WEIGHT_MAX = 4;
 /** From this share of the broken runs on, what broke below them is what breaks them. */
@@ -50,9 +52,18 @@ export function suspectTransitions(facts: Facts): Suspicion[] {
     const known = best.get(placeOf(one, window));
     if (known === undefined || one.llr > known.llr) best.set(placeOf(one, window), one);
   }
+  const errorLines = readErrorLines(facts);
   return [...best]
     .sort(([a], [b]) => compareText(a, b))
-    .map(([, one]) => suspicionOf(one, { facts, isOwn: !isPassedOn(one, flows.now, isAbove) }));
+    .map(([, one]) => {
+      const rows = brokenRows(one, flows.now);
+      const aboveCount = rows.reduce((sum, row) => sum + isAbove[row]!, 0);
+      return suspicionOf(one, {
+        facts,
+        isPassedOn: aboveCount >= PASSED_ON_SHARE * rows.length,
+        reason: reasonOf(rows, { facts, joined: flows.now.joined, errorLines }),
+      });
+    });
 }
 
 interface BothFlows {
@@ -107,8 +118,7 @@ function findBrokenFlows(flows: BothFlows, nameOf: (event: number) => string): B
   const price = Math.log(Math.max(1, pairs.length));
   return pairs.flatMap(({ now, before }) => {
     const broken = compareFlow(now, { before, nameOf });
-    if (broken === undefined || broken.llr - price < LLR_MIN) return [];
-    return [{ ...broken, llr: broken.llr - price }];
+    return broken === undefined || broken.llr - price < LLR_MIN ? [] : [broken];
   });
 }
 
@@ -167,16 +177,67 @@ function markTrouble(
   return isTrouble;
 }
 
-/** A caller goes another way as well when its callee answers otherwise. */
-function isPassedOn(one: BrokenFlow, now: EventFlows, isAbove: Uint8Array): boolean {
-  let count = 0;
-  let aboveCount = 0;
+function brokenRows({ brokenVariants }: BrokenFlow, now: EventFlows): number[] {
+  const rows: number[] = [];
   for (const [row, variant] of now.variantOfRow.entries()) {
-    if (variant === undefined || !one.brokenVariants.has(variant)) continue;
-    count++;
-    aboveCount += isAbove[row]!;
+    if (variant !== undefined && brokenVariants.has(variant)) rows.push(row);
   }
-  return aboveCount >= PASSED_ON_SHARE * count;
+  return rows;
+}
+
+/** What the errors say that most of the broken runs ended with. */
+interface Reason {
+  /** The callee that they name. */
+  readonly dependency: string | undefined;
+  /** See ErrorLines. */
+  readonly surpriseMax: number;
+}
+
+const NO_REASON: Reason = { dependency: undefined, surpriseMax: Number.POSITIVE_INFINITY };
+
+function reasonOf(
+  rows: readonly number[],
+  context: {
+    readonly facts: Facts;
+    readonly joined: EventFlows['joined'];
+    readonly errorLines: ErrorLines;
+  },
+): Reason {
+  const { facts, joined, errorLines } = context;
+  const { logs } = facts.clustered.window;
+  const lines = new Map<number, { count: number; readonly log: number }>();
+  for (const row of rows) {
+    const log = lastErrorOf(row, { facts, joined });
+    if (log === undefined) continue;
+    const known = lines.get(logs.template[log]!);
+    if (known) known.count++;
+    else lines.set(logs.template[log]!, { count: 1, log });
+  }
+  for (const [template, { count, log }] of lines) {
+    if (2 * count <= rows.length) continue;
+    const service = logs.strings.text(logs.service[log]!);
+    return {
+      dependency: errorLines.namedCallee(service, logs.strings.text(logs.body[log]!)),
+      surpriseMax: errorLines.surpriseMax(service, logs.strings.text(template)),
+    };
+  }
+  return NO_REASON;
+}
+
+/** Of the run, or of the spans of the same service around it, where exceptions end up. */
+function lastErrorOf(
+  row: number,
+  { facts, joined }: { readonly facts: Facts; readonly joined: EventFlows['joined'] },
+): number | undefined {
+  const { table } = facts;
+  const { severity } = facts.clustered.window.logs;
+  const service = table.service[row]!;
+  for (let at = row; at !== NO_ROW && table.service[at] === service; at = table.parent[at]!) {
+    for (let index = joined.start[at + 1]! - 1; index >= joined.start[at]!; index--) {
+      if (severity[joined.logs[index]!]! >= SEVERITY_ERROR) return joined.logs[index]!;
+    }
+  }
+  return undefined;
 }
 
 function placeOf({ flow }: BrokenFlow, { spans }: WindowData): string {
@@ -193,11 +254,13 @@ function textOf(event: number, { clustered, table }: Facts): string {
 
 function suspicionOf(
   one: BrokenFlow,
-  { facts, isOwn }: { readonly facts: Facts; readonly isOwn: boolean },
+  context: { readonly facts: Facts; readonly isPassedOn: boolean; readonly reason: Reason },
 ): Suspicion {
+  const { facts, reason } = context;
   const { table } = facts;
   const service = table.strings.text(table.service[one.flow.row]!);
   const operation = table.strings.text(table.operation[one.flow.row]!);
+  const { dependency } = reason;
   const name = `${service} ${operation}`;
   const nameOf = (event: number): string => {
     if (event === RUN_START) return `${name} start`;
@@ -208,13 +271,17 @@ function suspicionOf(
     to: nameOf(one.step.to),
     instead: nameOf(one.step.instead),
   };
+  const evidence = flowEvidence(one, { facts, step, place: { service, operation } });
   return {
-    culprit: { service, operation },
-    kind: 'code',
-    isOwn,
+    culprit: { service, operation, ...(dependency === undefined ? {} : { dependency }) },
+    kind: dependency === undefined ? 'code' : 'dependency',
+    // A caller goes another way as well when its callee answers otherwise, or not at all.
+    isOwn: !context.isPassedOn && dependency === undefined,
     pattern: { service, operation },
     detail: { from: step.from, to: step.to },
-    evidence: [flowEvidence(one, { facts, step, place: { service, operation } })],
+    evidence: [
+      { ...evidence, aspect: 'flow', weight: Math.min(evidence.weight, reason.surpriseMax) },
+    ],
   };
 }
 
