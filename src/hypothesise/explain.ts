@@ -168,12 +168,18 @@ function explainedBy(
   } else if (!canPassOn(cause, { effect, isSamePlace, reach })) return explained;
   const credible = Math.min(1, Math.max(0, cause.score / settings.credibleScore));
   for (const item of effect.evidence) {
-    if (item.weight <= 0 || (item.isOwn && !isKnownPair)) continue;
+    if (item.weight <= 0 || (item.isOwn && !isKnownPair && !isLoaded(cause, item))) continue;
     const share = isKnownPair ? 1 : credible * passedOnShare(cause, item.aspect);
     if (share <= 0) continue;
     explained.set(item.aspect, (explained.get(item.aspect) ?? 0) + share * item.weight);
   }
   return explained;
+}
+
+/** Load that times follow makes services slow and busy themselves: their own time explains nothing then. */
+function isLoaded({ kind, detail }: Suspect, { aspect }: WeighedEvidence): boolean {
+  const isFollowed = kind === 'traffic' && detail['correlation'] !== undefined;
+  return isFollowed && (aspect === 'time' || aspect === 'resource');
 }
 
 /** Load comes from callers; everything else comes from what is called. */

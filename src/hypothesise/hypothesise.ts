@@ -25,6 +25,7 @@ import { suspectNetwork } from './network.ts';
 import { planProbes, predict } from './plan.ts';
 import { suspectByRules } from './rule.ts';
 import { type Suspicion, text } from './suspicion.ts';
+import { suspectTraffic } from './traffic.ts';
 import { suspectTransitions } from './transition.ts';
 import { suspectVersions } from './version.ts';
 
@@ -52,6 +53,7 @@ export function hypothesise(
     ...suspectMetrics(facts),
     ...suspectChanges(facts),
     ...suspectVersions(facts),
+    ...suspectTraffic(facts),
     ...suspectByRules(facts, options),
   ];
   const weighed = facts.hasReference ? suspicions : suspicions.map(weakened);

@@ -165,8 +165,6 @@ function keyOf({ culprit, kind, rule }: Pick<Suspicion, 'culprit' | 'kind' | 'ru
 }
 
 const SYMPTOMS: ReadonlySet<CauseKind> = new Set(['latency', 'error']);
-/** More requests slow a service down by its queue, which other evidence would show: it takes no symptoms. */
-const ALONE: ReadonlySet<CauseKind> = new Set(['traffic', 'telemetry']);
 const OUTSIDE: ReadonlySet<CauseKind> = new Set([
   'dependency',
   'database',
@@ -182,7 +180,7 @@ const OUTSIDE: ReadonlySet<CauseKind> = new Set([
 /** Whether what speaks for the giver speaks for the taker too. */
 function supports(giver: Draft, taker: Draft): boolean {
   if (giver === taker || giver.rule !== undefined || taker.isSupport) return false;
-  if (taker.rule === undefined && ALONE.has(taker.kind)) return false;
+  if (taker.rule === undefined && isAlone(taker)) return false;
   if (!sharesService(giver, taker) || !agrees(giver.culprit.version, taker.culprit.version)) {
     return false;
   }
@@ -202,6 +200,11 @@ function supports(giver: Draft, taker: Draft): boolean {
     return giver.culprit.dependency === taker.culprit.dependency;
   }
   return giver.culprit.dependency === undefined && taker.kind !== 'network';
+}
+
+/** More requests and other trouble at one time are a coincidence, until the trouble follows the load. */
+function isAlone({ kind, detail }: Draft): boolean {
+  return kind === 'telemetry' || (kind === 'traffic' && detail['correlation'] === undefined);
 }
 
 function sharesService(giver: Draft, taker: Draft): boolean {
