@@ -1,20 +1,15 @@
 /**
- * What all channels look at: operations with their own time in both periods, who calls whom, which traces
- * are bad and how much of their excess time lies where. Computed once; channels only read it.
+ * What all channels look at: operations of both periods, who calls whom, which traces are bad and where
+ * their extra time lies. Computed once; channels only read it.
  */
-import { type Cut, findHighCut, quantileOfSorted } from '../base/statistics.ts';
 import type { Clustered } from '../model/investigation.ts';
-import { type OperationRows, pairKey, rowsByOperation, sortedValues } from '../model/row-groups.ts';
-import { INFRA_KINDS, type InfraKind, SPAN_KIND } from '../model/vocabulary.ts';
+import { type OperationRows, pairKey, rowsByOperation } from '../model/row-groups.ts';
+import { INFRA_KINDS, type InfraKind } from '../model/vocabulary.ts';
 import { NO_ROW, type SpanTable } from '../model/window.ts';
-import { findRetryWaits } from './retry-wait.ts';
+import { findPlaces, type Period, type Place } from './place.ts';
+import { isCall, timeRequests } from './request-time.ts';
 import { joinLogs, type SpanLogs } from './span-log.ts';
 import { compareText } from './suspicion.ts';
-
-/** Own time grows from this factor and excess over the reference's median. */
-const OWN_TIME = { minFactor: 1.25, minExcess: 1000 };
-/** Own time of fewer reference spans says nothing. */
-const REFERENCE_SPANS_MIN = 8;
 
 export interface OperationFact {
   readonly service: string;
@@ -27,11 +22,6 @@ export interface OperationFact {
   readonly isClient: boolean;
   /** Service that most of the spans call directly in another process; undefined for none. */
   readonly callee: string | undefined;
-  /** Own time above what the reference shows; undefined when it did not grow. */
-  readonly ownTimeCut: Cut | undefined;
-  readonly selfUsP50Reference: number;
-  /** Own time above the reference's median, summed over the bad traces. */
-  readonly excessUs: number;
 }
 
 export interface CallEdge {
@@ -53,7 +43,11 @@ export interface Facts {
   readonly badTraceCount: number;
   /** By row: 1 when the span is anomalous. */
   readonly isAnomalous: Uint8Array;
-  /** Excess own time of all operations in the bad traces, and their waits between attempts. */
+  /** Where requests spend time, each compared with the reference. */
+  readonly places: readonly Place[];
+  /** Calls whose answers should have been recorded and were not: what they took says nothing. */
+  readonly unansweredCount: number;
+  /** Extra time of all places in the bad traces, and their waits between attempts. */
   readonly excessUs: number;
   /** By row of a failed attempt: how long its caller then waited to try again. */
   readonly retryWaitUs: Float64Array;
@@ -69,24 +63,30 @@ export function gatherFacts(clustered: Clustered): Facts {
   const table = clustered.window.spans;
   const isAnomalous = new Uint8Array(table.count);
   for (const row of clustered.clustering.anomalousRows) isAnomalous[row] = 1;
-  const isBadTrace = markBadTraces(clustered, isAnomalous);
-  const waits = findRetryWaits(table);
-  const operations = gatherOperations(clustered, { isBadTrace, ownUs: waits.ownUs });
+  const { isBadTrace, isScoped } = markBadTraces(clustered, isAnomalous);
+  const now: Period = { table, times: timeRequests(table) };
+  const reference = clustered.reference?.spans;
+  const before = reference && { table: reference, times: timeRequests(reference) };
+  const { places, unansweredCount } = findPlaces(now, before, { isBadTrace, isScoped });
+  const { causedUs, isRetry } = now.times;
+  const operations = gatherOperations(clustered);
   return {
     clustered,
     table,
-    hasReference: clustered.reference !== undefined,
+    hasReference: reference !== undefined,
     spanLogs: joinBoth(clustered),
     operations,
     operationByKey: new Map(operations.map((fact) => [fact.group.key, fact])),
     isBadTrace,
     badTraceCount: isBadTrace.reduce((sum, isBad) => sum + isBad, 0),
     isAnomalous,
+    places,
+    unansweredCount,
     excessUs:
-      operations.reduce((sum, fact) => sum + fact.excessUs, 0) +
-      waits.causedUs.reduce((sum, us, row) => sum + us * isBadTrace[table.trace[row]!]!, 0),
-    retryWaitUs: waits.causedUs,
-    isRetry: waits.isRetry,
+      places.reduce((sum, { excessUs }) => sum + excessUs, 0) +
+      causedUs.reduce((sum, us, row) => sum + us * isBadTrace[table.trace[row]!]!, 0),
+    retryWaitUs: causedUs,
+    isRetry,
     calleesOf: gatherCallees(clustered),
     onsetUs: onsetOf(clustered),
   };
@@ -103,7 +103,10 @@ function joinBoth({ window, reference }: Clustered): Facts['spanLogs'] {
  * The traces to explain: those with an anomalous span; and where the caller named a service that has such
  * spans itself, only the traces with one of its own, because other trouble was not asked about.
  */
-function markBadTraces(clustered: Clustered, isAnomalous: Uint8Array): Uint8Array {
+function markBadTraces(
+  clustered: Clustered,
+  isAnomalous: Uint8Array,
+): { readonly isBadTrace: Uint8Array; readonly isScoped: boolean } {
   const table = clustered.window.spans;
   const { service } = clustered.request.scope;
   const serviceId = service === undefined ? undefined : table.strings.find(service);
@@ -114,71 +117,35 @@ function markBadTraces(clustered: Clustered, isAnomalous: Uint8Array): Uint8Arra
     marked[table.trace[row]!] = 1;
     count++;
   }
-  if (count > 0) return marked;
+  if (count > 0) return { isBadTrace: marked, isScoped: true };
   for (let row = 0; row < table.count; row++) {
     if (isAnomalous[row] === 1) marked[table.trace[row]!] = 1;
   }
-  return marked;
+  return { isBadTrace: marked, isScoped: false };
 }
 
-function gatherOperations(
-  clustered: Clustered,
-  now: { readonly isBadTrace: Uint8Array; readonly ownUs: Float64Array },
-): OperationFact[] {
+function gatherOperations(clustered: Clustered): OperationFact[] {
   const table = clustered.window.spans;
   const reference = clustered.reference?.spans;
   const callees = calleeByOperation(table);
   const referenceGroups = reference ? rowsByOperation(reference) : undefined;
-  const ownUsBefore = reference && findRetryWaits(reference).ownUs;
   const facts: OperationFact[] = [];
   for (const group of rowsByOperation(table).values()) {
-    const referenceRows = referenceGroups?.get(group.key)?.rows ?? new Uint32Array(0);
-    const own = ownTimeOf(table, { ...now, group, ownUsBefore, referenceRows });
     const first = group.rows[0]!; // a group has at least one row
     facts.push({
       service: table.strings.text(group.service),
       operation: table.strings.text(group.operation),
       group,
-      referenceRows,
+      referenceRows: referenceGroups?.get(group.key)?.rows ?? new Uint32Array(0),
       target: table.strings.text(table.target[first]!),
       infra: INFRA_KINDS[table.infra[first]!] ?? 'none',
-      isClient: table.kind[first] === SPAN_KIND.client || table.kind[first] === SPAN_KIND.producer,
+      isClient: isCall(table, first),
       callee: callees.get(group.key),
-      ...own,
     });
   }
   return facts.sort(
     (a, b) => compareText(a.service, b.service) || compareText(a.operation, b.operation),
   );
-}
-
-function ownTimeOf(
-  table: SpanTable,
-  context: {
-    readonly group: OperationRows;
-    readonly referenceRows: Uint32Array;
-    readonly isBadTrace: Uint8Array;
-    /** Own time by row, without waits between attempts: of the window, and of the reference if there is one. */
-    readonly ownUs: Float64Array;
-    readonly ownUsBefore: Float64Array | undefined;
-  },
-): Pick<OperationFact, 'ownTimeCut' | 'selfUsP50Reference' | 'excessUs'> {
-  const { group, referenceRows, isBadTrace, ownUs, ownUsBefore } = context;
-  const window = sortedValues(ownUs, group.rows);
-  const isComparable = ownUsBefore !== undefined && referenceRows.length >= REFERENCE_SPANS_MIN;
-  // Without a reference the window's own lower quartile stands for "normal": most of a bad window is slow.
-  const before = isComparable ? sortedValues(ownUsBefore, referenceRows) : undefined;
-  const normalUs = before ? quantileOfSorted(before, 0.5) : quantileOfSorted(window, 0.25);
-  let excessUs = 0;
-  for (const row of group.rows) {
-    if (isBadTrace[table.trace[row]!] === 0) continue;
-    excessUs += Math.max(0, ownUs[row]! - normalUs);
-  }
-  return {
-    ownTimeCut: before ? findHighCut(window, before, OWN_TIME) : undefined,
-    selfUsP50Reference: normalUs,
-    excessUs,
-  };
 }
 
 /** The service that most spans of an operation call in another service's process. */

@@ -10,7 +10,6 @@ import { ANALYSIS_SETTINGS, type AnalysisSettings } from '../model/analysis-sett
 import type { Evidence, Hypothesis } from '../model/hypothesis.ts';
 import type { Clustered } from '../model/investigation.ts';
 import type { Rulebook } from '../model/rule.ts';
-import { suspectOwnTime } from './call-graph.ts';
 import { suspectChanges } from './change.ts';
 import { suspectContrasts } from './contrast.ts';
 import { remedyFor, stateCause } from './describe.ts';
@@ -22,6 +21,7 @@ import { mergeSuspicions } from './merge.ts';
 import { suspectMetrics } from './metric.ts';
 import { suspectMissingCalls } from './missing-call.ts';
 import { suspectNetwork } from './network.ts';
+import { suspectOwnTime } from './own-time.ts';
 import { planProbes, predict } from './plan.ts';
 import { suspectByRules } from './rule.ts';
 import { type Suspicion, text } from './suspicion.ts';

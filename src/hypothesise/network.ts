@@ -1,13 +1,14 @@
 /**
- * Channel "the way between": time between a client span and the server span that it holds, for each pair of
- * services. Operations are put together here, because a slow link slows all that cross it.
+ * Channel "the way between": what calls take beyond the answers that they hold, for each pair of services. A
+ * service whose network or process is slow is slow to reach for all its callers, or slow to reach all that it
+ * calls: one hypothesis about it explains all its ways, and any way of its that did not slow down speaks
+ * against it.
  */
 import { formatPercent, formatUs } from '../base/quantity.ts';
-import { type Cut, findHighCut, quantileOfSorted } from '../base/statistics.ts';
-import { pairKey } from '../model/row-groups.ts';
-import { SPAN_KIND } from '../model/vocabulary.ts';
-import { NO_ROW, type SpanTable } from '../model/window.ts';
 import type { Facts } from './facts.ts';
+import { GROWTH_LLR_MIN, perBadRequest, shareOf, sumExcess } from './own-time.ts';
+import type { Place } from './place.ts';
+import { findStratifiedCut } from './strata.ts';
 import {
   compareText,
   type EvidenceDraft,
@@ -17,156 +18,193 @@ import {
   tracesLink,
 } from './suspicion.ts';
 
-const GAP = { minFactor: 1.25, minExcess: 1000 };
-const LLR_MIN = 3;
-/** Crossings in the reference below which a pair's gap is unknown. */
-const REFERENCE_CROSSINGS_MIN = 8;
-
-/** A pair of services, one of which calls the other. */
-interface Edge {
-  readonly caller: string;
-  readonly callee: string;
-  /** Client spans of the window. */
-  readonly rows: readonly number[];
-  readonly gapUsP50: number;
-  readonly cut: Cut;
-  /** Gap above the reference's median, summed over the bad traces. */
-  readonly excessUs: number;
-}
+/**
+ * One delay hits each message alike: a way whose calls got slower by less than this part of the most slowed
+ * one's is not slowed by the same thing. A quarter, because one call may take several messages.
+ */
+const SAME_DELAY_SHARE = 0.25;
+/**
+ * ln 9: of ten slow networks nine leave the time within the process as it was, of ten starved processes one
+ * does.
+ */
+const WITHIN_LLR = Math.log(9);
+/** Part of a starved process's extra time that passes within it at the least; half of that decides nothing. */
+const STARVED_WITHIN_SHARE = 0.1;
+/** A service whose ways explain less of the whole excess is noise. */
+const EXPLAINED_MIN = 0.02;
 
 export function suspectNetwork(facts: Facts): Suspicion[] {
-  const { reference } = facts.clustered;
-  if (reference === undefined || facts.badTraceCount === 0) return [];
-  const now = crossingsOf(facts.table);
-  const before = crossingsOf(reference.spans);
-  const grown: Edge[] = [];
-  for (const [key, crossing] of now) {
-    const edge = edgeOf(crossing, { facts, before: before.get(key), reference: reference.spans });
-    if (edge !== undefined && edge.cut.llr >= LLR_MIN && edge.excessUs > 0) grown.push(edge);
+  if (!facts.hasReference || facts.badTraceCount === 0) return [];
+  const ways = facts.places.filter(({ kind }) => kind === 'way');
+  const nodes = blameNodes(ways, EXPLAINED_MIN * facts.excessUs);
+  return nodes.flatMap((node) => suspicionsOf(node, facts));
+}
+
+/** A service with ways that it slows down. */
+interface Node {
+  readonly service: string;
+  /** Most excess first. */
+  readonly ways: readonly Place[];
+  /** Likelihood ratio that they slowed down. */
+  readonly llr: number;
+}
+
+/** Takes the service that explains most, then the one that explains most of the rest, and so on. */
+function blameNodes(all: readonly Place[], explainedMinUs: number): Node[] {
+  const waysOf = new Map<string, Place[]>();
+  let left = all;
+  let best = bestNode(left);
+  while (best !== undefined && best.explainedUs > explainedMinUs) {
+    const { service, ways } = best;
+    waysOf.set(service, [...(waysOf.get(service) ?? []), ...ways]);
+    const taken = new Set(ways);
+    left = left.filter((way) => !taken.has(way));
+    best = bestNode(left);
   }
-  return blameEnds(grown, [...now.values()]).map(([service, edges]) =>
-    suspicionOf(service, edges, facts),
-  );
+  return [...waysOf]
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([service, ways]) => ({
+      service,
+      ways: ways.sort((a, b) => b.excessUs - a.excessUs),
+      llr: growthOf(ways),
+    }));
 }
 
-interface Crossing {
-  readonly caller: string;
-  readonly callee: string;
-  readonly rows: number[];
+interface Candidate {
+  readonly service: string;
+  readonly ways: readonly Place[];
+  /** Excess of its slowed ways × share of its calls that are slowed alike. */
+  readonly explainedUs: number;
 }
 
-/** Client spans that hold a span of another service, by pair of services. */
-function crossingsOf(table: SpanTable): Map<number, Crossing> {
-  const crossings = new Map<number, Crossing>();
-  const counted = new Uint8Array(table.count);
-  for (let row = 0; row < table.count; row++) {
-    const parent = table.parent[row]!;
-    if (parent === NO_ROW || counted[parent] === 1) continue;
-    const kind = table.kind[parent];
-    const isCall = kind === SPAN_KIND.client || kind === SPAN_KIND.producer;
-    if (!isCall || table.service[parent] === table.service[row]) continue;
-    counted[parent] = 1;
-    const key = pairKey(table.service[parent]!, table.service[row]!);
-    const crossing = crossings.get(key);
-    if (crossing) crossing.rows.push(parent);
-    else {
-      crossings.set(key, {
-        caller: table.strings.text(table.service[parent]!),
-        callee: table.strings.text(table.service[row]!),
-        rows: [parent],
-      });
+function bestNode(ways: readonly Place[]): Candidate | undefined {
+  const touching = new Map<string, { to: Place[]; from: Place[] }>();
+  const waysOf = (service: string) => {
+    const known = touching.get(service) ?? { to: [], from: [] };
+    touching.set(service, known);
+    return known;
+  };
+  for (const way of ways) {
+    waysOf(way.callee).to.push(way);
+    waysOf(way.service).from.push(way);
+  }
+  let best: Candidate | undefined;
+  for (const [service, { to, from }] of [...touching].sort(([a], [b]) => compareText(a, b))) {
+    // Of equals the callee, whose queue is part of the way, stands before the caller.
+    for (const [rank, touched] of [to, [...to, ...from], from].entries()) {
+      const candidate = candidateOf(service, touched);
+      if (candidate === undefined) continue;
+      const leadUs = candidate.explainedUs - (best?.explainedUs ?? 0);
+      if (leadUs > 0 || (leadUs === 0 && rank === 0)) best = candidate;
     }
   }
-  return crossings;
+  return best;
 }
 
-function edgeOf(
-  { caller, callee, rows }: Crossing,
-  context: {
-    readonly facts: Facts;
-    readonly before: Crossing | undefined;
-    readonly reference: SpanTable;
-  },
-): Edge | undefined {
-  const { facts, before, reference } = context;
-  if (before === undefined || before.rows.length < REFERENCE_CROSSINGS_MIN) return undefined;
-  const { table, isBadTrace } = facts;
-  const gaps = Float64Array.from(rows, (row) => table.selfUs[row]!).sort();
-  const usual = Float64Array.from(before.rows, (row) => reference.selfUs[row]!).sort();
-  const cut = findHighCut(gaps, usual, GAP);
-  if (cut === undefined) return undefined;
-  const gapUsP50 = quantileOfSorted(usual, 0.5);
-  let excessUs = 0;
-  for (const row of rows) {
-    if (isBadTrace[table.trace[row]!] === 1) {
-      excessUs += Math.max(0, table.selfUs[row]! - gapUsP50);
-    }
-  }
-  return { caller, callee, rows, gapUsP50, cut, excessUs };
+function candidateOf(service: string, touched: readonly Place[]): Candidate | undefined {
+  const delayUs = touched.reduce((max, way) => Math.max(max, delayOf(way)), 0);
+  if (delayUs === 0) return undefined;
+  const alike = touched.filter((way) => delayOf(way) >= SAME_DELAY_SHARE * delayUs);
+  if (growthOf(alike) < GROWTH_LLR_MIN) return undefined;
+  const share = countCalls(alike) / countCalls(touched);
+  return { service, ways: alike, explainedUs: sumExcess(alike) * share };
+}
+
+/** Likelihood ratio that places together grew. */
+function growthOf(places: readonly Place[]): number {
+  return findStratifiedCut(places.flatMap(({ strata }) => strata))?.llr ?? 0;
+}
+
+function delayOf({ excessUs, count }: Place): number {
+  return excessUs / count;
+}
+
+function countCalls(ways: readonly Place[]): number {
+  return ways.reduce((sum, { count }) => sum + count, 0);
 }
 
 /**
- * A grown edge belongs to the end more of whose edges have grown: a service with a slow link is slow to reach
- * for all its callers and slow to reach all its callees. Equal ends: the callee.
+ * Slow ways are a symptom of the service as a whole (a starved process is slow to answer and to go on), and
+ * evidence for a slow network: the more so when time within its process is as usual.
  */
-function blameEnds(
-  grown: readonly Edge[],
-  all: readonly { readonly caller: string; readonly callee: string }[],
-): [string, Edge[]][] {
-  const touching =
-    (service: string) => (edge: { readonly caller: string; readonly callee: string }) =>
-      edge.caller === service || edge.callee === service;
-  const grownShare = (service: string): number =>
-    grown.filter(touching(service)).length / Math.max(1, all.filter(touching(service)).length);
-  const byService = new Map<string, Edge[]>();
-  for (const edge of grown) {
-    const isCaller = grownShare(edge.caller) > grownShare(edge.callee);
-    const service = isCaller ? edge.caller : edge.callee;
-    byService.set(service, [...(byService.get(service) ?? []), edge]);
-  }
-  return [...byService].sort(([a], [b]) => compareText(a, b));
-}
-
-function suspicionOf(service: string, edges: readonly Edge[], facts: Facts): Suspicion {
-  const top = [...edges].sort(
-    (a, b) => b.excessUs - a.excessUs || compareText(a.caller + a.callee, b.caller + b.callee),
-  )[0]!; // blameEnds() names no service without an edge
-  const operationId = facts.table.operation[top.rows[0]!]!;
-  const operations = new Set(top.rows.map((row) => facts.table.operation[row]!));
-  const operation = facts.table.strings.text(operationId);
-  return {
+function suspicionsOf({ service, ways, llr }: Node, facts: Facts): Suspicion[] {
+  const [top] = ways;
+  if (top === undefined) return [];
+  const share = shareOf(ways, facts);
+  const wayDraft = wayEvidence(ways, { top, llr, facts });
+  const within = withinEvidence(service, { ways, facts });
+  const common = {
     culprit: { service },
-    kind: 'network',
     isOwn: true,
-    share: edges.reduce((sum, edge) => sum + edge.excessUs, 0) / Math.max(facts.excessUs, 1),
-    evidence: [gapEvidence(top, edges, facts)],
+    share,
+    services: [service],
     pattern: {
-      service: top.caller,
-      ...(operations.size === 1 ? { operation } : {}),
-      selfUsMin: Math.round(top.cut.bound),
+      service: top.service,
+      ...(top.operationCount === 1 ? { operation: top.operation } : {}),
+      ...(top.boundUs === undefined ? {} : { selfUsMin: Math.round(top.boundUs) }),
     },
-    detail: { from: top.caller, to: top.callee },
+    detail: { from: top.service, to: top.callee },
   };
+  return [
+    { ...common, kind: 'latency', evidence: [wayDraft] },
+    {
+      ...common,
+      kind: 'network',
+      evidence: within === undefined ? [wayDraft] : [wayDraft, within],
+    },
+  ];
 }
 
-function gapEvidence(top: Edge, edges: readonly Edge[], facts: Facts): EvidenceDraft {
-  const excessUs = edges.reduce((sum, edge) => sum + edge.excessUs, 0);
-  const explained = excessUs / Math.max(facts.excessUs, 1);
-  const meanUs = excessUs / Math.max(facts.badTraceCount, 1);
-  const llr = edges.reduce((max, edge) => Math.max(max, edge.cut.llr), 0);
-  const more = edges.length - 1;
-  const usual = formatUs(top.gapUsP50);
+function wayEvidence(
+  ways: readonly Place[],
+  context: { readonly top: Place; readonly llr: number; readonly facts: Facts },
+): EvidenceDraft {
+  const { top, llr, facts } = context;
+  const explained = shareOf(ways, facts);
+  const { meanUs, interval } = perBadRequest(ways, facts);
+  const more = ways.length - 1;
+  const usual = formatUs(top.usualUs);
   return {
     source: 'trace',
     direction: 'for',
     statement: text(
-      `${top.caller} 到 ${top.callee} 的路上${more > 0 ? `（及另外 ${more} 条）` : ''}占异常请求多花时间的 ${formatPercent(explained)}：平均每个请求多 ${formatUs(meanUs)}（平时 ${usual}）`,
-      `The way from ${top.caller} to ${top.callee}${more > 0 ? ` (and ${more} more)` : ''} accounts for ${formatPercent(explained)} of the extra time of bad requests: ${formatUs(meanUs)} more each on average (usually ${usual})`,
+      `${top.service} 到 ${top.callee} 的路上${more > 0 ? `（及另外 ${more} 条）` : ''}占异常请求多花时间的 ${formatPercent(explained)}：平均每个请求多 ${formatUs(meanUs)}（平时 ${usual}）`,
+      `The way from ${top.service} to ${top.callee}${more > 0 ? ` (and ${more} more)` : ''} accounts for ${formatPercent(explained)} of the extra time of bad requests: ${formatUs(meanUs)} more each on average (usually ${usual})`,
     ),
-    value: top.gapUsP50 + meanUs,
-    expected: top.gapUsP50,
-    n: edges.reduce((sum, edge) => sum + edge.rows.length, 0),
+    value: top.usualUs + meanUs,
+    expected: top.usualUs,
+    interval: [top.usualUs + interval[0], top.usualUs + interval[1]],
+    n: countCalls(ways),
     weight: explainedWeight(llr, explained),
-    link: tracesLink({ service: top.caller }, facts.clustered.window.range),
+    link: tracesLink({ service: top.service }, facts.clustered.window.range),
+  };
+}
+
+/** Whether the service's own spans slowed down as well; undefined when it has none to look at. */
+function withinEvidence(
+  service: string,
+  { ways, facts }: { readonly ways: readonly Place[]; readonly facts: Facts },
+): EvidenceDraft | undefined {
+  const own = facts.places.filter(
+    (place) => place.kind === 'own' && place.service === service && place.strata.length > 0,
+  );
+  if (own.length === 0) return undefined;
+  const { meanUs, interval } = perBadRequest(own, facts);
+  const between = perBadRequest(ways, facts);
+  const share = meanUs / (meanUs + between.meanUs);
+  const weight = WITHIN_LLR * (1 - 2 * Math.min(1, share / STARVED_WITHIN_SHARE));
+  return {
+    source: 'trace',
+    direction: weight < 0 ? 'against' : 'for',
+    statement: text(
+      `多花的时间有 ${formatPercent(share)} 在 ${service} 进程内部（平均每个请求 ${formatUs(meanUs)}），其余在它的网络路径上（${formatUs(between.meanUs)}）`,
+      `${formatPercent(share)} of the extra time at ${service} passes within its process (${formatUs(meanUs)} for each request on average), the rest on its ways (${formatUs(between.meanUs)})`,
+    ),
+    value: meanUs,
+    expected: 0,
+    interval,
+    n: countCalls(own),
+    weight,
+    link: tracesLink({ service }, facts.clustered.window.range),
   };
 }

@@ -15,11 +15,12 @@ export interface RetryWaits {
 
 /**
  * An attempt is a span with the parent, service, operation and target of an earlier one that failed and has
- * ended. Time in between that another child of the parent fills is that child's and no wait.
+ * ended. Time in between that another child of the parent fills is that child's and no wait. `ownUs`: own time
+ * by row.
  */
-export function findRetryWaits(table: SpanTable): RetryWaits {
+export function findRetryWaits(table: SpanTable, ownUs: Float64Array): RetryWaits {
   const waits: RetryWaits = {
-    ownUs: table.selfUs.slice(0, table.count),
+    ownUs: ownUs.slice(),
     causedUs: new Float64Array(table.count),
     isRetry: new Uint8Array(table.count),
   };

@@ -137,7 +137,7 @@ describe('hypothesise() from traces', () => {
     expect(hypotheses[0]?.culprit).toMatchObject({ service: 'bot', operation: 'chat' });
     expect(hypotheses[0]?.detail?.['errorType']).toBe('TooManyRequests');
     expect(hypotheses[0]?.evidence.map(({ statement }) => statement.en).join('\n')).toMatch(
-      /9\d(\.\d)? % of the extra time of bad requests is waiting to try again after bot chat/,
+      /(100|9\d(\.\d)?) % of the extra time of bad requests is waiting to try again after bot chat/,
     );
     expect(hypotheses.filter(({ kind }) => kind === 'latency')).toEqual([]);
   });

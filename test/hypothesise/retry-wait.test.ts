@@ -40,7 +40,8 @@ function waitsOf(children: readonly Child[]): {
       ...(failed ? { error: 'RateLimited' } : {}),
     }),
   );
-  const waits = findRetryWaits(buildSpanTable(new StringDictionary(), [parent, ...spans]));
+  const table = buildSpanTable(new StringDictionary(), [parent, ...spans]);
+  const waits = findRetryWaits(table, table.selfUs);
   const [ownUs = Number.NaN] = waits.ownUs;
   return {
     ownMs: ownUs / MS,

@@ -1,0 +1,424 @@
+/**
+ * The places where requests spend time: what an operation takes itself, and the way from one service to
+ * another (what a call takes beyond the answer that it holds). Each is compared with the reference within
+ * contexts: same operation under the same caller, same call to the same answer.
+ */
+import { quantileOfSorted } from '../base/statistics.ts';
+import { NO_ROW, type SpanTable } from '../model/window.ts';
+import { PairCache } from '../tally/pair-cache.ts';
+import { isCall, type RequestTimes } from './request-time.ts';
+import { findStratifiedCut, type StratifiedCut, type Stratum } from './strata.ts';
+
+/** Fewer reference values of a context say nothing about it: wider contexts then speak. */
+const REFERENCE_VALUES_MIN = 8;
+/** Normal quantile of a 95 % interval. */
+const Z95 = 1.96;
+
+export interface Place {
+  readonly kind: 'own' | 'way';
+  readonly service: string;
+  /** Of a way: the call that most of its spans make. */
+  readonly operation: string;
+  /** Of a way: the service that answers; otherwise empty. */
+  readonly callee: string;
+  /** String ids of service and operation. */
+  readonly serviceId: number;
+  readonly operationId: number;
+  /** Operations of the window that the place is made of. */
+  readonly operationCount: number;
+  /** Spans of the window. */
+  readonly count: number;
+  /** What can be compared: by context, the values of both periods. */
+  readonly strata: readonly Stratum[];
+  /** Against the reference; undefined when there is nothing to compare with, or nothing is longer. */
+  readonly growth: StratifiedCut | undefined;
+  /** Spans above it are the slowed ones; undefined without growth. */
+  readonly boundUs: number | undefined;
+  /** Median of the reference, or of the window's faster half when there is none. */
+  readonly usualUs: number;
+  /** Time in the bad traces beyond what the reference shows, in all. */
+  readonly excessUs: number;
+  /** Half the 95 % interval of excessUs. */
+  readonly excessErrorUs: number;
+}
+
+export interface Period {
+  readonly table: SpanTable;
+  readonly times: RequestTimes;
+}
+
+export interface PlaceOptions {
+  readonly isBadTrace: Uint8Array;
+  /** True when only some of the traces with trouble were asked about. */
+  readonly isScoped: boolean;
+}
+
+export interface Places {
+  /** By kind, service, operation, callee. */
+  readonly places: readonly Place[];
+  /** Calls of the window whose answers were not recorded, though such calls usually have one: they say nothing. */
+  readonly unansweredCount: number;
+}
+
+export function findPlaces(now: Period, before: Period | undefined, options: PlaceOptions): Places {
+  const index = new ContextIndex();
+  const operationOf = index.numberOperations(now);
+  const operationOfBefore = before && index.numberOperations(before);
+  const { contextOf, unansweredCount } = index.numberContexts(now, operationOf);
+  const contextOfBefore =
+    before && operationOfBefore && index.numberContexts(before, operationOfBefore).contextOf;
+  const rows = groupRows(contextOf, index.contexts.length);
+  const rowsBefore = contextOfBefore && groupRows(contextOfBefore, index.contexts.length);
+  const contexts = index.contexts.map(
+    (context, at): ContextTimes => ({
+      ...context,
+      rows: rows[at]!,
+      now: sortedOf(now.times.ownUs, rows[at]!),
+      before: sortedOf(before?.times.ownUs, rowsBefore?.[at]),
+    }),
+  );
+  const byPlace = groupBy(contexts, ({ place }) => place);
+  const wider = new WiderReference(contexts);
+  const places: Place[] = [];
+  for (const group of byPlace.values()) {
+    const seen = group.filter(({ rows }) => rows.length > 0);
+    if (seen.length > 0) places.push(placeOf(seen, { now, before, wider, options }));
+  }
+  return { places: places.sort(comparePlaces), unansweredCount };
+}
+
+/** Spans alike: the same operation, under the same caller or with the same answer. */
+interface Context {
+  /** Number of the place it belongs to. */
+  readonly place: number;
+  readonly kind: Place['kind'];
+  readonly serviceId: number;
+  readonly operationId: number;
+  /** Service that answers; 0 for an own time. */
+  readonly calleeId: number;
+}
+
+interface ContextTimes extends Context {
+  readonly rows: Uint32Array;
+  readonly now: Float64Array;
+  readonly before: Float64Array;
+}
+
+const NO_CONTEXT = -1;
+
+/** Numbers operations, contexts and places of both periods alike; one look-up of two small numbers a row. */
+class ContextIndex {
+  readonly contexts: Context[] = [];
+  readonly #operations = new PairCache<number>(1024);
+  #operationCount = 0;
+  readonly #contextIds = new PairCache<number>(4096);
+  readonly #placeIds = { own: new PairCache<number>(1024), way: new PairCache<number>(256) };
+  #placeCount = 0;
+  /** By operation: the service that answers most of its calls, and how many. */
+  readonly #answering = new Map<number, Map<number, number>>();
+
+  /** Operation number of each row, from 1. */
+  numberOperations({ table, times }: Period): Int32Array {
+    const operationOf = new Int32Array(table.count);
+    for (let row = 0; row < table.count; row++) {
+      const first = table.service[row]!;
+      const second = table.operation[row]!;
+      let operation = this.#operations.find(first, second);
+      if (operation === undefined) {
+        operation = ++this.#operationCount;
+        this.#operations.set({ first, second, item: operation });
+      }
+      operationOf[row] = operation;
+      const answer = times.answer[row]!;
+      if (answer !== NO_ROW) this.#countAnswer(operation, table.service[answer]!);
+    }
+    return operationOf;
+  }
+
+  #countAnswer(operation: number, service: number): void {
+    let counts = this.#answering.get(operation);
+    if (counts === undefined) {
+      counts = new Map();
+      this.#answering.set(operation, counts);
+    }
+    counts.set(service, (counts.get(service) ?? 0) + 1);
+  }
+
+  numberContexts(
+    { table, times }: Period,
+    operationOf: Int32Array,
+  ): { readonly contextOf: Int32Array; readonly unansweredCount: number } {
+    const contextOf = new Int32Array(table.count).fill(NO_CONTEXT);
+    let unansweredCount = 0;
+    for (let row = 0; row < table.count; row++) {
+      const operation = operationOf[row]!;
+      const answer = times.answer[row]!;
+      if (answer !== NO_ROW) {
+        const within = 2 * operationOf[answer]! + 1;
+        const calleeId = table.service[answer]!;
+        contextOf[row] = this.#contextOf(table, { row, operation, within, calleeId });
+        continue;
+      }
+      const calleeId = isCall(table, row) ? this.#usualAnswer(operation) : 0;
+      if (calleeId === 0) {
+        const parent = table.parent[row]!;
+        const within = parent === NO_ROW ? 0 : 2 * operationOf[parent]!;
+        contextOf[row] = this.#contextOf(table, { row, operation, within, calleeId });
+      } else if (table.isError[row] === 1) {
+        // A call that failed without an answer spent all its time on the way.
+        contextOf[row] = this.#contextOf(table, { row, operation, within: 1, calleeId });
+      } else unansweredCount++;
+    }
+    return { contextOf, unansweredCount };
+  }
+
+  #usualAnswer(operation: number): number {
+    const counts = this.#answering.get(operation);
+    if (counts === undefined) return 0;
+    let usual = 0;
+    let most = 0;
+    for (const [service, count] of counts) {
+      if (count > most || (count === most && service < usual)) [usual, most] = [service, count];
+    }
+    return usual;
+  }
+
+  #contextOf(
+    table: SpanTable,
+    key: {
+      readonly row: number;
+      readonly operation: number;
+      readonly within: number;
+      readonly calleeId: number;
+    },
+  ): number {
+    const { row, operation, within, calleeId } = key;
+    const known = this.#contextIds.find(operation, within);
+    if (known !== undefined) return known;
+    const id = this.contexts.length;
+    this.#contextIds.set({ first: operation, second: within, item: id });
+    const kind = calleeId === 0 ? 'own' : 'way';
+    const serviceId = table.service[row]!;
+    const operationId = table.operation[row]!;
+    const place = this.#placeOf(kind, serviceId, kind === 'own' ? operationId : calleeId);
+    this.contexts.push({ place, kind, serviceId, operationId, calleeId });
+    return id;
+  }
+
+  #placeOf(kind: Place['kind'], first: number, second: number): number {
+    const known = this.#placeIds[kind].find(first, second);
+    if (known !== undefined) return known;
+    const place = this.#placeCount++;
+    this.#placeIds[kind].set({ first, second, item: place });
+    return place;
+  }
+}
+
+/** Rows of each group, ascending, by counting. */
+function groupRows(groupOf: Int32Array, groupCount: number): Uint32Array[] {
+  const counts = new Uint32Array(groupCount);
+  for (const group of groupOf) if (group >= 0) counts[group]!++;
+  const groups = Array.from(counts, (count) => new Uint32Array(count));
+  counts.fill(0);
+  for (let row = 0; row < groupOf.length; row++) {
+    const group = groupOf[row]!;
+    if (group >= 0) groups[group]![counts[group]!++] = row;
+  }
+  return groups;
+}
+
+function sortedOf(column: Float64Array | undefined, rows: Uint32Array | undefined): Float64Array {
+  if (column === undefined || rows === undefined) return new Float64Array(0);
+  const values = new Float64Array(rows.length);
+  for (let index = 0; index < rows.length; index++) values[index] = column[rows[index]!]!;
+  return values.sort();
+}
+
+/**
+ * What the reference knows beyond one context: the whole place, and for a way all ways to the same service,
+ * whose wires and queues are partly the same.
+ */
+class WiderReference {
+  readonly #byPlace: Map<number, ContextTimes[]>;
+  readonly #byCallee: Map<number, ContextTimes[]>;
+  readonly #pooled = new Map<readonly ContextTimes[], Float64Array>();
+
+  constructor(contexts: readonly ContextTimes[]) {
+    this.#byPlace = groupBy(contexts, ({ place }) => place);
+    this.#byCallee = groupBy(
+      contexts.filter(({ kind }) => kind === 'way'),
+      ({ calleeId }) => calleeId,
+    );
+  }
+
+  /** Reference values for a context, ascending; undefined when nothing like it was seen often enough. */
+  find(context: ContextTimes): Float64Array | undefined {
+    if (context.before.length >= REFERENCE_VALUES_MIN) return context.before;
+    const place = this.#pool(this.#byPlace.get(context.place) ?? []);
+    if (place.length >= REFERENCE_VALUES_MIN) return place;
+    if (context.kind === 'own') return undefined;
+    const callee = this.#pool(this.#byCallee.get(context.calleeId) ?? []);
+    return callee.length >= REFERENCE_VALUES_MIN ? callee : undefined;
+  }
+
+  #pool(contexts: readonly ContextTimes[]): Float64Array {
+    let pooled = this.#pooled.get(contexts);
+    if (pooled === undefined) {
+      pooled = new Float64Array(contexts.reduce((sum, { before }) => sum + before.length, 0));
+      let at = 0;
+      for (const { before } of contexts) {
+        pooled.set(before, at);
+        at += before.length;
+      }
+      this.#pooled.set(contexts, pooled.sort());
+    }
+    return pooled;
+  }
+}
+
+interface PlaceContext {
+  readonly now: Period;
+  readonly before: Period | undefined;
+  readonly wider: WiderReference;
+  readonly options: PlaceOptions;
+}
+
+function placeOf(contexts: readonly ContextTimes[], context: PlaceContext): Place {
+  const { strings } = context.now.table;
+  const first = contexts[0]!; // findPlaces() asks for no place without a context
+  const most = contexts.reduce((a, b) => (b.rows.length > a.rows.length ? b : a));
+  return {
+    kind: first.kind,
+    service: strings.text(first.serviceId),
+    operation: strings.text(most.operationId),
+    callee: first.calleeId === 0 ? '' : strings.text(first.calleeId),
+    serviceId: first.serviceId,
+    operationId: most.operationId,
+    operationCount: new Set(contexts.map(({ operationId }) => operationId)).size,
+    count: contexts.reduce((sum, { rows }) => sum + rows.length, 0),
+    ...timesOf(contexts, context),
+  };
+}
+
+type Times = Pick<
+  Place,
+  'strata' | 'growth' | 'boundUs' | 'usualUs' | 'excessUs' | 'excessErrorUs'
+>;
+
+function timesOf(contexts: readonly ContextTimes[], context: PlaceContext): Times {
+  const known = contexts.flatMap((one) => {
+    const before = context.wider.find(one);
+    return before === undefined ? [] : [{ ...one, before }];
+  });
+  if (known.length === 0) return uncompared(contexts, context);
+  const most = known.reduce((a, b) => (b.rows.length > a.rows.length ? b : a));
+  const usualUs = quantileOfSorted(most.before, 0.5);
+  const growth = findStratifiedCut(known);
+  if (growth === undefined) {
+    const none = { boundUs: undefined, excessUs: 0, excessErrorUs: 0 };
+    return { strata: known, growth, usualUs, ...none };
+  }
+  return { strata: known, growth, usualUs, ...excessOf(known, { growth, context }) };
+}
+
+/**
+ * Time above the bounds, beyond the median, in the bad traces; less what the reference has above the same
+ * bounds in as many spans. Rare slow spans that were there before cancel out.
+ */
+function excessOf(
+  strata: readonly (ContextTimes & Stratum)[],
+  { growth, context }: { readonly growth: StratifiedCut; readonly context: PlaceContext },
+): Pick<Times, 'boundUs' | 'excessUs' | 'excessErrorUs'> {
+  const { now, options } = context;
+  let excessUs = 0;
+  let squares = 0;
+  let top = { excessUs: Number.NEGATIVE_INFINITY, boundUs: 0 };
+  for (const [index, stratum] of strata.entries()) {
+    const bound = growth.bounds[index]!;
+    const median = quantileOfSorted(stratum.before, 0.5);
+    let hereUs = 0;
+    let count = 0;
+    for (const row of stratum.rows) {
+      const isBad = options.isBadTrace[now.table.trace[row]!] === 1;
+      if (isBad || !options.isScoped) count++;
+      const us = now.times.ownUs[row]!;
+      if (!isBad || us <= bound) continue;
+      hereUs += us - median;
+      squares += (us - median) ** 2;
+    }
+    const before = tailOf(stratum.before, { bound, median });
+    const scale = count / stratum.before.length;
+    hereUs -= scale * before.sum;
+    squares += scale * scale * before.squares;
+    excessUs += hereUs;
+    if (hereUs > top.excessUs) top = { excessUs: hereUs, boundUs: apart(stratum.now, bound) };
+  }
+  return {
+    boundUs: top.boundUs,
+    excessUs: Math.max(0, excessUs),
+    // The number of slow spans is what varies most: variance of a sum of so many values ≈ Σ value².
+    excessErrorUs: Z95 * Math.sqrt(squares),
+  };
+}
+
+function tailOf(
+  sorted: Float64Array,
+  { bound, median }: { readonly bound: number; readonly median: number },
+): { readonly sum: number; readonly squares: number } {
+  let sum = 0;
+  let squares = 0;
+  for (let index = sorted.length - 1; index >= 0 && sorted[index]! > bound; index--) {
+    sum += sorted[index]! - median;
+    squares += (sorted[index]! - median) ** 2;
+  }
+  return { sum, squares };
+}
+
+/** Halfway (geometric) between the bound and the median of what lies above it: chance values fall below. */
+function apart(now: Float64Array, bound: number): number {
+  let at = now.length;
+  while (at > 0 && now[at - 1]! > bound) at--;
+  const high = now.subarray(at);
+  return high.length === 0 ? bound : Math.sqrt(Math.max(bound, 1) * quantileOfSorted(high, 0.5));
+}
+
+/** Without a reference the window's own lower quartile stands for "normal": most of a bad window is slow. */
+function uncompared(
+  contexts: readonly ContextTimes[],
+  { now, options, before }: PlaceContext,
+): Times {
+  const values = Float64Array.from(contexts.flatMap((one) => [...one.now])).sort();
+  const usualUs = quantileOfSorted(values, 0.25);
+  // Seen in the reference, but too seldom: that is not new, and how long it takes is not known.
+  const isNew = contexts.every((one) => one.before.length === 0);
+  let excessUs = 0;
+  let squares = 0;
+  for (const { rows } of before === undefined || isNew ? contexts : []) {
+    for (const row of rows) {
+      if (options.isBadTrace[now.table.trace[row]!] === 0) continue;
+      const us = Math.max(0, now.times.ownUs[row]! - usualUs);
+      excessUs += us;
+      squares += us * us;
+    }
+  }
+  const excessErrorUs = Z95 * Math.sqrt(squares);
+  const none = { strata: [], growth: undefined, boundUs: undefined };
+  return { ...none, usualUs, excessUs, excessErrorUs };
+}
+
+function comparePlaces(a: Place, b: Place): number {
+  const [left, right] = [a, b].map(({ kind, service, operation, callee }) =>
+    [kind, service, kind === 'own' ? operation : callee].join('\0'),
+  );
+  return left! < right! ? -1 : 1;
+}
+
+function groupBy<Item>(items: readonly Item[], keyOf: (item: Item) => number): Map<number, Item[]> {
+  const groups = new Map<number, Item[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group) group.push(item);
+    else groups.set(keyOf(item), [item]);
+  }
+  return groups;
+}

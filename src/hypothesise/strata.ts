@@ -1,0 +1,78 @@
+/**
+ * Compares a time between two periods within contexts that are alike, so that a change of the mix (more of
+ * the slow kind of request) is never taken for a change of the time. One context is a stratum.
+ */
+import { countAboveSorted, quantileOfSorted, type Share, twoShareLlr } from '../base/statistics.ts';
+
+/** Values of one context in both periods, ascending. */
+export interface Stratum {
+  readonly now: Float64Array;
+  /** Not empty. Strata may share one array: values that stand for several contexts count once. */
+  readonly before: Float64Array;
+}
+
+export interface StratifiedCut {
+  /** By stratum: values above it count as high. */
+  readonly bounds: Float64Array;
+  readonly window: Share;
+  /** In the window's mix of contexts; `total` is the number of values that such a share stands on. */
+  readonly reference: Share;
+  /** Likelihood ratio, less the price of having tried several cuts. */
+  readonly llr: number;
+}
+
+/** A time counts as longer from this factor and excess over the reference's median. */
+const LONGER = { minFactor: 1.25, minExcess: 1000 };
+const CUT_QUANTILES = [0.5, 0.9, 0.95, 0.98, 0.99, 1];
+
+/**
+ * The upper quantile of each stratum's reference above which the window has most more than the reference. A
+ * bound lies above the stratum's median by a noticeable time. The reference's
+ * share is that of its strata in the mix of the window, Σ f·hits/n with f the window's part of a stratum; it
+ * stands on 1 / Σ (f²/n) values (Kish's effective size): 40 and 10 values at parts ½ stand on 32. Undefined
+ * when the window is nowhere higher.
+ */
+export function findStratifiedCut(strata: readonly Stratum[]): StratifiedCut | undefined {
+  const total = strata.reduce((sum, { now }) => sum + now.length, 0);
+  if (total === 0) return undefined;
+  const floors = strata.map(({ before }) => {
+    const median = quantileOfSorted(before, 0.5);
+    return Math.max(median * LONGER.minFactor, median + LONGER.minExcess);
+  });
+  let best: StratifiedCut | undefined;
+  for (const q of CUT_QUANTILES) {
+    const bounds = Float64Array.from(strata, ({ before }, index) =>
+      Math.max(quantileOfSorted(before, q), floors[index]!),
+    );
+    const cut = cutAt(strata, { bounds, total });
+    if (cut !== undefined && (best === undefined || cut.llr > best.llr)) best = cut;
+  }
+  return best;
+}
+
+function cutAt(
+  strata: readonly Stratum[],
+  { bounds, total }: { readonly bounds: Float64Array; readonly total: number },
+): StratifiedCut | undefined {
+  let hits = 0;
+  let share = 0;
+  const partOf = new Map<Float64Array, number>();
+  for (let index = 0; index < strata.length; index++) {
+    const { now, before } = strata[index]!;
+    const part = now.length / total;
+    hits += countAboveSorted(now, bounds[index]!);
+    share += (part * countAboveSorted(before, bounds[index]!)) / before.length;
+    partOf.set(before, (partOf.get(before) ?? 0) + part);
+  }
+  if (hits / total <= share) return undefined;
+  let variance = 0;
+  for (const [before, part] of partOf) variance += (part * part) / before.length;
+  const standsOn = 1 / variance;
+  const window = { hits, total };
+  const reference = { hits: share * standsOn, total: standsOn };
+  // Half a hit more on the reference's side: "never seen in few" is not "impossible".
+  const smoothed = { hits: reference.hits + 0.5, total: reference.total + 1 };
+  if (hits / total <= smoothed.hits / smoothed.total) return undefined;
+  const llr = twoShareLlr(window, smoothed) - Math.log(CUT_QUANTILES.length);
+  return { bounds, window, reference, llr };
+}
