@@ -5,8 +5,9 @@
  *
  * Worked: 480 requests at the front take 30 ms more each (14.4 s). It calls a list service (200 requests, 24 ms
  * more, 4.8 s), and both call a search (800 requests, 12 ms more, 9.6 s). By requests 480 : 200 of the search's
- * time pass to the front (6.8 s) and to the list (2.8 s). Own parts: front 14.4 − 4.8 − 6.8 = 2.8 s, list
- * 4.8 − 2.8 = 2 s, search 9.6 s: it accounts for two thirds of the trouble.
+ * calls are the front's and the list's. Nobody counts calls by caller, so each may make twice its portion: the
+ * search explains up to 9.6 s of the front and 5.6 s of the list. Own parts: front 14.4 − 4.8 − 9.6 = 0, list
+ * 4.8 − 5.6 < 0, search 9.6 s: it accounts for two thirds of the trouble, and nobody else for any.
  */
 import { formatNumber, formatPercent, formatUs } from '../base/quantity.ts';
 import { wilsonBounds } from '../base/statistics.ts';
@@ -18,22 +19,32 @@ import {
   changeOf,
   changesOf,
   findSymptom,
+  isWellKnown,
   type SymptomSlots,
   surpriseOf,
 } from './metric-symptom.ts';
 import { compareText, explainedWeight, metricLink, type Suspicion, text } from './suspicion.ts';
 
-const LLR_MIN = 3;
+/** From these odds (20 : 1) a callee's change is real and explains its callers', and the front's trouble is sure. */
+const SURE_LLR = 3;
+/** What is left of the evidence for a part when all services that were looked at are paid for: at least e : 1. */
+const LLR_MIN = 1;
+/** A caller may make up to so many times the calls that its share of all callers' requests lets expect. */
+const PORTION_SLACK = 2;
 /** Less of the trouble than this is no cause of it. */
 const SHARE_MIN = 0.05;
 const Z_95 = 1.96;
 
-/** Undefined where requests are not measured, or the front shows no trouble. */
+/**
+ * Undefined where nobody can tell: requests are not measured, or not long enough to know that all is well.
+ * Empty when the front is well known and shows no trouble: then there is nothing to blame anybody for.
+ */
 export function blameAlongCalls(facts: Facts): readonly Suspicion[] | undefined {
   const front = findFront(facts);
-  if (front === undefined) return undefined;
+  if (front === 'unknown') return undefined;
+  if (front === 'quiet') return [];
   const parts = partsOf(front, facts.calleesOf);
-  const price = Math.log(parts.length) / 2;
+  const price = Math.log(parts.length);
   return parts
     .flatMap((part) => {
       const own = { llr: part.llr - price, share: part.share, isOwn: true };
@@ -54,27 +65,31 @@ interface Front {
 }
 
 /** The service that was asked about; without one, of those that nobody calls the one in the surest trouble. */
-function findFront(facts: Facts): Front | undefined {
+function findFront(facts: Facts): Front | 'quiet' | 'unknown' {
   const { request, window, reference } = facts.clustered;
   const { service: asked, symptom } = request.scope;
   const candidates = asked === undefined ? entriesOf(facts) : new Set([asked]);
   const grid = gridOf(window, candidates);
-  if (grid === undefined) return undefined;
+  if (grid === undefined) return 'unknown';
   const now = readRequests(window, grid);
   const gridBefore = reference && gridOf(reference, candidates);
   const before = gridBefore ? readRequests(reference, gridBefore) : new Map<string, RequestSlots>();
   let best: Front | undefined;
+  let isQuiet = false;
   for (const service of [...candidates].sort(compareText)) {
     const own = now.get(service);
     if (own === undefined) continue;
     const slots = findSymptom(own, before.get(service), symptom);
-    if (slots === undefined || slots.bad.length === 0) continue;
+    if (slots === undefined) {
+      isQuiet ||= isWellKnown(before.get(service));
+      continue;
+    }
     const change = changeOf(own, before.get(service), slots);
     if (best === undefined || change.llr > best.change.llr) {
       best = { service, slots, change, now, before };
     }
   }
-  return best;
+  return best ?? (isQuiet ? 'quiet' : 'unknown');
 }
 
 function entriesOf({ calleesOf }: Facts): ReadonlySet<string> {
@@ -104,7 +119,7 @@ function partsOf(
   const calls = callsOf(order, { calleesOf, changes });
   const extraOf = (service: string): number => {
     const change = changes.get(service);
-    return change && change.llr >= LLR_MIN ? change.grown * calls.requestsOf(service) : 0;
+    return change && change.llr >= SURE_LLR ? change.grown * calls.requestsOf(service) : 0;
   };
   const troubles = front.change.grown * calls.requestsOf(front.service);
   const parts: Part[] = [];
@@ -116,7 +131,7 @@ function partsOf(
     for (const callee of calleesOf.get(service) ?? []) {
       // A call back to where the request came from explains nothing.
       if (placeOf.get(callee)! <= placeOf.get(service)!) continue;
-      own -= extraOf(callee) * calls.portionOf(service, callee);
+      own -= extraOf(callee) * Math.min(1, PORTION_SLACK * calls.portionOf(service, callee));
     }
     const ownGrown = Math.max(0, own) / requests;
     const { usual } = change;
@@ -242,11 +257,16 @@ function suspicionOf(
         expected: change.usual.center * unit,
         ...intervalOf(part, symptom.kind),
         n: Number.isNaN(change.requests) ? 0 : Math.round(change.requests),
-        weight: explainedWeight(context.llr, share),
+        weight: explainedWeight(context.llr, share) * Math.sqrt(surenessOf(context.front)),
         link: metricLink({ service, name: metric }, facts.clustered.window.range),
       },
     ],
   };
+}
+
+/** Trouble that the front hardly shows says little about its causes. */
+function surenessOf({ change }: Front): number {
+  return Math.min(1, change.llr / SURE_LLR);
 }
 
 function statementOf(

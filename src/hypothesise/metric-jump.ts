@@ -51,6 +51,8 @@ interface Move {
   readonly logRatio: number;
   /** NaN when the series has too few points of its own. */
   readonly ownSigma: number;
+  /** ln of how seldom its own points were as high; ∞ when none was. */
+  readonly ownRarity: number;
   readonly points: number;
 }
 
@@ -135,13 +137,16 @@ function moveOf(
   const logOf = bound
     ? (value: number) => bound.logSlowdown(value) - bound.logSlowdown(center)
     : (value: number) => Math.log((value + soft) / (center + soft));
+  const level = medianOf(now);
+  const asHigh = before.filter((value) => value >= level).length;
   return {
     series,
     meaning,
     bound,
     now: medianOf(values),
     before: medianOf(earlierValues),
-    logRatio: logOf(medianOf(now)),
+    logRatio: logOf(level),
+    ownRarity: asHigh === 0 ? Number.POSITIVE_INFINITY : Math.log(before.length / asHigh),
     ownSigma: before.length >= OWN_POINTS_MIN ? robustSigmaOf(before.map(logOf)) : Number.NaN,
     points: values.length,
   };
@@ -164,7 +169,8 @@ function suspectMoves(moves: readonly Move[], facts: Facts): Suspicion[] {
     const excess = Math.min(move.logRatio, move.logRatio - common);
     if (excess < LOG_RATIO_MIN || move.series.service === '') continue;
     if (move.meaning.isWait === true && waitedShare(move, facts) < WAITED_SHARE_MIN) continue;
-    const llr = deviationLlr(excess / sigma, freedom) - Math.log(moves.length) / 2;
+    const tail = deviationLlr(excess / sigma, freedom);
+    const llr = Math.min(tail, move.ownRarity) - Math.log(moves.length);
     if (llr >= LLR_MIN) suspicions.push(suspicionOf(move, llr, facts));
   }
   return suspicions;

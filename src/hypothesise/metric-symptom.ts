@@ -70,6 +70,15 @@ export function findSymptom(
   return best?.slots;
 }
 
+/** Whether enough earlier slots are known to tell trouble from noise. */
+export function isWellKnown(before: RequestSlots | undefined): boolean {
+  if (before === undefined) return false;
+  const lengths = [before.failedShare, ...Object.values(before.latencyUs)].map(
+    (values) => finite(values).length,
+  );
+  return Math.max(...lengths) >= OWN_SLOTS_MIN;
+}
+
 export function valuesOf(slots: RequestSlots, symptom: Symptom): Float64Array {
   return symptom.kind === 'error' ? slots.failedShare : slots.latencyUs[symptom.statistic];
 }
