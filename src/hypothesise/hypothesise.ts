@@ -17,11 +17,12 @@ import { explainAway, type RankedSuspect } from './explain.ts';
 import { type Facts, gatherFacts } from './facts.ts';
 import { suspectFailures } from './failure.ts';
 import { suspectLogs } from './log.ts';
-import { mergeSuspicions } from './merge.ts';
+import { mergeSuspicions, type Suspect } from './merge.ts';
 import { suspectMetrics } from './metric.ts';
 import { suspectMissingCalls } from './missing-call.ts';
 import { suspectNetwork } from './network.ts';
 import { suspectOwnTime } from './own-time.ts';
+import { placeboLevel, placeboScores, withPlacebos } from './placebo.ts';
 import { planProbes, predict } from './plan.ts';
 import { suspectByRules } from './rule.ts';
 import { type Suspicion, text } from './suspicion.ts';
@@ -38,10 +39,38 @@ export function hypothesise(
     readonly rulebook: Rulebook;
     readonly probes: Config['probes'];
     readonly settings?: AnalysisSettings;
+    /** Fault-free windows of the reference, asked about in the same way. */
+    readonly placebos?: readonly Clustered[];
   },
 ): Hypothesis[] {
   const settings = options.settings ?? ANALYSIS_SETTINGS;
   const facts = gatherFacts(clustered);
+  const placebos = (options.placebos ?? []).map((placebo) =>
+    placeboScores(suspectsOf(gatherFacts(placebo), { ...options, settings })),
+  );
+  const suspects = withPlacebos(suspectsOf(facts, { ...options, settings }), placebos);
+  const ranked = explainAway(suspects, { facts, settings }).slice(0, LIMITS.hypothesesMax);
+  const noneScore = Math.max(settings.noneScore, placeboLevel(placebos));
+  const beliefs = softmax(
+    [...ranked.map((suspect) => suspect.score), noneScore].map(
+      (score) => score * settings.beliefPerScore,
+    ),
+  );
+  const idOfKey = new Map(ranked.map((suspect, index) => [suspect.key, `h${index + 1}`]));
+  return ranked.map((suspect, index) =>
+    toHypothesis(suspect, { index, posterior: beliefs[index] ?? 0, idOfKey, facts }),
+  );
+}
+
+/** What all channels suspect, put together by cause. */
+function suspectsOf(
+  facts: Facts,
+  options: {
+    readonly rulebook: Rulebook;
+    readonly probes: Config['probes'];
+    readonly settings: AnalysisSettings;
+  },
+): Suspect[] {
   const suspicions = [
     ...suspectOwnTime(facts),
     ...suspectNetwork(facts),
@@ -57,19 +86,7 @@ export function hypothesise(
     ...suspectByRules(facts, options),
   ];
   const weighed = facts.hasReference ? suspicions : suspicions.map(weakened);
-  const ranked = explainAway(mergeSuspicions(weighed, settings), {
-    facts,
-    settings,
-  }).slice(0, LIMITS.hypothesesMax);
-  const beliefs = softmax(
-    [...ranked.map((suspect) => suspect.score), settings.noneScore].map(
-      (score) => score * settings.beliefPerScore,
-    ),
-  );
-  const idOfKey = new Map(ranked.map((suspect, index) => [suspect.key, `h${index + 1}`]));
-  return ranked.map((suspect, index) =>
-    toHypothesis(suspect, { index, posterior: beliefs[index] ?? 0, idOfKey, facts }),
-  );
+  return mergeSuspicions(weighed, options.settings);
 }
 
 /** Without a reference period a deviation is a guess: it weighs less and says so. */

@@ -15,6 +15,8 @@ export interface AnalysisSettings {
   readonly gainMax: number;
   /** A suspect of which less than this share is explained by another stands for itself. */
   readonly explainedShareMin: number;
+  /** Fault-free windows of the reference that are asked about as if they were the incident. */
+  readonly placeboRuns: number;
   /** A lead in belief smaller than this does not tell the first from the second. */
   readonly marginMin: number;
 }
@@ -26,5 +28,6 @@ export const ANALYSIS_SETTINGS: AnalysisSettings = {
   credibleScore: 3,
   gainMax: 4,
   explainedShareMin: 0.5,
+  placeboRuns: 4,
   marginMin: 0.1,
 };

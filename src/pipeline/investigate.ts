@@ -8,16 +8,17 @@ import type { Clock } from '../base/time.ts';
 import { clusterSpans } from '../cluster/cluster.ts';
 import type { Config } from '../config/config.ts';
 import { hypothesise } from '../hypothesise/hypothesise.ts';
-import type { AnalysisSettings } from '../model/analysis-settings.ts';
+import { ANALYSIS_SETTINGS, type AnalysisSettings } from '../model/analysis-settings.ts';
 import type { InvestigationEvent } from '../model/events.ts';
 import type { Evidence, ProbeRun } from '../model/hypothesis.ts';
-import type { Clustered, InvestigationRequest } from '../model/investigation.ts';
+import type { Clustered, Collected, InvestigationRequest } from '../model/investigation.ts';
 import type { Report } from '../model/report.ts';
 import type { Rulebook } from '../model/rule.ts';
 import type { ProbeRunner } from '../plugin/probes/probes.ts';
 import { composeReport } from '../report/report.ts';
 import { verify } from '../verify/verify.ts';
 import { type CollectDependencies, collect } from './collect.ts';
+import { placebosOf } from './placebo.ts';
 
 export interface InvestigateDependencies extends CollectDependencies {
   readonly rulebook: Rulebook;
@@ -59,6 +60,7 @@ export async function investigate(
     const clustered: Clustered = { ...collected, clustering };
     const hypotheses = await steps.run('hypothesise', () =>
       hypothesise(clustered, {
+        placebos: clusteredPlacebos(collected, dependencies.settings ?? ANALYSIS_SETTINGS),
         rulebook: dependencies.rulebook,
         probes: dependencies.probes,
         ...settings,
@@ -95,6 +97,16 @@ export async function investigate(
     steps.end(messageOf(thrown));
     throw thrown;
   }
+}
+
+function clusteredPlacebos(
+  collected: Collected,
+  { placeboRuns }: AnalysisSettings,
+): readonly Clustered[] {
+  return placebosOf(collected, placeboRuns).map((placebo) => ({
+    ...placebo,
+    clustering: clusterSpans(placebo),
+  }));
 }
 
 type Step = 'collect' | 'cluster' | 'hypothesise' | 'verify';
