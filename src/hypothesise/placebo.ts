@@ -3,6 +3,7 @@
  * is suspicious on good days as well has to be more so now; and where good days bring forth a suspect of some
  * score even after that, a suspect of that score is no news.
  */
+import { formatNumber } from '../base/quantity.ts';
 import { quantileOfSorted } from '../base/statistics.ts';
 import type { Suspect, WeighedEvidence } from './merge.ts';
 import { compareText, text } from './suspicion.ts';
@@ -26,7 +27,7 @@ export function withPlacebos(
 ): Suspect[] {
   return suspects
     .map((suspect) => {
-      const usual = Math.max(0, ...placebos.map((scores) => scores.get(placeOf(suspect)) ?? 0));
+      const usual = meanScore(placebos, placeOf(suspect));
       if (usual <= 0) return suspect;
       const evidence = [...suspect.evidence, against(suspect, { usual, runs: placebos.length })];
       return { ...suspect, evidence, score: suspect.score - usual };
@@ -43,16 +44,17 @@ export function placeboLevel(placebos: readonly PlaceboScores[]): number {
   if (placebos.length < 2) return 0;
   const tops = placebos.map((scores, index) => {
     let top = 0;
-    for (const [key, score] of scores) {
-      const usual = placebos.reduce(
-        (max, other, at) => (at === index ? max : Math.max(max, other.get(key) ?? 0)),
-        0,
-      );
-      top = Math.max(top, score - usual);
-    }
+    const others = placebos.filter((_, at) => at !== index);
+    for (const [key, score] of scores) top = Math.max(top, score - meanScore(others, key));
     return top;
   });
   return quantileOfSorted(Float64Array.from(tops).sort(), 0.5);
+}
+
+/** Windows in which it was no suspect count as 0: a place that is noisy now and then loses little. */
+function meanScore(placebos: readonly PlaceboScores[], key: string): number {
+  const sum = placebos.reduce((total, scores) => total + (scores.get(key) ?? 0), 0);
+  return sum / Math.max(1, placebos.length);
 }
 
 function placeOf({ culprit, kind }: Suspect): string {
@@ -70,8 +72,8 @@ function against(
     aspect: 'flow',
     isOwn: false,
     statement: text(
-      `参照期内 ${runs} 个没有故障的时段里，${service} 也曾显得同样可疑`,
-      `${service} looked like that as well in one of ${runs} fault-free windows of the reference`,
+      `参照期内没有故障的 ${runs} 个时段里，${service} 也显得可疑，平均 ${formatNumber(usual)}`,
+      `In ${runs} fault-free windows of the reference ${service} looked suspicious as well, by ${formatNumber(usual)} on average`,
     ),
     value: usual,
     n: runs,

@@ -34,13 +34,13 @@ function suspect(service: string, score: number, kind: CauseKind = 'cpu'): Suspe
 describe('withPlacebos()', () => {
   it('puts a place that is always noisy behind one that is not', () => {
     const now = [suspect('noisy', 6), suspect('quiet', 4)];
-    const placebos = [placeboScores([suspect('noisy', 5)]), placeboScores([suspect('noisy', 1)])];
+    const placebos = [placeboScores([suspect('noisy', 5)]), placeboScores([suspect('noisy', 3)])];
     const after = withPlacebos(now, placebos);
     expect(after.map(({ culprit, score }) => [culprit.service, score])).toEqual([
       ['quiet', 4],
-      ['noisy', 1],
+      ['noisy', 2],
     ]);
-    expect(after[1]?.evidence.at(-1)).toMatchObject({ direction: 'against', weight: -5, n: 2 });
+    expect(after[1]?.evidence.at(-1)).toMatchObject({ direction: 'against', weight: -4, n: 2 });
   });
 
   it('drops what was at least as suspicious without a fault', () => {
@@ -61,6 +61,7 @@ describe('placeboLevel()', () => {
       placeboScores([suspect('noisy', 4)]),
       placeboScores([suspect('noisy', 5), suspect('b', 3)]),
     ];
+    // The days leave 2 (a), nothing, and 3 (b) over.
     expect(placeboLevel(days)).toBe(2);
   });
 
