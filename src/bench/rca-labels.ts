@@ -12,6 +12,7 @@ export interface Label {
   readonly cause: LabelledCause | undefined;
   /** System and tier, or scenario: cases that belong together in a table. */
   readonly group: string;
+  readonly system: string;
   readonly faultType: string | undefined;
 }
 
@@ -55,6 +56,7 @@ function labelOf(caseId: string, label: Json): Label {
     services: servicesOf(label),
     cause: causeOf(label['cause']),
     group: textsOf([label['scenario'], label['system'], label['tier']]).join(' '),
+    system: textsOf([label['system']])[0] ?? '',
     faultType: textsOf([label['fault_type']])[0],
   };
 }

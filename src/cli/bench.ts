@@ -1,6 +1,7 @@
 /** `taproot bench`: measurements that anybody can repeat. */
 import type { Command } from 'commander';
 import { addBenchAnomaly } from './bench-anomaly.ts';
+import { addBenchCases } from './bench-cases.ts';
 import { addBenchDetect } from './bench-detect.ts';
 import { addBenchDiagnose } from './bench-diagnose.ts';
 import { addBenchIngest } from './bench-ingest.ts';
@@ -17,4 +18,5 @@ export function addBench(program: Command): void {
   addBenchDiagnose(bench);
   addBenchAnomaly(bench);
   addBenchRca(bench);
+  addBenchCases(bench);
 }

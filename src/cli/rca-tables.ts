@@ -8,7 +8,7 @@ import { formatTable } from './bench-table.ts';
 export function formatScores(scores: readonly CaseScore[]): string {
   return [
     formatTotals('cases', totalsOf(scores, groupNameOf)),
-    formatTotals('fault', totalsOf(scores, faultNameOf)),
+    formatTotals('fault', byName(totalsOf(scores, faultNameOf))),
     formatReliability(reliabilityOf(scores)),
   ]
     .filter((table) => table !== '')
@@ -19,9 +19,13 @@ function groupNameOf({ group }: Label): string {
   return group === '' ? 'all' : group;
 }
 
+function byName(totals: readonly ScoreTotals[]): readonly ScoreTotals[] {
+  return [...totals].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
 function faultNameOf(label: Label): string | undefined {
   if (label.faultType === undefined) return undefined;
-  return `${label.faultType}${label.group === '' ? '' : `, ${label.group}`}`;
+  return `${label.system} ${label.faultType}`.trim();
 }
 
 const HEAD = ['n', 'AS@1', 'AS@3', 'AIS@1', 'AIS@3', 'right', 'abstained'] as const;

@@ -13,6 +13,7 @@ describe('parseLabels()', () => {
       services: ['a', 'a-1'],
       cause: { kinds: ['cpu'], region: undefined },
       group: 's full',
+      system: 's',
       faultType: 'cpu_consumed',
     });
   });

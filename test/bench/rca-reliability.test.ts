@@ -9,6 +9,7 @@ function scoreOf(confidence: number, isRight: boolean, isNamed = true): CaseScor
       services: ['a'],
       cause: undefined,
       group: '',
+      system: '',
       faultType: undefined,
     },
     prediction: { case: 'one', verdict: isNamed ? 'likely' : 'abstained', confidence, ranked: [] },

@@ -10,6 +10,7 @@ function labelOf(label: Partial<Label>): Label {
     services: ['a'],
     cause: undefined,
     group: 'set',
+    system: '',
     faultType: undefined,
     ...label,
   };
