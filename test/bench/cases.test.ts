@@ -114,7 +114,10 @@ function growthOf(simulated: SimulatedCase, isWanted: (span: Span) => boolean): 
 const SERVER = 2;
 const CLIENT = 3;
 
-describe('simulateCase()', () => {
+/** Whole cases are made or diagnosed: seconds of a busy machine. */
+const TIMEOUT_MS = 60_000;
+
+describe('simulateCase()', { timeout: TIMEOUT_MS }, () => {
   it('makes the same bytes from the same seed, others from another', () => {
     const first = JSON.stringify(simulateCase(SEED, 3));
     expect(JSON.stringify(simulateCase(SEED, 3))).toBe(first);

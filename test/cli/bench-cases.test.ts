@@ -23,7 +23,10 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
-describe('taproot bench cases', () => {
+/** Whole cases are made or diagnosed: seconds of a busy machine. */
+const TIMEOUT_MS = 60_000;
+
+describe('taproot bench cases', { timeout: TIMEOUT_MS }, () => {
   it('writes a set that can be diagnosed and scored, with the answers outside the cases', async () => {
     await expect(
       runCli(['bench', 'cases', '--out', dir, '--count', '1', '--seed', '3']),
@@ -38,7 +41,7 @@ describe('taproot bench cases', () => {
     await expect(runCli(['bench', 'rca', dir, '--labels', labels])).resolves.toBe(0);
     expect(out).toContain('| simulated cpu');
     expect(out).toContain('1 cases, a cause named in');
-  }, 60_000);
+  });
 
   it.each([
     ['--count', '0'],

@@ -25,7 +25,10 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
-describe('taproot bench rca', () => {
+/** Whole cases are made or diagnosed: seconds of a busy machine. */
+const TIMEOUT_MS = 60_000;
+
+describe('taproot bench rca', { timeout: TIMEOUT_MS }, () => {
   it('scores its own predictions: a label that agrees is right, another is not', async () => {
     const file = join(dir, 'predictions.jsonl');
     const stores = ['--stores', join(dir, 'stores')];
