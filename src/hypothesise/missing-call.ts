@@ -1,141 +1,339 @@
 /**
- * Channel "what is no longer done": calls that operations made in the reference and do not make now.
+ * Channel "what is no longer done": calls that operations made in the reference and do not make now. A set of
+ * calls that no trace of the reference made is a new way of going on; where a known set only comes more often,
+ * callers may simply ask for something else, and the evidence is weaker.
  */
 import { formatPercent } from '../base/quantity.ts';
-import { type Share, twoShareLlr } from '../base/statistics.ts';
-import { pairKey } from '../model/row-groups.ts';
-import { NO_ROW, type SpanTable } from '../model/window.ts';
-import type { Facts, OperationFact } from './facts.ts';
-import { compareText, type Suspicion, softCapped, text, tracesLink } from './suspicion.ts';
+import { type Share, twoShareLlr, wilsonBounds } from '../base/statistics.ts';
+import { NO_ROW, type SpanTable, type WindowData } from '../model/window.ts';
+import { markAbove } from './below.ts';
+import { type CallFlows, gatherCallFlows } from './call-flow.ts';
+import { type ErrorLines, readErrorLines } from './error-line.ts';
+import { type ErrorReason, NO_REASON, reasonOf } from './error-reason.ts';
+import { type Flow, type OperationNumbers, type RunVariant, rowsOfVariants } from './event-flow.ts';
+import type { Facts } from './facts.ts';
+import { numberOperations } from './operation-number.ts';
+import {
+  compareText,
+  EVIDENCE_WEIGHT_MAX,
+  type EvidenceDraft,
+  type Suspicion,
+  softCapped,
+  text,
+  tracesLink,
+} from './suspicion.ts';
 
 /** Calls rarer than this in the reference are not missed. */
 const USUAL_CALL_SHARE = 0.3;
-const PARENTS_MIN = 8;
-const LLR_MIN = 4;
-/** Absence has more innocent reasons than presence. */
-const WEIGHT_MAX = 5;
+/** Traces with a run of the flow below which its usual calls are unknown. */
+const TRACES_MIN = 8;
+/** Beyond the price of the number of flows. */
+const LLR_MIN = 3;
+/** Absence has more innocent reasons than presence: other requests, other answers. */
+const SHIFT_WEIGHT_MAX = 5;
+/** From this share of the runs on, what failed below them is why they stop. */
+const PASSED_ON_SHARE = 0.5;
+/** From this share of the lost calls on, calls that stand alone are the lost ones: their parent is not known. */
+const DETACHED_SHARE = 0.5;
+/** From this share of the lost calls on, more runs that call something else instead make up for them. */
+const REPLACED_SHARE = 0.5;
+/** 95 %. */
+const Z_INTERVAL = 1.96;
 
-/**
- * For each operation in its context (who called it) and each call it makes: the share of its runs with that
- * call, averaged over traces, because the runs of one trace are no independent witnesses.
- */
 export function suspectMissingCalls(facts: Facts): Suspicion[] {
-  const reference = facts.clustered.reference?.spans;
-  if (reference === undefined) return [];
-  const now = countCalls(facts.table);
-  const found: MissingCall[] = [];
-  const before = countCalls(reference);
-  for (const [id, calls] of before.calls) {
-    const fact = facts.operationByKey.get(calls.parentKey);
-    const runsBefore = before.runs.get(calls.context)?.size ?? 0;
-    const runsNow = now.runs.get(calls.context)?.size ?? 0;
-    if (fact === undefined || runsBefore < PARENTS_MIN || runsNow < PARENTS_MIN) continue;
-    const was = { hits: calls.traceShares, total: runsBefore };
-    const is = { hits: now.calls.get(id)?.traceShares ?? 0, total: runsNow };
-    if (was.hits / was.total < USUAL_CALL_SHARE) continue;
-    const drop = 1 - is.hits / is.total / (was.hits / was.total);
-    const llr = twoShareLlr(is, was) - Math.log(before.calls.size) / 2;
-    if (drop <= 0 || llr < LLR_MIN) continue;
-    const { strings } = reference;
-    const child = `${strings.text(calls.childService)} ${strings.text(calls.childOperation)}`;
-    found.push({ fact, child, drop, llr, isShare: is, wasShare: was });
+  const { reference } = facts.clustered;
+  if (reference === undefined || reference.spans.count === 0) return [];
+  const numbers = numberOperations(facts, reference.spans);
+  const flows = gatherCallFlows(facts, { reference, numbers });
+  const isDetached = countDetached(facts, { reference, numbers });
+  const found = findLostCalls(flows, {
+    isDetached,
+    traces: { now: facts.table.traceIds.length, before: reference.spans.traceIds.length },
+  });
+  const isAbove = markAbove(facts.table, markFailed(facts));
+  const names = new OperationNames(facts, reference.spans, numbers);
+  const best = new Map<string, LostCall>();
+  for (const lost of found) {
+    const place = names.of(numbers.now[lost.flow.row]!);
+    const known = best.get(place);
+    if (known === undefined || isStronger(lost, known, names)) best.set(place, lost);
   }
-  return found
-    .sort((a, b) => b.llr - a.llr || compareText(a.child, b.child))
-    .map((missing) => missingCall(missing, facts));
+  const errorLines = readErrorLines(facts);
+  return [...best]
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([, lost]) => {
+      const rows = rowsOfVariants(flows.now, lost.variants);
+      const aboveCount = rows.reduce((sum, row) => sum + isAbove[row]!, 0);
+      const isPassedOn = aboveCount >= PASSED_ON_SHARE * rows.length;
+      const region =
+        facts.spanLogs === undefined ? regionOf(lost, { flows, reference, numbers, names }) : {};
+      return suspicionOf(lost, {
+        facts,
+        isPassedOn,
+        reason: reasonFor(rows, facts, errorLines),
+        call: names.of(lost.call),
+        region,
+      });
+    });
 }
 
-interface MissingCall {
-  readonly fact: OperationFact;
-  readonly child: string;
-  readonly drop: number;
+interface LostCall {
+  readonly flow: Flow;
+  readonly before: Flow;
+  /** Operation number of what is not called. */
+  readonly call: number;
+  /** Runs make a set of calls that the reference does not know. */
+  readonly isNew: boolean;
   readonly llr: number;
-  readonly isShare: Share;
-  readonly wasShare: Share;
+  /** Share of the runs with the call, averaged over traces. */
+  readonly is: Share;
+  readonly was: Share;
+  /** Runs that lack it. */
+  readonly variants: ReadonlySet<RunVariant>;
 }
 
-function missingCall(found: MissingCall, facts: Facts): Suspicion {
-  const { fact, child, isShare, wasShare } = found;
-  const [is, was] = [isShare.hits / isShare.total, wasShare.hits / wasShare.total];
-  const name = `${fact.service} ${fact.operation}`;
+function isStronger(a: LostCall, b: LostCall, names: OperationNames): boolean {
+  if (a.isNew !== b.isNew) return a.isNew;
+  return a.llr > b.llr || (a.llr === b.llr && compareText(names.of(a.call), names.of(b.call)) < 0);
+}
+
+/** By operation number: spans without a parent here, more than in the reference. */
+type Detached = (call: number, lostCount: number) => boolean;
+
+/** Traces of each period, with or without a run. */
+interface TraceCounts {
+  readonly now: number;
+  readonly before: number;
+}
+
+function findLostCalls(
+  flows: CallFlows,
+  context: { readonly isDetached: Detached; readonly traces: TraceCounts },
+): LostCall[] {
+  const pairs = [...flows.before.flows.values()].flatMap((before) => {
+    const flow = flows.now.flows.get(before.key);
+    if (flow === undefined || flow.isVaried || before.isVaried) return [];
+    return flow.traceCount < TRACES_MIN || before.traceCount < TRACES_MIN ? [] : [{ flow, before }];
+  });
+  const price = Math.log(Math.max(1, pairs.length));
+  return pairs.flatMap(({ flow, before }) =>
+    lostCallsOf({ flow, before }, context.traces).filter(
+      ({ llr, call, is, was }) =>
+        llr - price >= LLR_MIN &&
+        !context.isDetached(call, is.total * (was.hits / was.total) - is.hits),
+    ),
+  );
+}
+
+interface FlowPair {
+  readonly flow: Flow;
+  readonly before: Flow;
+}
+
+/** Usual calls that runs make less often, each with the runs that lack it. */
+function lostCallsOf({ flow, before }: FlowPair, traces: TraceCounts): LostCall[] {
+  const known = new Set(before.variants.map(({ events }) => events.join(' ')));
+  const wasCalled = callWeights(before);
+  const isCalled = callWeights(flow);
+  const usual = [...wasCalled]
+    .filter(([, weight]) => weight >= USUAL_CALL_SHARE * before.traceCount)
+    .map(([call]) => call);
+  const isNewSet = ({ events }: RunVariant) => !known.has(events.join(' '));
+  return usual.flatMap((call): LostCall[] => {
+    const is = { hits: isCalled.get(call) ?? 0, total: flow.traceCount };
+    const was = { hits: wasCalled.get(call)!, total: before.traceCount }; // usual calls are its keys
+    const drop = 1 - is.hits / is.total / (was.hits / was.total);
+    if (drop <= 0) return [];
+    const lacking = flow.variants.filter(({ events }) => !events.includes(call));
+    const isNew = new Set(lacking.filter(isNewSet));
+    // In the reference a set is new when one trace alone made it: so many more are not known yet.
+    const onceBefore = before.variants.filter(
+      ({ events, isOneTrace }) => isOneTrace && !events.includes(call),
+    );
+    const newLlr = twoShareLlr(
+      { hits: weightOf(isNew), total: is.total },
+      { hits: weightOf(onceBefore) + 0.5, total: was.total + 1 },
+    );
+    const shiftLlr = twoShareLlr(is, was);
+    const common = { flow, before, call, is, was };
+    if (2 * weightOf(isNew) > weightOf(lacking)) {
+      return [{ ...common, isNew: true, llr: Math.min(newLlr, shiftLlr), variants: isNew }];
+    }
+    if (isReplaced(call, { flow, before }, traces)) return [];
+    return [{ ...common, isNew: false, llr: shiftLlr, variants: new Set(lacking) }];
+  });
+}
+
+/** The runs call something else as much more often as they make this call less: other requests came. */
+function isReplaced(call: number, { flow, before }: FlowPair, traces: TraceCounts): boolean {
+  const calling = before.variants.filter(({ events }) => events.includes(call));
+  const companions = new Set(calling.flatMap(({ events }) => [...events]));
+  const isOther = ({ events }: RunVariant) => events.some((event) => !companions.has(event));
+  const perTrace = (variants: readonly RunVariant[], count: number) =>
+    weightOf(variants) / Math.max(1, count);
+  const callingNow = flow.variants.filter(({ events }) => events.includes(call));
+  const lost = perTrace(calling, traces.before) - perTrace(callingNow, traces.now);
+  const gained =
+    perTrace(flow.variants.filter(isOther), traces.now) -
+    perTrace(before.variants.filter(isOther), traces.before);
+  return gained >= REPLACED_SHARE * lost;
+}
+
+function callWeights({ variants }: Flow): Map<number, number> {
+  const weights = new Map<number, number>();
+  for (const { events, weight } of variants) {
+    for (const call of events) weights.set(call, (weights.get(call) ?? 0) + weight);
+  }
+  return weights;
+}
+
+function weightOf(variants: Iterable<RunVariant>): number {
+  let sum = 0;
+  for (const { weight } of variants) sum += weight;
+  return sum;
+}
+
+/** Where the parent is not known, a call is not missing but cut off: the context was not handed on. */
+function countDetached(
+  facts: Facts,
+  { reference, numbers }: { readonly reference: WindowData; readonly numbers: OperationNumbers },
+): Detached {
+  const countRoots = (table: SpanTable, operationOfRow: Uint32Array) => {
+    const roots = new Uint32Array(numbers.count + 1);
+    for (let row = 0; row < table.count; row++) {
+      if (table.parent[row] === NO_ROW) roots[operationOfRow[row]!]!++;
+    }
+    return roots;
+  };
+  const now = countRoots(facts.table, numbers.now);
+  const before = countRoots(reference.spans, numbers.before);
+  const growth = facts.table.traceIds.length / Math.max(1, reference.spans.traceIds.length);
+  return (call, lostCount) => now[call]! - growth * before[call]! >= DETACHED_SHARE * lostCount;
+}
+
+function markFailed({ table, isAnomalous }: Facts): Uint8Array {
+  const marks = new Uint8Array(table.count);
+  for (let row = 0; row < table.count; row++) {
+    if (table.isError[row] === 1 && isAnomalous[row] === 1) marks[row] = 1;
+  }
+  return marks;
+}
+
+function reasonFor(rows: readonly number[], facts: Facts, errorLines: ErrorLines): ErrorReason {
+  const { spanLogs } = facts;
+  return spanLogs === undefined
+    ? NO_REASON
+    : reasonOf(rows, { facts, joined: spanLogs.now, errorLines });
+}
+
+/** Operation numbers as `SERVICE OPERATION`. */
+class OperationNames {
+  readonly #names = new Map<number, string>();
+
+  constructor(facts: Facts, reference: SpanTable, { before }: OperationNumbers) {
+    for (const [index, { service, operation }] of facts.operations.entries()) {
+      this.#names.set(index + 1, `${service} ${operation}`);
+    }
+    const { strings } = reference;
+    for (let row = 0; row < reference.count; row++) {
+      if (this.#names.has(before[row]!)) continue;
+      const service = strings.text(reference.service[row]!);
+      this.#names.set(before[row]!, `${service} ${strings.text(reference.operation[row]!)}`);
+    }
+  }
+
+  of(operation: number): string {
+    return this.#names.get(operation) ?? '';
+  }
+}
+
+/** Between which events the code turned off: the call that usually ends before the lost one, and that one. */
+function regionOf(
+  { flow, before, call }: LostCall,
+  context: {
+    readonly flows: CallFlows;
+    readonly reference: WindowData;
+    readonly numbers: OperationNumbers;
+    readonly names: OperationNames;
+  },
+): Readonly<Record<string, string>> {
+  const { flows, reference, numbers, names } = context;
+  const { start, rows } = flows.childrenBefore;
+  const { startUs } = reference.spans;
+  const counts = new Map<number, number>();
+  const calling = before.variants.filter(({ events }) => events.includes(call));
+  for (const run of rowsOfVariants(flows.before, new Set(calling))) {
+    const children = [...rows.subarray(start[run]!, start[run + 1]!)].sort(
+      (a, b) => startUs[a]! - startUs[b]! || a - b,
+    );
+    const at = children.findIndex((row) => numbers.before[row] === call);
+    const previous = at === 0 ? 0 : numbers.before[children[at - 1]!]!;
+    counts.set(previous, (counts.get(previous) ?? 0) + 1);
+  }
+  const [usual] = [...counts]
+    .map(([operation, count]) => ({ name: operation === 0 ? '' : names.of(operation), count }))
+    .sort((a, b) => b.count - a.count || compareText(a.name, b.name));
+  const from = usual?.name ? `${usual.name} end` : `${names.of(numbers.now[flow.row]!)} start`;
+  return { from, to: `${names.of(call)} start` };
+}
+
+function suspicionOf(
+  lost: LostCall,
+  context: {
+    readonly facts: Facts;
+    readonly isPassedOn: boolean;
+    readonly reason: ErrorReason;
+    readonly call: string;
+    readonly region: Readonly<Record<string, string>>;
+  },
+): Suspicion {
+  const { facts, reason, call } = context;
+  const { strings } = facts.table;
+  const service = strings.text(facts.table.service[lost.flow.row]!);
+  const operation = strings.text(facts.table.operation[lost.flow.row]!);
+  const { dependency } = reason;
+  const evidence = callEvidence(lost, { facts, call, place: { service, operation } });
   return {
-    culprit: { service: fact.service, operation: fact.operation },
-    kind: 'error',
+    culprit: { service, operation, ...(dependency === undefined ? {} : { dependency }) },
+    kind: dependency !== undefined ? 'dependency' : lost.isNew ? 'code' : 'error',
     // A caller stops calling as well when what it called before answers otherwise.
-    isOwn: false,
-    pattern: { service: fact.service, operation: fact.operation },
-    detail: { missingCall: child },
+    isOwn: lost.isNew && !context.isPassedOn && dependency === undefined,
+    pattern: { service, operation },
+    detail: { missingCall: call, ...context.region },
     evidence: [
-      {
-        source: 'trace',
-        direction: 'for',
-        statement: text(
-          `${name} 调用 ${child} 的比例从 ${formatPercent(was)} 降到 ${formatPercent(is)}`,
-          `${name} calls ${child} in ${formatPercent(is)} of its runs, usually in ${formatPercent(was)}`,
-        ),
-        value: is,
-        expected: was,
-        n: isShare.total,
-        weight: Math.max(0, softCapped(found.llr, WEIGHT_MAX) + Math.log(found.drop)),
-        link: tracesLink(
-          { service: fact.service, operation: fact.operation },
-          facts.clustered.window.range,
-        ),
-      },
+      { ...evidence, aspect: 'flow', weight: Math.min(evidence.weight, reason.surpriseMax) },
     ],
   };
 }
 
-interface CallCount {
-  readonly context: string;
-  readonly parentKey: number;
-  readonly childService: number;
-  readonly childOperation: number;
-  /** Sum over traces of the share of runs that made the call. */
-  traceShares: number;
-}
-
-interface CallCounts {
-  /** By context, then trace: runs of the operation. */
-  readonly runs: ReadonlyMap<string, ReadonlyMap<number, number>>;
-  /** By context and called operation. */
-  readonly calls: ReadonlyMap<string, CallCount>;
-}
-
-function countCalls(table: SpanTable): CallCounts {
-  const keyOf = (row: number): number => pairKey(table.service[row]!, table.operation[row]!);
-  const contexts: string[] = [];
-  const runs = new Map<string, Map<number, number>>();
-  for (let row = 0; row < table.count; row++) {
-    const parent = table.parent[row]!;
-    const context = `${parent === NO_ROW ? '' : keyOf(parent)} ${keyOf(row)}`;
-    contexts.push(context);
-    const byTrace = runs.get(context) ?? new Map<number, number>();
-    byTrace.set(table.trace[row]!, (byTrace.get(table.trace[row]!) ?? 0) + 1);
-    runs.set(context, byTrace);
-  }
-  const calls = new Map<string, CallCount>();
-  const counted = new Set<string>();
-  for (let row = 0; row < table.count; row++) {
-    const parent = table.parent[row]!;
-    if (parent === NO_ROW) continue;
-    const context = contexts[parent]!;
-    const once = `${parent} ${keyOf(row)}`;
-    if (counted.has(once)) continue;
-    counted.add(once);
-    const id = `${context} ${keyOf(row)}`;
-    let call = calls.get(id);
-    if (call === undefined) {
-      call = {
-        context,
-        parentKey: keyOf(parent),
-        childService: table.service[row]!,
-        childOperation: table.operation[row]!,
-        traceShares: 0,
-      };
-      calls.set(id, call);
-    }
-    call.traceShares += 1 / (runs.get(context)?.get(table.trace[row]!) ?? 1);
-  }
-  return { runs, calls };
+function callEvidence(
+  { is, was, isNew, llr }: LostCall,
+  context: {
+    readonly facts: Facts;
+    readonly call: string;
+    readonly place: { readonly service: string; readonly operation: string };
+  },
+): EvidenceDraft {
+  const { facts, call, place } = context;
+  const [ratio, ratioBefore] = [is.hits / is.total, was.hits / was.total];
+  const name = `${place.service} ${place.operation}`;
+  const { low, high } = wilsonBounds(is, Z_INTERVAL);
+  const [now, earlier] = [formatPercent(ratio), formatPercent(ratioBefore)];
+  const lost = Math.log(1 - ratio / ratioBefore); // of a call that is half lost, half a bit less
+  return {
+    source: 'trace',
+    direction: 'for',
+    statement: text(
+      `${name} 调用 ${call} 的比例从 ${earlier} 降到 ${now}`,
+      `${name} calls ${call} in ${now} of its runs, usually in ${earlier}`,
+    ),
+    value: ratio,
+    expected: ratioBefore,
+    interval: [low, high],
+    n: is.total,
+    weight: isNew
+      ? softCapped(llr, EVIDENCE_WEIGHT_MAX)
+      : Math.max(0, softCapped(llr, SHIFT_WEIGHT_MAX) + lost),
+    link: tracesLink(place, facts.clustered.window.range),
+  };
 }

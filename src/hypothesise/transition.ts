@@ -5,20 +5,22 @@
  */
 import { formatPercent } from '../base/quantity.ts';
 import { type Share, twoShareLlr, wilsonBounds } from '../base/statistics.ts';
-import { NO_ROW, type WindowData } from '../model/window.ts';
+import type { WindowData } from '../model/window.ts';
 import { markAbove } from './below.ts';
-import { type ErrorLines, readErrorLines, SEVERITY_ERROR } from './error-line.ts';
+import { readErrorLines } from './error-line.ts';
+import { type ErrorReason, reasonOf } from './error-reason.ts';
 import {
   type EventFlows,
   type Flow,
-  gatherFlows,
-  markLogging,
   RUN_END,
   RUN_START,
   type RunVariant,
+  rowsOfVariants,
 } from './event-flow.ts';
 import type { Facts } from './facts.ts';
 import { type BrokenStep, KnownFlow, NO_TRACE } from './known-flow.ts';
+import { type BothFlows, gatherLineFlows } from './line-flow.ts';
+import { numberOperations } from './operation-number.ts';
 import {
   compareText,
   EVIDENCE_WEIGHT_MAX,
@@ -42,9 +44,11 @@ const EVENT_TEXT_MAX = 200;
 const Z_INTERVAL = 1.96;
 
 export function suspectTransitions(facts: Facts): Suspicion[] {
-  const { window, reference } = facts.clustered;
-  if (reference === undefined || facts.spanLogs === undefined) return [];
-  const flows = gatherBoth(facts, { reference, spanLogs: facts.spanLogs });
+  const { clustered, spanLogs } = facts;
+  const { window, reference } = clustered;
+  if (reference === undefined || spanLogs === undefined) return [];
+  const numbers = numberOperations(facts, reference.spans);
+  const flows = gatherLineFlows(facts, { reference, spanLogs, numbers });
   const broken = findBrokenFlows(flows, (event) => textOf(event, facts));
   const isAbove = markAbove(window.spans, markTrouble(broken, { facts, now: flows.now }));
   const best = new Map<string, BrokenFlow>();
@@ -56,45 +60,14 @@ export function suspectTransitions(facts: Facts): Suspicion[] {
   return [...best]
     .sort(([a], [b]) => compareText(a, b))
     .map(([, one]) => {
-      const rows = brokenRows(one, flows.now);
+      const rows = rowsOfVariants(flows.now, one.brokenVariants);
       const aboveCount = rows.reduce((sum, row) => sum + isAbove[row]!, 0);
       return suspicionOf(one, {
         facts,
         isPassedOn: aboveCount >= PASSED_ON_SHARE * rows.length,
-        reason: reasonOf(rows, { facts, joined: flows.now.joined, errorLines }),
+        reason: reasonOf(rows, { facts, joined: spanLogs.now, errorLines }),
       });
     });
-}
-
-interface BothFlows {
-  readonly now: EventFlows;
-  readonly before: EventFlows;
-}
-
-function gatherBoth(
-  facts: Facts,
-  {
-    reference,
-    spanLogs,
-  }: { readonly reference: WindowData; readonly spanLogs: NonNullable<Facts['spanLogs']> },
-): BothFlows {
-  const now = { joined: spanLogs.now, operationOfRow: new Uint32Array(facts.table.count) };
-  const before = {
-    joined: spanLogs.before,
-    operationOfRow: new Uint32Array(reference.spans.count),
-  };
-  for (const [index, { group, referenceRows }] of facts.operations.entries()) {
-    for (const row of group.rows) now.operationOfRow[row] = index + 1;
-    for (const row of referenceRows) before.operationOfRow[row] = index + 1;
-  }
-  const isLogging = new Uint8Array(facts.operations.length + 1);
-  for (const { joined, operationOfRow } of [now, before]) {
-    markLogging(joined, { operationOfRow, marks: isLogging });
-  }
-  return {
-    now: gatherFlows(facts.clustered.window, { ...now, isLogging }),
-    before: gatherFlows(reference, { ...before, isLogging }),
-  };
 }
 
 interface BrokenFlow {
@@ -177,69 +150,6 @@ function markTrouble(
   return isTrouble;
 }
 
-function brokenRows({ brokenVariants }: BrokenFlow, now: EventFlows): number[] {
-  const rows: number[] = [];
-  for (const [row, variant] of now.variantOfRow.entries()) {
-    if (variant !== undefined && brokenVariants.has(variant)) rows.push(row);
-  }
-  return rows;
-}
-
-/** What the errors say that most of the broken runs ended with. */
-interface Reason {
-  /** The callee that they name. */
-  readonly dependency: string | undefined;
-  /** See ErrorLines. */
-  readonly surpriseMax: number;
-}
-
-const NO_REASON: Reason = { dependency: undefined, surpriseMax: Number.POSITIVE_INFINITY };
-
-function reasonOf(
-  rows: readonly number[],
-  context: {
-    readonly facts: Facts;
-    readonly joined: EventFlows['joined'];
-    readonly errorLines: ErrorLines;
-  },
-): Reason {
-  const { facts, joined, errorLines } = context;
-  const { logs } = facts.clustered.window;
-  const lines = new Map<number, { count: number; readonly log: number }>();
-  for (const row of rows) {
-    const log = lastErrorOf(row, { facts, joined });
-    if (log === undefined) continue;
-    const known = lines.get(logs.template[log]!);
-    if (known) known.count++;
-    else lines.set(logs.template[log]!, { count: 1, log });
-  }
-  for (const [template, { count, log }] of lines) {
-    if (2 * count <= rows.length) continue;
-    const service = logs.strings.text(logs.service[log]!);
-    return {
-      dependency: errorLines.namedCallee(service, logs.strings.text(logs.body[log]!)),
-      surpriseMax: errorLines.surpriseMax(service, logs.strings.text(template)),
-    };
-  }
-  return NO_REASON;
-}
-
-/** Of the run, or of the spans of the same service around it, where exceptions end up. */
-function lastErrorOf(
-  row: number,
-  { facts, joined }: { readonly facts: Facts; readonly joined: EventFlows['joined'] },
-): number | undefined {
-  const { table } = facts;
-  const { severity } = facts.clustered.window.logs;
-  const service = table.service[row]!;
-  for (let at = row; at !== NO_ROW && table.service[at] === service; at = table.parent[at]!) {
-    for (let index = joined.start[at + 1]! - 1; index >= joined.start[at]!; index--) {
-      if (severity[joined.logs[index]!]! >= SEVERITY_ERROR) return joined.logs[index]!;
-    }
-  }
-  return undefined;
-}
-
 function placeOf({ flow }: BrokenFlow, { spans }: WindowData): string {
   const { strings } = spans;
   return `${strings.text(spans.service[flow.row]!)} ${strings.text(spans.operation[flow.row]!)}`;
@@ -254,7 +164,7 @@ function textOf(event: number, { clustered, table }: Facts): string {
 
 function suspicionOf(
   one: BrokenFlow,
-  context: { readonly facts: Facts; readonly isPassedOn: boolean; readonly reason: Reason },
+  context: { readonly facts: Facts; readonly isPassedOn: boolean; readonly reason: ErrorReason },
 ): Suspicion {
   const { facts, reason } = context;
   const { table } = facts;
