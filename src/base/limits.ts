@@ -95,9 +95,12 @@ export const LIMITS = {
   queryRowsMax: 10_000,
   /** Rows that a query returns when the caller names no limit. */
   queryRowsDefault: 100,
-  /** Spans that one analysis window may hold; beyond it the window is sampled by trace, and says so. */
-  analysisSpansMax: 1_000_000,
-  analysisLogsMax: 1_000_000,
+  /**
+   * Spans, and log lines, that one analysis looks at; of more, whole traces are drawn evenly, and the report says so.
+   * Shares do not gain from more: of 12 500 traces with eight spans a share of 1 % is known to within 0.2 %.
+   */
+  analysisSpansMax: 100_000,
+  analysisLogsMax: 100_000,
   /**
    * Spans, and log lines, of a reference that nobody named; of more, slices of time are read. The p99 of an operation
    * that every trace of eight spans has then stands on 75 traces above it.

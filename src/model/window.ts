@@ -169,11 +169,10 @@ export interface WindowData {
   readonly series: readonly SeriesWindow[];
   /** True when the period held more rows than the analysis may read, and traces were sampled. */
   readonly isSampled: boolean;
-  /**
-   * Part of the period's traces and lines that the tables hold, absent: all. A rate is rows / minutes / this; series
-   * are whole.
-   */
+  /** Part of the period's traces that the table holds, absent: all. A rate is spans / minutes / this. */
   readonly keptShare?: number;
+  /** As keptShare, of the log lines. Series are whole. */
+  readonly keptLogShare?: number;
   /** There are more metric series than one analysis reads. */
   readonly isSeriesCut: boolean;
 }

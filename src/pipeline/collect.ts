@@ -273,8 +273,9 @@ function medianLogByOperation(requests: readonly Request[]): Map<number, number>
 /** What is read of a period. */
 interface Sample {
   readonly period: Period;
-  /** Of the traces and lines of the period. */
+  /** Of the traces of the period, and of its lines. */
   readonly keptShare: number;
+  readonly keptLogShare: number;
   /** Of the time of a longer period. */
   readonly timeShare: number;
   readonly hasAttributes: boolean;
@@ -287,15 +288,26 @@ interface SpanSample extends Sample {
 /** Of a window with too many rows, traces at random: every moment of it counts. */
 function windowSample(range: TimeRange, telemetry: TelemetryReader): Sample {
   const { spans, logs } = telemetry.countRows(range);
-  const keptShare = Math.min(1, LIMITS.analysisSpansMax / spans, LIMITS.analysisLogsMax / logs);
-  return { period: { range, without: [] }, keptShare, timeShare: 1, hasAttributes: true };
+  return {
+    period: { range, without: [] },
+    keptShare: Math.min(1, LIMITS.analysisSpansMax / spans),
+    keptLogShare: Math.min(1, LIMITS.analysisLogsMax / logs),
+    timeShare: 1,
+    hasAttributes: true,
+  };
 }
 
 /** Of a reference with too many rows, slices of its time: one moment is as good as another. */
 function referenceSample(period: Period, telemetry: TelemetryReader): Sample {
   const { spans, logs } = telemetry.countRows(period.range);
   const timeShare = Math.min(1, LIMITS.referenceRowsMax / Math.max(spans, logs, 1));
-  return { period: slicedPeriod(period, timeShare), keptShare: 1, timeShare, hasAttributes: true };
+  return {
+    period: slicedPeriod(period, timeShare),
+    keptShare: 1,
+    keptLogShare: 1,
+    timeShare,
+    hasAttributes: true,
+  };
 }
 
 function readSpans({ telemetry, strings, request }: Reading, sample: Sample): SpanSample {
@@ -310,7 +322,7 @@ function windowOf(
   { range, reading }: { readonly range: TimeRange; readonly reading: Reading },
 ): WindowData {
   const { telemetry, strings, request } = reading;
-  const { keptShare, timeShare } = sample;
+  const { keptShare, keptLogShare, timeShare } = sample;
   const { service } = request.scope;
   const period = { range, without: sample.period.without };
   const spans = layOut(sample.rows, {
@@ -319,7 +331,11 @@ function windowOf(
   });
   // Logs and metrics of services whose requests never meet the one that was asked about are other trouble.
   const withoutServices = spans.otherServices;
-  const logs = buildLogTable(telemetry, strings, { period, withoutServices, keptShare });
+  const logs = buildLogTable(telemetry, strings, {
+    period,
+    withoutServices,
+    keptShare: keptLogShare,
+  });
   const metrics = buildSeriesWindows(telemetry, {
     range,
     without: timeShare < 1 ? [] : period.without,
@@ -331,8 +347,9 @@ function windowOf(
     spans: spans.table,
     logs,
     series: metrics.series,
-    isSampled: keptShare * timeShare < 1,
+    isSampled: keptShare * keptLogShare * timeShare < 1,
     keptShare: keptShare * timeShare,
+    keptLogShare: keptLogShare * timeShare,
     isSeriesCut: metrics.isCut,
   };
 }

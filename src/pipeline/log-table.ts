@@ -12,7 +12,7 @@ import { traceShareOf } from './span-rows.ts';
 export interface LogRead {
   readonly period: Period;
   readonly withoutServices: ReadonlySet<string>;
-  /** Of lines: those of the traces that a table of spans with this share holds, and as many of the others. */
+  /** Whole traces' lines, those of the spans that a table with this share holds, and as many of the others. */
   readonly keptShare: number;
 }
 
@@ -21,9 +21,11 @@ export function buildLogTable(
   strings: StringDictionary,
   { period, withoutServices, keptShare }: LogRead,
 ): LogTable {
-  const rows = new LogRows(strings, { withoutServices, keptShare });
+  const rows = new LogRows(strings, withoutServices);
+  const isWanted = (columns: LogColumns, row: number) => lineShareOf(columns, row) < keptShare;
+  const sampled = keptShare < 1 ? { isWanted } : {};
   for (const range of countedRanges(period)) {
-    reader.scanLogs({ range, strings }, (columns, matching) => {
+    reader.scanLogs({ range, strings, ...sampled }, (columns, matching) => {
       rows.add(columns, matching);
       return undefined;
     });
@@ -33,17 +35,15 @@ export function buildLogTable(
 
 class LogRows {
   readonly table: LogTable;
-  readonly #keptShare: number;
   /** String ids of the table. */
   readonly #withoutServices: ReadonlySet<number>;
   readonly #sources: SourceReader;
   readonly #hex = new HexTexts();
 
-  constructor(strings: StringDictionary, read: Omit<LogRead, 'period'>) {
+  constructor(strings: StringDictionary, withoutServices: ReadonlySet<string>) {
     this.table = new LogTable(strings);
-    this.#keptShare = read.keptShare;
     this.#withoutServices = new Set(
-      [...read.withoutServices].map((service) => strings.idOfString(service)),
+      [...withoutServices].map((service) => strings.idOfString(service)),
     );
     this.#sources = new SourceReader(strings);
   }
@@ -56,7 +56,6 @@ class LogRows {
     table.reserve(table.count + matching.length);
     for (let index = 0; index < matching.length; index++) {
       const from = matching[index]!;
-      if (this.#keptShare < 1 && lineShareOf(columns, from) >= this.#keptShare) continue;
       const service = ids.id(columns.service[from]!);
       if (this.#withoutServices.has(service)) continue;
       const row = table.count++;

@@ -49,18 +49,18 @@ export class SpanRows {
   ): void {
     const sections = options.hasAttributes ? (['attributes'] as const) : [];
     const { strings } = this.table;
-    reader.scanSpans({ range, sections, strings }, (columns, matching) => {
-      this.#add(columns, matching, options);
+    const { keptShare, hasAttributes } = options;
+    const isWanted = ({ traceId }: SpanColumns, row: number) =>
+      traceShareOf(traceId, 16 * row) < keptShare;
+    const sampled = keptShare < 1 ? { isWanted } : {};
+    reader.scanSpans({ range, sections, strings, ...sampled }, (columns, matching) => {
+      this.#add(columns, matching, hasAttributes);
       return undefined;
     });
   }
 
   /** Hot: once per span of the period. */
-  #add(
-    columns: SpanColumns,
-    matching: Uint32Array,
-    { keptShare, hasAttributes }: Omit<SpanRead, 'period'>,
-  ): void {
+  #add(columns: SpanColumns, matching: Uint32Array, hasAttributes: boolean): void {
     const { table } = this;
     const ids = new DictionaryBridge(columns.strings, table.strings);
     const words = wordsOf(columns.traceId);
@@ -76,11 +76,9 @@ export class SpanRows {
       const from = matching[index]!;
       // Blocks are sorted by trace: most rows belong to the trace of the row before.
       if (previous < 0 || !isSameTrace(words, from, previous)) {
-        const isKept = keptShare >= 1 || traceShareOf(columns.traceId, 16 * from) < keptShare;
-        trace = isKept ? this.traces.add(words, TRACE_ID_WORDS * from) : -1;
+        trace = this.traces.add(words, TRACE_ID_WORDS * from);
       }
       previous = from;
-      if (trace < 0) continue;
       const service = ids.id(columns.service[from]!);
       if (service !== 0 && service === this.#withoutService) continue;
       const row = table.count++;

@@ -81,7 +81,7 @@ export function tallyWindow({ spans, range, keptShare = 1 }: WindowData): readon
 export function tallyTemplates({
   logs,
   range,
-  keptShare = 1,
+  keptLogShare = 1,
 }: WindowData): readonly TemplateTally[] {
   const counts = new Map<number, { -readonly [Key in keyof TemplateTally]: TemplateTally[Key] }>();
   const firstMinuteUs = minuteOf(range.fromUs);
@@ -103,7 +103,7 @@ export function tallyTemplates({
     }
   }
   return [...counts.values()]
-    .map((tally) => ({ ...tally, count: Math.round(tally.count / keptShare) }))
+    .map((tally) => ({ ...tally, count: Math.round(tally.count / keptLogShare) }))
     .sort((a, b) => a.minuteUs - b.minuteUs || compareText(a.templateId, b.templateId));
 }
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { hexOf, tryBytesOfHex } from '../../src/base/bytes.ts';
-import type { TimeRange } from '../../src/base/time.ts';
 import { SpanColumns, VALUE_TYPE } from '../../src/model/columns.ts';
 import { StringDictionary } from '../../src/model/dictionary.ts';
 import { INFRA_KINDS, type InfraKind, STAGES, type Stage } from '../../src/model/vocabulary.ts';
 import { NO_ROW, type SpanTable } from '../../src/model/window.ts';
 import { buildSpanTable } from '../../src/pipeline/span-table.ts';
+import type { SpanScan } from '../../src/store/api/telemetry.ts';
 
 const BASE_US = 1_700_000_000_000_000;
 const RANGE = { fromUs: BASE_US, toUs: BASE_US + 60_000_000 };
@@ -59,13 +59,15 @@ function tableOf(blocks: readonly (readonly SpanLiteral[])[], spansMax = 1000): 
   const reader = {
     countRows: () => ({ spans: total, logs: 0, points: 0, profiles: 0 }),
     scanSpans: (
-      { range }: { readonly range: TimeRange },
+      { range, isWanted = () => true }: Omit<SpanScan, 'sections'>,
       visit: (columns: SpanColumns, rows: Uint32Array) => boolean | undefined,
     ) => {
       for (const block of blocks) {
         const columns = columnsOf(block);
         const isIn = (row: number) =>
-          columns.startUs[row]! >= range.fromUs && columns.startUs[row]! < range.toUs;
+          columns.startUs[row]! >= range.fromUs &&
+          columns.startUs[row]! < range.toUs &&
+          isWanted(columns, row);
         visit(columns, Uint32Array.from(block.keys()).filter(isIn));
       }
     },

@@ -111,6 +111,8 @@ export interface SpanScan {
   readonly services?: readonly string[];
   /** The columns' dictionary, when given: ids of all blocks are its own. Else each block has one. */
   readonly strings?: StringDictionary;
+  /** Asked for each row of the range once the core is read; a row that is not wanted is neither read further nor visited. */
+  readonly isWanted?: (columns: SpanColumns, row: number) => boolean;
 }
 
 export interface LogScan {
@@ -118,6 +120,7 @@ export interface LogScan {
   readonly services?: readonly string[];
   /** As in SpanScan. */
   readonly strings?: StringDictionary;
+  readonly isWanted?: (columns: LogColumns, row: number) => boolean;
 }
 
 export interface TraceQuery {

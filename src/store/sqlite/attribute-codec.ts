@@ -4,11 +4,11 @@
  */
 import { type AttributeColumns, VALUE_TYPE } from '../../model/columns.ts';
 import { grown } from '../../model/dictionary.ts';
-import { AttributeList, isText, LAYOUT, stringIdAt } from './attribute-list.ts';
+import { AttributeList, isText, LAYOUT } from './attribute-list.ts';
 import { type AttributeSource, groupBySlot, type SlotGroups } from './attribute-slots.ts';
 import { type ByteReader, ByteWriter } from './byte-stream.ts';
 import { writeNumbers, writeUints } from './column-codec.ts';
-import type { LocalDictionary } from './local-dictionary.ts';
+import type { LocalDictionary, TextIds } from './local-dictionary.ts';
 
 export function writeAttributes(
   writer: ByteWriter,
@@ -50,18 +50,23 @@ export function writeAttributes(
   writer.append(columns);
 }
 
-/** Appends the lists of `rowCount` rows to `target` and returns where each ends there. */
+/** Appends the lists of `rowCount` rows to `target` and returns where each ends there; only wanted rows have some. */
 export function readAttributes(
   reader: ByteReader,
   target: AttributeColumns,
-  options: { readonly rowCount: number; readonly stringIds: Uint32Array },
+  options: {
+    readonly rowCount: number;
+    readonly textIds: TextIds;
+    /** By row; absent: all. */
+    readonly isWanted?: Uint8Array;
+  },
 ): Uint32Array {
-  const { rowCount, stringIds } = options;
+  const { rowCount, textIds } = options;
   const list = new AttributeList(reader, rowCount);
-  const { counts, slots, values } = list.readAll();
+  const { counts, slots, values } = list.readAll(options.isWanted);
   const total = slots.length;
   reserveAttributes(target, total);
-  const keys = Uint32Array.from(list.slots, ({ key }) => stringIdAt(stringIds, key));
+  const keys = Uint32Array.from(list.slots, ({ key }) => textIds.idAt(key));
   const types = Uint8Array.from(list.slots, ({ type }) => type);
   const base = target.count;
   for (let at = 0; at < total; at++) {
@@ -69,7 +74,7 @@ export function readAttributes(
     const type = types[slot]!;
     target.keys[base + at] = keys[slot]!;
     target.types[base + at] = type;
-    target.values[base + at] = isText(type) ? stringIdAt(stringIds, values[at]!) : values[at]!;
+    target.values[base + at] = isText(type) ? textIds.idAt(values[at]!) : values[at]!;
   }
   target.count += total;
   const ends = counts;

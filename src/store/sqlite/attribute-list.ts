@@ -149,18 +149,25 @@ export class AttributeList {
     }
   }
 
-  /** How many attributes each row has, and for each, in order of its row's list, its slot and value. */
-  readAll(): AllAttributes {
+  /**
+   * How many attributes each row has, and for each, in order of its row's list, its slot and value; rows that are not
+   * wanted (0 in the mask) have none.
+   */
+  readAll(isWanted?: Uint8Array): AllAttributes {
     const columns = this.slots.map((_, slot) => this.valuesOf(slot));
     return this.#shapes === undefined
-      ? this.#allByRows(columns)
-      : allByShapes(this.#shapes, columns);
+      ? this.#allByRows(columns, isWanted)
+      : allByShapes(this.#shapes, columns, isWanted);
   }
 
-  #allByRows(columns: readonly Float64Array[]): AllAttributes {
+  #allByRows(columns: readonly Float64Array[], isWanted: Uint8Array | undefined): AllAttributes {
     const counts = new Uint32Array(this.#rowCount);
     const rowLists = columns.map((_, slot) => this.#readRows(slot));
-    for (const rows of rowLists) for (let at = 0; at < rows.length; at++) counts[rows[at]!]!++;
+    for (const rows of rowLists) {
+      for (let at = 0; at < rows.length; at++) {
+        if (isWanted === undefined || isWanted[rows[at]!] === 1) counts[rows[at]!]!++;
+      }
+    }
     const cursors = new Uint32Array(this.#rowCount);
     let total = 0;
     for (let row = 0; row < counts.length; row++) {
@@ -172,6 +179,7 @@ export class AttributeList {
     for (const [slot, rows] of rowLists.entries()) {
       const column = columns[slot]!;
       for (let at = 0; at < rows.length; at++) {
+        if (isWanted !== undefined && isWanted[rows[at]!] === 0) continue;
         const to = cursors[rows[at]!]!++;
         slots[to] = slot;
         values[to] = column[at]!;
@@ -230,16 +238,25 @@ export class AttributeList {
 function allByShapes(
   { shapes, rowShapes }: StoredShapes,
   columns: readonly Float64Array[],
+  isWanted: Uint8Array | undefined,
 ): AllAttributes {
   const counts = new Uint32Array(rowShapes.length);
-  const total = columns.reduce((sum, column) => sum + column.length, 0);
+  let total = 0;
+  for (let row = 0; row < rowShapes.length; row++) {
+    if (isWanted !== undefined && isWanted[row] === 0) continue;
+    counts[row] = shapes[rowShapes[row]!]!.length;
+    total += counts[row]!;
+  }
   const slots = new Uint32Array(total);
   const values = new Float64Array(total);
   const cursors = new Uint32Array(columns.length);
   let to = 0;
   for (let row = 0; row < rowShapes.length; row++) {
     const shape = shapes[rowShapes[row]!]!;
-    counts[row] = shape.length;
+    if (isWanted !== undefined && isWanted[row] === 0) {
+      for (let index = 0; index < shape.length; index++) cursors[shape[index]!]!++;
+      continue;
+    }
     for (let index = 0; index < shape.length; index++) {
       const slot = shape[index]!;
       slots[to] = slot;

@@ -129,6 +129,15 @@ export class SectionTexts {
     return ids;
   }
 
+  /** Interns one text. */
+  internOne(strings: StringDictionary, local: number): number {
+    const end = this.#endsOf()[local - 1];
+    if (end === undefined || end > this.#bytes.length) {
+      throw new RangeError(`there is no string ${local}`);
+    }
+    return strings.idOfBytes(this.#bytes, end - this.#lengths[local - 1]!, end);
+  }
+
   #endsOf(): Uint32Array {
     if (this.#ends) return this.#ends;
     const ends = new Uint32Array(this.#lengths.length);
@@ -139,6 +148,31 @@ export class SectionTexts {
     }
     this.#ends = ends;
     return ends;
+  }
+}
+
+/**
+ * Local id → id in the dictionary, each text interned when its id is first asked for: of a block of which one row in ten
+ * is wanted, a tenth of the texts.
+ */
+export class TextIds {
+  readonly #texts: SectionTexts;
+  readonly #strings: StringDictionary;
+  /** 0 while unknown. */
+  readonly #ids: Uint32Array;
+
+  constructor(texts: SectionTexts, strings: StringDictionary) {
+    this.#texts = texts;
+    this.#strings = strings;
+    this.#ids = new Uint32Array(texts.count + 1);
+  }
+
+  idAt(local: number): number {
+    const known = this.#ids[local];
+    if (known !== undefined && (known !== 0 || local === 0)) return known;
+    const id = this.#texts.internOne(this.#strings, local);
+    this.#ids[local] = id;
+    return id;
   }
 }
 

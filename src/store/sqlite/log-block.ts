@@ -1,7 +1,7 @@
 /** Log rows ↔ the sections of a block; bodies have their own texts so that a search can skip the block. */
 import { type LogColumns, VALUE_TYPE } from '../../model/columns.ts';
 import { writeTypedValues } from './attribute-codec.ts';
-import { isText, readTypedValues, stringIdAt } from './attribute-list.ts';
+import { isText, readTypedValues } from './attribute-list.ts';
 import {
   type EncodedBlock,
   openSection,
@@ -23,8 +23,8 @@ import {
   writeReferences,
   writeTraceIds,
 } from './id-codec.ts';
-import { LocalDictionary, SectionTexts } from './local-dictionary.ts';
-import { distinctTexts, fillEnds, pickNumbers, pickUints, timeBounds } from './rows.ts';
+import { LocalDictionary, SectionTexts, TextIds } from './local-dictionary.ts';
+import { distinctTexts, fillEnds, maskOf, pickNumbers, pickUints, timeBounds } from './rows.ts';
 import {
   beginTables,
   decodeAttributes,
@@ -54,27 +54,37 @@ export function encodeLogBlock(columns: LogColumns, rows: Uint32Array): EncodedB
   };
 }
 
-/** Appends the block's rows to `columns`; sections that are not named stay empty. */
+/**
+ * Appends the block's rows to `columns`; sections that are not named stay empty. Where rows are chosen, from the core,
+ * the others get no body and no attributes; answers the chosen rows.
+ */
 export function decodeLogBlock(
   columns: LogColumns,
   options: {
     readonly rowCount: number;
     readonly source: SectionSource;
     readonly sections: readonly LogSection[];
+    /** Asked when the core is read; only for columns that were empty. */
+    readonly choose?: () => Uint32Array;
   },
-): void {
+): Uint32Array | undefined {
   const { rowCount, source, sections } = options;
   const base = columns.count;
   columns.reserve(base + rowCount);
   columns.count = base + rowCount;
   decodeCore(columns, { base, rowCount, source });
-  if (sections.includes('bodies')) decodeBodies(columns, { base, rowCount, source });
-  if (sections.includes('attributes')) {
-    decodeAttributes(columns, { base, rowCount, source });
+  const chosen = options.choose?.();
+  const isWanted = maskOf(chosen, rowCount);
+  if (sections.includes('bodies') && chosen?.length !== 0) {
+    decodeBodies(columns, { base, rowCount, source }, isWanted);
+  }
+  if (sections.includes('attributes') && chosen?.length !== 0) {
+    decodeAttributes(columns, { base, rowCount, source }, isWanted);
   } else {
     fillEnds(columns.attributesEnd, columns.attributes.count, { base, rowCount });
     fillEnds(columns.derivedEnd, columns.derived.count, { base, rowCount });
   }
+  return chosen;
 }
 
 /** Fields of a log record's variant in file order. Append only. */
@@ -152,9 +162,13 @@ function encodeBodies(columns: LogColumns, rows: Uint32Array): readonly RawSecti
   return [rawSection(SECTION.bodyTexts, texts), rawSection(SECTION.bodies, body)];
 }
 
-function decodeBodies(columns: LogColumns, { base, rowCount, source }: Target): void {
+function decodeBodies(
+  columns: LogColumns,
+  { base, rowCount, source }: Target,
+  isWanted: Uint8Array | undefined,
+): void {
   const texts = new SectionTexts(openSection(source, SECTION.bodyTexts));
-  const stringIds = texts.internInto(columns.strings);
+  const textIds = new TextIds(texts, columns.strings);
   const reader = openSection(source, SECTION.bodies);
   const present = readBodyTypes(reader);
   const types = readUints(reader, rowCount);
@@ -167,7 +181,8 @@ function decodeBodies(columns: LogColumns, { base, rowCount, source }: Target): 
     for (let row = 0; row < rowCount; row++) {
       if (types[row] !== type) continue;
       const value = values[at++]!;
-      columns.bodyValue[base + row] = isText(type) ? stringIdAt(stringIds, value) : value;
+      if (isWanted !== undefined && isWanted[row] === 0) continue;
+      columns.bodyValue[base + row] = isText(type) ? textIds.idAt(value) : value;
     }
     readCount += count;
   }

@@ -124,10 +124,10 @@ class LogSearch {
   }
 
   #collect(reader: DayReader, header: BlockHeader): void {
-    const core = readLogBlock(reader, header, { sections: [] });
+    const core = readLogBlock(reader, header, []);
     const candidates = this.#coreMatches(core);
     if (candidates.length === 0 || !this.#mayHoldText(reader, header)) return;
-    const columns = readLogBlock(reader, header, { sections: ALL_LOG_SECTIONS });
+    const columns = readLogBlock(reader, header, ALL_LOG_SECTIONS);
     const holdsText = compileText(columns, this.#query.text);
     const { timeUs, timeNs } = columns;
     const rows = candidates

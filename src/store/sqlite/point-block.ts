@@ -30,7 +30,7 @@ import {
   writeScopes,
 } from './entry-codec.ts';
 import { SPAN_ID_BYTES } from './id-codec.ts';
-import { LocalDictionary, SectionTexts } from './local-dictionary.ts';
+import { LocalDictionary, SectionTexts, TextIds } from './local-dictionary.ts';
 import { entryAt, fillEnds, pickNumbers, pickUints, timeBounds } from './rows.ts';
 import { type Target, withDictionary } from './shared-sections.ts';
 import { flattenLists, setEnds } from './span-parts.ts';
@@ -228,7 +228,7 @@ function appendExemplars(columns: PointColumns, { base, rowCount, source }: Targ
   const bytes = source(SECTION.exemplars);
   if (!bytes) return false;
   const reader = ByteReader.ofSection(bytes);
-  const stringIds = new SectionTexts(reader).internInto(columns.strings);
+  const textIds = new TextIds(new SectionTexts(reader), columns.strings);
   const { exemplars, exemplarsEnd, timeUs } = columns;
   const counts = readUints(reader, rowCount);
   const first = exemplars.count;
@@ -250,7 +250,7 @@ function appendExemplars(columns: PointColumns, { base, rowCount, source }: Targ
   exemplars.timeNs.set(readUints(reader, count), first);
   exemplars.value.set(readNumbers(reader, count), first);
   exemplars.isInt.set(readUints(reader, count), first);
-  const ends = readAttributes(reader, exemplars.attributes, { rowCount: count, stringIds });
+  const ends = readAttributes(reader, exemplars.attributes, { rowCount: count, textIds });
   exemplars.attributesEnd.set(ends, first);
   return true;
 }

@@ -25,6 +25,14 @@ export function fillEnds(
   ends.fill(value, at.base, at.base + at.rowCount);
 }
 
+/** By row 1 where it is chosen; undefined when all are. */
+export function maskOf(chosen: Uint32Array | undefined, rowCount: number): Uint8Array | undefined {
+  if (chosen === undefined || chosen.length === rowCount) return undefined;
+  const mask = new Uint8Array(rowCount);
+  for (let index = 0; index < chosen.length; index++) mask[chosen[index]!] = 1;
+  return mask;
+}
+
 export function entryAt(count: number, index: number): number {
   if (index >= count) throw new RangeError(`there is no resource or scope ${index}`);
   return index;

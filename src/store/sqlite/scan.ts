@@ -3,7 +3,7 @@ import type { TimeRange } from '../../base/time.ts';
 import { LogColumns, PointColumns, SpanColumns } from '../../model/columns.ts';
 import { StringDictionary } from '../../model/dictionary.ts';
 import type { RawProfiles } from '../../model/profiles.ts';
-import type { LogScan, SpanScan, SpanSection } from '../api/telemetry.ts';
+import type { LogScan, SpanScan } from '../api/telemetry.ts';
 import { decodeAt, SIGNAL, type SignalNumber } from './block.ts';
 import type { DayPool } from './day-pool.ts';
 import type { BlockHeader, DayReader } from './day-reader.ts';
@@ -21,11 +21,8 @@ export function scanSpans(
   visit: (columns: SpanColumns, rows: Uint32Array) => boolean | undefined,
 ): void {
   visitBlocks(pool, { ...scan, signal: SIGNAL.spans }, (reader, header) => {
-    const columns = pool.tryRead(reader, header, () => readSpanBlock(reader, header, scan));
-    if (!columns) return true;
-    const { startUs: timeUs, service, strings, count } = columns;
-    const rows = matchingRows({ timeUs, service, strings, count }, scan);
-    return rows.length === 0 || visit(columns, rows) !== false;
+    const block = pool.tryRead(reader, header, () => readSpanBlock(reader, header, scan));
+    return !block || block.rows.length === 0 || visit(block.columns, block.rows) !== false;
   });
 }
 
@@ -35,12 +32,8 @@ export function scanLogs(
   visit: (columns: LogColumns, rows: Uint32Array) => boolean | undefined,
 ): void {
   visitBlocks(pool, { ...scan, signal: SIGNAL.logs }, (reader, header) => {
-    const columns = pool.tryRead(reader, header, () =>
-      readLogBlock(reader, header, { sections: ALL_LOG_SECTIONS, ...scan }),
-    );
-    if (!columns) return true;
-    const rows = matchingRows(columns, scan);
-    return rows.length === 0 || visit(columns, rows) !== false;
+    const block = pool.tryRead(reader, header, () => readScannedLogs(reader, header, scan));
+    return !block || block.rows.length === 0 || visit(block.columns, block.rows) !== false;
   });
 }
 
@@ -84,32 +77,61 @@ function readPointBlock(reader: DayReader, header: BlockHeader): PointColumns {
   });
 }
 
-export function readSpanBlock(
+function readSpanBlock(
   reader: DayReader,
   header: BlockHeader,
-  {
-    sections,
-    strings = new StringDictionary(),
-  }: { readonly sections: readonly SpanSection[]; readonly strings?: StringDictionary },
-): SpanColumns {
+  scan: SpanScan,
+): { readonly columns: SpanColumns; readonly rows: Uint32Array } {
   return decodeAt(reader.placeOf(header), () => {
-    const columns = new SpanColumns(strings);
+    const columns = new SpanColumns(scan.strings ?? new StringDictionary());
     const source = reader.sectionsOf(header);
-    decodeSpanBlock(columns, { rowCount: header.rowCount, source, sections });
-    return columns;
+    const { rowCount } = header;
+    const choose = () => {
+      const { startUs: timeUs, service, strings, count } = columns;
+      return wantedRows(columns, matchingRows({ timeUs, service, strings, count }, scan), scan);
+    };
+    const { sections } = scan;
+    const rows = decodeSpanBlock(columns, { rowCount, source, sections, choose }) ?? choose();
+    return { columns, rows };
   });
+}
+
+function readScannedLogs(
+  reader: DayReader,
+  header: BlockHeader,
+  scan: LogScan,
+): { readonly columns: LogColumns; readonly rows: Uint32Array } {
+  return decodeAt(reader.placeOf(header), () => {
+    const columns = new LogColumns(scan.strings ?? new StringDictionary());
+    const source = reader.sectionsOf(header);
+    const { rowCount } = header;
+    const choose = () => wantedRows(columns, matchingRows(columns, scan), scan);
+    const sections = ALL_LOG_SECTIONS;
+    const rows = decodeLogBlock(columns, { rowCount, source, sections, choose }) ?? choose();
+    return { columns, rows };
+  });
+}
+
+function wantedRows<Columns>(
+  columns: Columns,
+  rows: Uint32Array,
+  { isWanted }: { readonly isWanted?: (columns: Columns, row: number) => boolean },
+): Uint32Array {
+  if (isWanted === undefined) return rows;
+  let size = 0;
+  for (let index = 0; index < rows.length; index++) {
+    if (isWanted(columns, rows[index]!)) rows[size++] = rows[index]!;
+  }
+  return rows.subarray(0, size);
 }
 
 export function readLogBlock(
   reader: DayReader,
   header: BlockHeader,
-  {
-    sections,
-    strings = new StringDictionary(),
-  }: { readonly sections: readonly LogSection[]; readonly strings?: StringDictionary },
+  sections: readonly LogSection[],
 ): LogColumns {
   return decodeAt(reader.placeOf(header), () => {
-    const columns = new LogColumns(strings);
+    const columns = new LogColumns(new StringDictionary());
     const source = reader.sectionsOf(header);
     decodeLogBlock(columns, { rowCount: header.rowCount, source, sections });
     return columns;

@@ -12,7 +12,7 @@ import {
   writeResources,
   writeScopes,
 } from './entry-codec.ts';
-import { LocalDictionary, SectionTexts } from './local-dictionary.ts';
+import { LocalDictionary, SectionTexts, TextIds } from './local-dictionary.ts';
 import { entryAt } from './rows.ts';
 
 /** Rows [base, base + rowCount) that a decoder fills. */
@@ -91,12 +91,17 @@ export function encodeAttributes(
   return [rawSection(SECTION.attributeTexts, texts), rawSection(SECTION.attributes, body)];
 }
 
-export function decodeAttributes(columns: AttributedColumns, target: Target): void {
+/** With a mask only the wanted rows get attributes. */
+export function decodeAttributes(
+  columns: AttributedColumns,
+  target: Target,
+  isWanted?: Uint8Array,
+): void {
   const { base, rowCount, source } = target;
   const texts = new SectionTexts(openSection(source, SECTION.attributeTexts));
-  const stringIds = texts.internInto(columns.strings);
+  const textIds = new TextIds(texts, columns.strings);
   const reader = openSection(source, SECTION.attributes);
-  const options = { rowCount, stringIds };
+  const options = { rowCount, textIds, ...(isWanted ? { isWanted } : {}) };
   columns.attributesEnd.set(readAttributes(reader, columns.attributes, options), base);
   columns.derivedEnd.set(readAttributes(reader, columns.derived, options), base);
 }

@@ -27,7 +27,7 @@ import {
   writeSpanIds,
   writeTraceIds,
 } from './id-codec.ts';
-import { distinctTexts, fillEnds, pickNumbers, pickUints, timeBounds } from './rows.ts';
+import { distinctTexts, fillEnds, maskOf, pickNumbers, pickUints, timeBounds } from './rows.ts';
 import {
   beginTables,
   decodeAttributes,
@@ -58,22 +58,28 @@ export function encodeSpanBlock(columns: SpanColumns, rows: Uint32Array): Encode
   };
 }
 
-/** Appends the block's rows to `columns`; sections that are not named stay empty. */
+/**
+ * Appends the block's rows to `columns`; sections that are not named stay empty. Where rows are chosen, from the core,
+ * the others get no attributes; answers the chosen rows.
+ */
 export function decodeSpanBlock(
   columns: SpanColumns,
   options: {
     readonly rowCount: number;
     readonly source: SectionSource;
     readonly sections: readonly SpanSection[];
+    /** Asked when the core is read; only for columns that were empty. */
+    readonly choose?: () => Uint32Array;
   },
-): void {
+): Uint32Array | undefined {
   const { rowCount, source, sections } = options;
   const base = columns.count;
   columns.reserve(base + rowCount);
   columns.count = base + rowCount;
   decodeCore(columns, { base, rowCount, source });
-  if (sections.includes('attributes')) {
-    decodeAttributes(columns, { base, rowCount, source });
+  const chosen = options.choose?.();
+  if (sections.includes('attributes') && chosen?.length !== 0) {
+    decodeAttributes(columns, { base, rowCount, source }, maskOf(chosen, rowCount));
   } else {
     fillEnds(columns.attributesEnd, columns.attributes.count, { base, rowCount });
     fillEnds(columns.derivedEnd, columns.derived.count, { base, rowCount });
@@ -84,6 +90,7 @@ export function decodeSpanBlock(
   if (!sections.includes('links') || !appendLinks(columns, { base, rowCount, source })) {
     fillEnds(columns.linksEnd, columns.links.count, { base, rowCount });
   }
+  return chosen;
 }
 
 /** Fields of a span's variant in file order, and how their ids become local. Append only. */

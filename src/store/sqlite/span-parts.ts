@@ -1,12 +1,11 @@
 /** Events and links of span rows ↔ their sections; a block without any has no such section. */
 import type { SpanColumns } from '../../model/columns.ts';
 import { readAttributes, writeAttributes } from './attribute-codec.ts';
-import { stringIdAt } from './attribute-list.ts';
 import { openSection, SECTION } from './block.ts';
 import { ByteReader, ByteWriter } from './byte-stream.ts';
 import { readNumbers, readUints, writeNumbers, writeUints } from './column-codec.ts';
 import { SPAN_ID_BYTES } from './id-codec.ts';
-import { LocalDictionary, SectionTexts } from './local-dictionary.ts';
+import { LocalDictionary, SectionTexts, TextIds } from './local-dictionary.ts';
 import { pickUints } from './rows.ts';
 import { type Target, withDictionary } from './shared-sections.ts';
 import { TRACE_ID_BYTES } from './trace-order.ts';
@@ -82,7 +81,7 @@ export function appendEvents(columns: SpanColumns, { base, rowCount, source }: T
   const bytes = source(SECTION.events);
   if (!bytes) return false;
   const reader = ByteReader.ofSection(bytes);
-  const stringIds = new SectionTexts(reader).internInto(columns.strings);
+  const textIds = new TextIds(new SectionTexts(reader), columns.strings);
   const { events, eventsEnd, startUs } = columns;
   const counts = readUints(reader, rowCount);
   const first = events.count;
@@ -99,14 +98,14 @@ export function appendEvents(columns: SpanColumns, { base, rowCount, source }: T
   }
   events.timeNs.set(readUints(reader, count), first);
   const fields: readonly VariantField[] = [
-    { values: events.name, localOf: (local) => stringIdAt(stringIds, local) },
+    { values: events.name, localOf: (local) => textIds.idAt(local) },
     { values: events.droppedAttributesCount },
   ];
   scatterVariants(fields, {
     ...readVariants(reader, { fieldCount: fields.length, rowCount: count }),
     base: first,
   });
-  const ends = readAttributes(reader, events.attributes, { rowCount: count, stringIds });
+  const ends = readAttributes(reader, events.attributes, { rowCount: count, textIds });
   events.attributesEnd.set(ends, first);
   return true;
 }
@@ -140,7 +139,7 @@ export function writeLinks(columns: SpanColumns, rows: Uint32Array): ByteWriter 
 export function appendLinks(columns: SpanColumns, { base, rowCount, source }: Target): boolean {
   if (!source(SECTION.links)) return false;
   const reader = openSection(source, SECTION.links);
-  const stringIds = new SectionTexts(reader).internInto(columns.strings);
+  const textIds = new TextIds(new SectionTexts(reader), columns.strings);
   const { links, linksEnd } = columns;
   const counts = readUints(reader, rowCount);
   const first = links.count;
@@ -152,7 +151,7 @@ export function appendLinks(columns: SpanColumns, { base, rowCount, source }: Ta
     links.spanId.set(reader.raw(SPAN_ID_BYTES), SPAN_ID_BYTES * row);
   }
   const fields: readonly VariantField[] = [
-    { values: links.traceState, localOf: (local) => stringIdAt(stringIds, local) },
+    { values: links.traceState, localOf: (local) => textIds.idAt(local) },
     { values: links.flags },
     { values: links.droppedAttributesCount },
   ];
@@ -160,7 +159,7 @@ export function appendLinks(columns: SpanColumns, { base, rowCount, source }: Ta
     ...readVariants(reader, { fieldCount: fields.length, rowCount: count }),
     base: first,
   });
-  const ends = readAttributes(reader, links.attributes, { rowCount: count, stringIds });
+  const ends = readAttributes(reader, links.attributes, { rowCount: count, textIds });
   links.attributesEnd.set(ends, first);
   return true;
 }
