@@ -13,8 +13,9 @@ export interface Bound {
    * server (M/M/1). From 1 to 3 % of a limit: 1.02, no news; from 10 to 90 %: 9.
    */
   logSlowdown(value: number): number;
-  /** True of what costs nothing until it is full. */
-  isHarmless(value: number): boolean;
+  /** It costs nothing until it is full. */
+  readonly hurtsWhenFull: boolean;
+  isFull(value: number): boolean;
 }
 
 const SHARE = /utili[sz]ation|(usage|used)[._]?(rate|ratio|percent)/;
@@ -23,6 +24,8 @@ const RESOURCES = new Set(['cpu', 'event-loop', 'memory', 'disk']);
 const MACHINE = /(^|[._])(node|host|system)[._]/;
 /** Shares are measured with an error of about one in a hundred. */
 const SHARE_MAX = 0.99;
+/** Smaller growth is not worth a word. */
+export const GROWTH_MIN = 1.15;
 
 /** Undefined for what has no known bound, or exceeds it: a share of one processor where there are several. */
 export function boundOf(
@@ -35,7 +38,8 @@ export function boundOf(
   const hurtsWhenFull = meaning.kind === 'memory' || meaning.kind === 'disk' || MACHINE.test(lower);
   return {
     logSlowdown: (value) => -Math.log(1 - Math.min(value / full, SHARE_MAX)),
-    isHarmless: (value) => hurtsWhenFull && value / full < FULL_SHARE,
+    hurtsWhenFull,
+    isFull: (value) => value / full >= FULL_SHARE,
   };
 }
 
@@ -47,18 +51,20 @@ export function rivalSeries(all: readonly SeriesWindow[]): string[] {
     .map(({ seriesId }) => seriesId);
 }
 
-/** Ids of shares that rose while what they are a share of fell: one of the two is wrong. */
-export function contradictedSeries(
+/**
+ * Ids of shares that grew while what they are a share of did not: one of the two is wrong, or the limit was
+ * lowered. Then only a share that is full is believed.
+ */
+export function doubtedShares(
   all: readonly SeriesWindow[],
   earlier: ReadonlyMap<string, SeriesWindow>,
-): string[] {
+): ReadonlySet<string> {
   const uses = new Map(all.filter(isUse).map((series) => [resourceKey(series), series]));
-  return all.filter(isShare).flatMap((share) => {
+  const doubted = all.filter(isShare).filter((share) => {
     const use = uses.get(resourceKey(share));
-    const shareGrowth = growthOf(share, earlier);
-    const useGrowth = use ? growthOf(use, earlier) : Number.NaN;
-    return shareGrowth > 0 && useGrowth < 0 ? [share.seriesId] : [];
+    return use !== undefined && levelOf(use) / levelOf(earlier.get(use.seriesId)) < GROWTH_MIN;
   });
+  return new Set(doubted.map(({ seriesId }) => seriesId));
 }
 
 function isShare({ name, service }: SeriesWindow): boolean {
@@ -82,10 +88,7 @@ function resourceKey({ name, service, resource }: SeriesWindow): string {
   return [service, String(instance), namedMeaning(name)?.kind ?? '', level].join('\0');
 }
 
-function growthOf(series: SeriesWindow, earlier: ReadonlyMap<string, SeriesWindow>): number {
-  const before = earlier.get(series.seriesId);
-  const [then, now] = [before?.values ?? new Float64Array(0), series.values].map(finite);
-  return then && now && then.length > 0 && now.length > 0
-    ? medianOf(now) - medianOf(then)
-    : Number.NaN;
+function levelOf(series: SeriesWindow | undefined): number {
+  const values = series === undefined ? [] : finite(series.values);
+  return values.length > 0 ? medianOf(values) : Number.NaN;
 }

@@ -8,7 +8,8 @@ import { US_PER_MS } from '../base/time.ts';
 import type { SeriesWindow } from '../model/window.ts';
 import { msFactorOf } from '../rulebook/metric-name.ts';
 import type { Facts } from './facts.ts';
-import { type Bound, boundOf, contradictedSeries, rivalSeries } from './metric-bound.ts';
+import { type Bound, boundOf, doubtedShares, GROWTH_MIN, rivalSeries } from './metric-bound.ts';
+import { createFrontShare, type FrontShare } from './metric-front.ts';
 import { finite, limitsOfPools, type Meaning, meaningOf, namedMeaning } from './metric-meaning.ts';
 import { requestRoleOf } from './metric-requests.ts';
 import {
@@ -37,8 +38,7 @@ const PEERS_MIN = 5;
 /** Deviation of the logarithm: what nobody knows better, and the least that is believed. */
 const UNKNOWN_SIGMA = 0.4;
 const SIGMA_MIN = 0.05;
-/** Smaller growth is not worth a word: 15 %. */
-const LOG_RATIO_MIN = Math.log(1.15);
+const LOG_RATIO_MIN = Math.log(GROWTH_MIN);
 
 interface Move {
   readonly series: SeriesWindow;
@@ -54,6 +54,8 @@ interface Move {
   /** ln of how seldom its own points were as high; ∞ when none was. */
   readonly ownRarity: number;
   readonly points: number;
+  /** Of the front's time, by its extra latency: see FrontShare. */
+  readonly frontShare: number;
 }
 
 export function suspectJumps(
@@ -69,19 +71,24 @@ export function suspectJumps(
   const earlier = new Map(reference.series.map((series) => [series.seriesId, series]));
   const soft = softZeroByName([...reference.series, ...window.series]);
   const limits = limitsOfPools(window.series);
-  const muted = new Set([
-    ...rivalSeries(window.series),
-    ...contradictedSeries(window.series, earlier),
-  ]);
+  const rivals = new Set(rivalSeries(window.series));
+  const doubted = doubtedShares(window.series, earlier);
+  const shareOfFront = createFrontShare(facts);
   const called = new Set([...facts.calleesOf.values()].flatMap((callees) => [...callees]));
   for (const series of window.series) {
     const meaning = meaningOf(series, limits);
-    if (meaning === undefined || muted.has(series.seriesId)) continue;
+    if (meaning === undefined || rivals.has(series.seriesId)) continue;
     if (options.areRequestsJudged && requestRoleOf(series) !== undefined) continue;
     // Load comes from callers: only where it enters it is a cause.
     if (meaning.kind === 'traffic' && called.has(series.service)) continue;
     const softZero = soft.get(series.name) ?? 0;
-    const move = moveOf(series, { meaning, earlier: earlier.get(series.seriesId), softZero });
+    const move = moveOf(series, {
+      meaning,
+      earlier: earlier.get(series.seriesId),
+      softZero,
+      isDoubted: doubted.has(series.seriesId),
+      shareOfFront,
+    });
     if (move === undefined) continue;
     const moves = movesByName.get(series.name);
     if (moves) moves.push(move);
@@ -99,7 +106,10 @@ function softZeroByName(series: readonly SeriesWindow[]): Map<string, number> {
     const meaning = namedMeaning(name);
     if (values.length === 0 || meaning === undefined) continue;
     const level = medianOf(values.map((value) => badness(value, one, meaning)));
-    if (level !== 0) levels.set(name, [...(levels.get(name) ?? []), Math.abs(level)]);
+    if (level === 0) continue;
+    const known = levels.get(name);
+    if (known) known.push(Math.abs(level));
+    else levels.set(name, [Math.abs(level)]);
   }
   return new Map([...levels].map(([name, list]) => [name, 0.05 * medianOf(list)]));
 }
@@ -118,6 +128,9 @@ function moveOf(
     readonly meaning: Meaning;
     readonly earlier: SeriesWindow | undefined;
     readonly softZero: number;
+    /** See doubtedShares(). */
+    readonly isDoubted: boolean;
+    readonly shareOfFront: FrontShare;
   },
 ): Move | undefined {
   const { meaning, earlier, softZero } = context;
@@ -133,7 +146,8 @@ function moveOf(
   const soft = Math.max(softZero, 1e-9);
   const bound = boundOf(series, { meaning, most: Math.max(...now, ...before) });
   // A memory or a machine that is not full yet slows nobody down.
-  if (bound?.isHarmless(medianOf(now)) === true) return undefined;
+  const needsFull = bound?.hurtsWhenFull === true || context.isDoubted;
+  if (needsFull && bound?.isFull(medianOf(now)) !== true) return undefined;
   const logOf = bound
     ? (value: number) => bound.logSlowdown(value) - bound.logSlowdown(center)
     : (value: number) => Math.log((value + soft) / (center + soft));
@@ -149,6 +163,7 @@ function moveOf(
     ownRarity: asHigh === 0 ? Number.POSITIVE_INFINITY : Math.log(before.length / asHigh),
     ownSigma: before.length >= OWN_POINTS_MIN ? robustSigmaOf(before.map(logOf)) : Number.NaN,
     points: values.length,
+    frontShare: context.shareOfFront(series, medianOf(values) - medianOf(earlierValues)),
   };
 }
 
@@ -184,7 +199,7 @@ function suspicionOf(move: Move, llr: number, facts: Facts): Suspicion {
   const isSupport = !meaning.isOwn && facts.table.count > 0;
   const share =
     (SHARED_NAME.test(name.toLowerCase()) ? SHARED_SHARE : 1) *
-    (isSupport ? SUPPORT_SHARE : 1) *
+    (isSupport ? SUPPORT_SHARE : Math.sqrt(move.frontShare)) *
     (meaning.isWait === true ? Math.sqrt(waitedShare(move, facts)) : 1) *
     // Slowed down by a factor of s, work takes 1 − 1/s of its time in vain.
     (move.bound ? Math.sqrt(1 - Math.exp(-move.logRatio)) : 1);

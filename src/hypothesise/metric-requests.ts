@@ -40,15 +40,23 @@ const FAILURES = /error|fail|fault|5xx/;
 const REQUESTS = /(^|[._])(requests?|invocations?|calls)([._](sum|count|total|rate))?$|throughput/;
 const NOT_STARTED = /(^|[._])(active|pending|open|in_flight)([._]|$)/;
 
+/** Requests that a service serves, or calls that it makes itself. */
+export type Side = 'server' | 'client';
+
 type Role = 'latency' | 'availability' | 'failures' | 'requests';
 
-/** What a series says of the requests that a service serves; undefined for anything else. */
-export function requestRoleOf({
-  name,
-  kind,
-}: Pick<SeriesWindow, 'name' | 'kind'>): Role | undefined {
+/** What a series says of a service's requests (or calls); undefined for anything else. */
+export function requestRoleOf(
+  { name, kind }: Pick<SeriesWindow, 'name' | 'kind'>,
+  side: Side = 'server',
+): Role | undefined {
   const lower = name.toLowerCase();
-  if (CLIENT.test(lower) || NOT_STARTED.test(lower) || NO_REQUEST.test(lower)) return undefined;
+  if (
+    CLIENT.test(lower) !== (side === 'client') ||
+    NOT_STARTED.test(lower) ||
+    NO_REQUEST.test(lower)
+  )
+    return undefined;
   if (LATENCY.test(lower)) return 'latency';
   if (kind !== 'gauge' && kind !== 'sum') return undefined;
   if (AVAILABILITY.test(lower)) return 'availability';
@@ -75,10 +83,14 @@ export function gridOf(data: WindowData, services: ReadonlySet<string>): SlotGri
 }
 
 /** By service. */
-export function readRequests(data: WindowData, grid: SlotGrid): Map<string, RequestSlots> {
+export function readRequests(
+  data: WindowData,
+  grid: SlotGrid,
+  side: Side = 'server',
+): Map<string, RequestSlots> {
   const drafts = new Map<string, Draft>();
   for (const series of data.series) {
-    const role = requestRoleOf(series);
+    const role = requestRoleOf(series, side);
     if (role === undefined || series.service === '' || isDamaged(series, role)) continue;
     let draft = drafts.get(series.service);
     if (draft === undefined) {
@@ -88,6 +100,12 @@ export function readRequests(data: WindowData, grid: SlotGrid): Map<string, Requ
     addSeries(draft, { series, role, grid });
   }
   return new Map([...drafts].map(([service, draft]) => [service, settled(service, draft)]));
+}
+
+/** The whole period as one slot. */
+export function readPeriod(data: WindowData, side: Side): Map<string, RequestSlots> {
+  const { fromUs, toUs } = data.range;
+  return readRequests(data, { startsUs: Float64Array.of(fromUs), widthUs: toUs - fromUs }, side);
 }
 
 /** A negative duration, more than all: such a sender's other values are no better. */
@@ -145,7 +163,7 @@ function addSeries(
 ): void {
   const statistic = statisticOf(series);
   const toUs = msFactorOf(series) * US_PER_MS;
-  const perSlot = isRate(series) ? grid.widthUs / US_PER_SECOND : 1;
+  const perPoint = isRate(series) ? stepSecondsOf(series, grid) : 1;
   const isFailed = hasFailedAttribute(series.attributes);
   if (role === 'latency') draft.names[statistic] ??= series.name;
   if (role === 'availability' || role === 'failures' || isFailed) {
@@ -172,7 +190,7 @@ function addSeries(
         break;
       case 'requests':
         draft.counted[slot] = 1;
-        draft.counts[slot]! += value * perSlot;
+        draft.counts[slot]! += value * perPoint;
         break;
       case 'availability':
         draft.shares[slot]! += 1 - value / fullOf(series.unit);
@@ -184,17 +202,24 @@ function addSeries(
           draft.shareWeights[slot]! += 1;
         } else {
           draft.hasFailed[slot] = 1;
-          draft.failed[slot]! += value * perSlot;
+          draft.failed[slot]! += value * perPoint;
         }
         break;
     }
   }
 }
 
-function statisticOf({ name, kind }: SeriesWindow): Statistic {
+export function statisticOf({ name, kind }: SeriesWindow): Statistic {
   if (kind !== 'gauge') return 'mean';
   const named = /(?:^|[._])(p50|p90|p95|p99)$/.exec(name.toLowerCase())?.[1];
   return STATISTICS.find((statistic) => statistic === named) ?? 'mean';
+}
+
+/** How long each rate held. */
+function stepSecondsOf({ timesUs }: SeriesWindow, { widthUs }: SlotGrid): number {
+  if (timesUs.length < 2) return widthUs / US_PER_SECOND;
+  const steps = timesUs.slice(1).map((timeUs, index) => timeUs - timesUs[index]!);
+  return Math.min(medianOf(steps), widthUs) / US_PER_SECOND;
 }
 
 function isRate({ kind, isMonotonic, unit }: SeriesWindow): boolean {
