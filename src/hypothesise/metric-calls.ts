@@ -137,15 +137,19 @@ function gapsOf({ calleesOf }: Facts, data: WindowData): Map<string, Gap> {
   const gaps = new Map<string, Gap>();
   for (const [caller, client] of [...clients].sort(([a], [b]) => compareText(a, b))) {
     const callees = [...(calleesOf.get(caller) ?? [])];
-    const spent = callees.map((callee) => highestOf(servers.get(callee)));
+    const slowestUs = Math.max(...callees.map((callee) => spentBy(servers.get(callee))));
     // A callee that nobody measures may be what takes the time.
-    if (callees.length === 0 || spent.every(Number.isNaN)) continue;
-    const slowestUs = Math.max(...spent.filter((us) => !Number.isNaN(us)));
+    if (callees.length === 0 || Number.isNaN(slowestUs)) continue;
     const [waitedUs, servedUs] = [highestOf(client), highestOf(servers.get(caller))];
     if (Number.isNaN(waitedUs) || Number.isNaN(servedUs)) continue;
     gaps.set(caller, { gapUs: waitedUs - slowestUs, servedUs });
   }
   return gaps;
+}
+
+/** What is not called takes no time; NaN for what is not measured. */
+function spentBy(slots: RequestSlots | undefined): number {
+  return slots?.count[0] === 0 ? 0 : highestOf(slots);
 }
 
 function highestOf(slots: RequestSlots | undefined): number {
