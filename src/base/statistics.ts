@@ -144,6 +144,29 @@ export function fisherExact(table: {
   return Math.min(1, sum);
 }
 
+/** P(χ² ≥ x): of a likelihood ratio, x is twice its logarithm. 3.841 with one degree of freedom: 0.05. */
+export function chiSquareTail(x: number, degreesOfFreedom: number): number {
+  if (x <= 0) return 1;
+  if (degreesOfFreedom <= 1) return 2 * normalTail(Math.sqrt(x));
+  // Wilson and Hilferty (1931): the cube root of χ²/k is nearly normal.
+  const spread = 2 / (9 * degreesOfFreedom);
+  return normalTail((Math.cbrt(x / degreesOfFreedom) - (1 - spread)) / Math.sqrt(spread));
+}
+
+/** P(Z ≥ z) of a standard normal, relative error below 1.2e-7 (Numerical Recipes, erfcc). */
+function normalTail(z: number): number {
+  const x = Math.abs(z) / Math.SQRT2;
+  const t = 1 / (1 + x / 2);
+  const sum = ERFC_COEFFICIENTS.reduceRight((value, coefficient) => coefficient + t * value, 0);
+  const tail = (t * Math.exp(-x * x + sum)) / 2;
+  return z >= 0 ? tail : 1 - tail;
+}
+
+const ERFC_COEFFICIENTS: readonly number[] = [
+  -1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587,
+  -0.82215223, 0.17087277,
+];
+
 /** Shares of belief from log scores: exp(s) / Σ exp(s), safe for any size. */
 export function softmax(scores: readonly number[]): number[] {
   const top = scores.reduce((max, score) => Math.max(max, score), Number.NEGATIVE_INFINITY);

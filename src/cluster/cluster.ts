@@ -4,7 +4,7 @@
  */
 import { LIMITS } from '../base/limits.ts';
 import { medianOf } from '../base/statistics.ts';
-import type { Cluster, Clustering, Signature } from '../model/cluster.ts';
+import type { Cluster, Clustering, Contrast, Signature } from '../model/cluster.ts';
 import type { Collected } from '../model/investigation.ts';
 import { pairKey, sortedValues } from '../model/row-groups.ts';
 import { endpointIdOf } from '../model/tally.ts';
@@ -12,7 +12,8 @@ import { STAGES } from '../model/vocabulary.ts';
 import type { SpanTable } from '../model/window.ts';
 import { MARK, type Marks, markAnomalousSpans } from './anomalous-spans.ts';
 import { classifyClusters } from './classes.ts';
-import { findContrasts, type Side } from './contrast.ts';
+import { ContrastFinder, type Side } from './contrast.ts';
+import { findSegments, markSegments } from './segment.ts';
 
 /** Sound spans of the window below which an operation is contrasted with the reference instead. */
 const OTHERS_MIN = 5;
@@ -20,11 +21,14 @@ const OTHERS_MIN = 5;
 export function clusterSpans(collected: Collected): Clustering {
   const table = collected.window.spans;
   const marked = markAnomalousSpans(collected);
+  const finder = new ContrastFinder(table.strings);
+  const segments = findSegments(collected, { marked, finder });
+  markSegments(segments, { table, marks: marked.marks });
   const anomalousRows = rowsMarked(marked.marks);
   const groups = groupBySignature(table, anomalousRows, marked.marks);
   const listed = groups.slice(0, LIMITS.clustersMax);
   const clusters = listed.map((group, index) =>
-    buildCluster(group, { index, collected, marked, anomalousCount: anomalousRows.length }),
+    buildCluster(group, { index, collected, marked, finder, anomalousCount: anomalousRows.length }),
   );
   const covered = listed.reduce((sum, group) => sum + group.rows.length, 0);
   return {
@@ -39,6 +43,7 @@ export function clusterSpans(collected: Collected): Clustering {
     anomalousCount: anomalousRows.length,
     anomalousRows,
     anomalousTraces: tracesOf(table, anomalousRows),
+    segments,
   };
 }
 
@@ -119,6 +124,7 @@ function buildCluster(
     readonly index: number;
     readonly collected: Collected;
     readonly marked: Marks;
+    readonly finder: ContrastFinder;
     readonly anomalousCount: number;
   },
 ): Cluster {
@@ -142,7 +148,11 @@ function buildCluster(
     share: rows.length / context.anomalousCount,
     count: rows.length,
     endpointId: endpointIdOf(service, operation),
-    contrasts: contrastsOf({ table, rows }, { table, rows: sound }, reference),
+    contrasts: contrastsOf(group, {
+      finder: context.finder,
+      sound: { table, rows: sound },
+      reference,
+    }),
     exemplars: exemplarsOf(table, rows, group.isError),
     firstSeenUs: rows.reduce((min, row) => Math.min(min, table.startUs[row]!), Number.MAX_VALUE),
     selfUsP50: medianOf(sortedValues(table.selfUs, rows)),
@@ -152,9 +162,38 @@ function buildCluster(
   };
 }
 
-function contrastsOf(anomalous: Side, sound: Side, reference: Side | undefined) {
-  const others = sound.rows.length >= OTHERS_MIN || reference === undefined ? sound : reference;
-  return findContrasts(anomalous, others);
+function contrastsOf(
+  { rows: list, isError }: SignatureGroup,
+  sides: {
+    readonly finder: ContrastFinder;
+    readonly sound: Side;
+    readonly reference: Side | undefined;
+  },
+): Contrast[] {
+  const { finder, sound, reference } = sides;
+  const bad = { table: sound.table, rows: Uint32Array.from(list) };
+  const isReplaced = sound.rows.length < OTHERS_MIN && reference !== undefined;
+  const good = isReplaced ? reference : sound;
+  const before = reference && !isReplaced ? { before: divided(reference, { bad, isError }) } : {};
+  return finder.find({ bad, good, ...before }, { hasOperation: false }).map((one) => one.contrast);
+}
+
+/** The reference's rows that would count as bad here: failed with the same error, or as slow as the fastest. */
+function divided(
+  { table, rows }: Side,
+  { bad, isError }: { readonly bad: Side; readonly isError: boolean },
+): { readonly bad: Side; readonly good: Side } {
+  const errorType = bad.table.errorType[bad.rows[0]!]; // a group has rows
+  let slowUs = Number.POSITIVE_INFINITY;
+  for (const row of bad.rows) slowUs = Math.min(slowUs, bad.table.durationUs[row]!);
+  const isBad = (row: number): boolean =>
+    isError
+      ? table.isError[row] === 1 && table.errorType[row] === errorType
+      : table.durationUs[row]! >= slowUs;
+  return {
+    bad: { table, rows: rows.filter(isBad) },
+    good: { table, rows: rows.filter((row) => !isBad(row)) },
+  };
 }
 
 /** Traces to look at first: the slowest, or the first to fail; one span a trace. */

@@ -1,263 +1,212 @@
 /**
- * Which attribute values, alone or in pairs, set anomalous spans apart from others of the same operation.
- * A span carries its own attributes and, where it has none of that name, those of its ancestors, so that a
- * slow query is found to belong to the tenant that only the root span names.
+ * What sets bad rows apart from good ones of the same kind: the fewest conditions on attributes that isolate
+ * them, and where one set of conditions does not explain all, further ones for the rest. A segment that was as
+ * bad in the reference is no news.
  */
-import { fisherExact, twoShareLlr } from '../base/statistics.ts';
-import type { Contrast } from '../model/cluster.ts';
-import { pairKey } from '../model/row-groups.ts';
-import { NO_ROW, type SpanTable } from '../model/window.ts';
+import { twoShareLlr, wilsonBounds } from '../base/statistics.ts';
+import type { AttributeCondition, Contrast } from '../model/cluster.ts';
+import type { StringDictionary } from '../model/dictionary.ts';
+import type { SpanTable } from '../model/window.ts';
+import {
+  KeyFilter,
+  OPERATION_KEY,
+  type RowValues,
+  type Side,
+  ValueIndex,
+} from './attribute-values.ts';
+import { hasBit } from './bits.ts';
+import { conditionText, gatherItems, prepareSides } from './condition.ts';
+import { type Conjunction, findConjunctions, rowsOf } from './conjunction.ts';
+
+export type { Side } from './attribute-values.ts';
 
 const CONTRASTS_MAX = 5;
-/** Rows of each side that are looked at; further ones are skipped evenly. */
-const ROWS_MAX = 20_000;
-/** Single values that are combined to pairs. */
-const PAIRED_MAX = 12;
-const P_VALUE_MAX = 0.01;
-/** A value that few anomalous spans carry explains little. */
-const COVERAGE_MIN = 0.1;
-const ANCESTORS_MAX = 32;
-/** A pair must beat its halves by this likelihood ratio to be worth a longer sentence. */
-const PAIR_GAIN_MIN = 2;
+/** Rows of each side that are looked at, thinned evenly: a share is then known to ±2.2 %. */
+const ROWS_MAX = 2048;
+/** Rate of false discoveries among all conjunctions that are reported. */
+const FALSE_RATE_MAX = 0.01;
+/** Likelihood ratio from which a segment counts as worse than it was: p about 0.05. */
+const NEWS_LLR_MIN = 2;
+/** Two-sided 95 %. */
+const WILSON_Z = 1.96;
 
-/** Tell what happened to the span, not to whom: they would separate failed spans trivially. */
-const OUTCOME_KEY =
-  /(^|[._])error([._]|$)|^exception|^otel\.status|status_code$|\bstatus\b|duration|latency|\.message$|stacktrace$/;
-/** Belong to the sender of the span alone: a child does not inherit them. */
-const RESOURCE_KEY =
-  /^(service|k8s|host|process|container|telemetry|os|deployment|cloud|net|server)\./;
+export interface Periods {
+  readonly bad: Side;
+  readonly good: Side;
+  /** The same division of the reference; absent when there is nothing to compare with. */
+  readonly before?: { readonly bad: Side; readonly good: Side };
+}
 
-export interface Side {
-  readonly table: SpanTable;
+/** A contrast, and which of the bad rows it is the first to explain. */
+export interface FoundContrast {
+  readonly contrast: Contrast;
+  /** Name of the one operation it holds for, where operations were compared. */
+  readonly operation: string | undefined;
   readonly rows: Uint32Array;
+  /** These rows, of all bad ones. */
+  readonly share: number;
 }
 
-export function findContrasts(anomalous: Side, others: Side): Contrast[] {
-  if (anomalous.rows.length === 0 || others.rows.length === 0) return [];
-  const sides = { anomalous: thinned(anomalous), others: thinned(others) };
-  const values = countValues(sides.anomalous, sides.others);
-  const singles = judgeSingles(values, sides);
-  const paired = topOfDistinctKeys(singles);
-  const pairs = judgePairs(paired, sides);
-  const tests = values.length + (paired.length * (paired.length - 1)) / 2;
-  return [...singles.map((single) => ({ ...single, values: [single.value] })), ...pairs]
-    .sort((a, b) => b.llr - a.llr || compareValues(a.values, b.values))
-    .slice(0, 4 * CONTRASTS_MAX)
-    .map((found) => toContrast(found, { sides, tests }))
-    .filter((contrast) => contrast.pValue <= P_VALUE_MAX)
-    .slice(0, CONTRASTS_MAX);
+/** Looks for contrasts among rows of tables that share one dictionary. */
+export class ContrastFinder {
+  readonly #keys: KeyFilter;
+
+  constructor(strings: StringDictionary) {
+    this.#keys = new KeyFilter(strings);
+  }
+
+  /** Best first; each explains rows that those before it do not. One row a trace speaks. */
+  find(periods: Periods, options: { readonly hasOperation: boolean }): FoundContrast[] {
+    const [bad, good] = [onePerTrace(periods.bad), onePerTrace(periods.good)];
+    if (bad.rows.length === 0 || good.rows.length === 0) return [];
+    const index = new ValueIndex(this.#keys);
+    const read = (side: Side) => index.valuesOf(side, options.hasOperation);
+    const values = { bad: read(bad), good: read(good) };
+    const sides = prepareSides(index, values);
+    const isOpen = new Uint8Array(bad.rows.length).fill(1);
+    const isNews = newsOf(periods, { ...values, index, read });
+    const found: FoundContrast[] = [];
+    let testsBefore = 0;
+    while (found.length < CONTRASTS_MAX) {
+      const openCount = isOpen.reduce((sum, one) => sum + one, 0);
+      const items = gatherItems(sides, { isOpen, count: openCount });
+      const { found: conjunctions, tests } = findConjunctions(items, { openCount, testsBefore });
+      testsBefore += tests;
+      const best = conjunctions.find(
+        (one) => one.gain > 0 && one.qValue <= FALSE_RATE_MAX && isNews(one),
+      );
+      if (best === undefined) break;
+      const covered = rowsOf(best.items, 'bad');
+      const rows = bad.rows.filter((_, row) => hasBit(covered, row));
+      for (let row = 0; row < isOpen.length; row++) if (hasBit(covered, row)) isOpen[row] = 0;
+      const share = rows.length / bad.rows.length;
+      found.push({ ...toContrast(best, { index, ...values }), rows, share });
+    }
+    return found;
+  }
 }
 
-interface Sides {
-  readonly anomalous: Side;
-  readonly others: Side;
+interface Values {
+  readonly bad: RowValues;
+  readonly good: RowValues;
+  readonly index: ValueIndex;
+  readonly read: (side: Side) => RowValues;
 }
 
-/** A value and on how many rows of each side it stands. */
-interface ValueCount {
-  readonly keyId: number;
-  readonly textId: number;
-  readonly key: string;
-  readonly text: string;
-  inAnomalous: number;
-  inOthers: number;
+/** Difference in differences: whether a segment's share of bad rows is higher than it was. */
+function newsOf(
+  { bad, good, before }: Periods,
+  { index, read, ...now }: Values,
+): (conjunction: Conjunction) => boolean {
+  if (before === undefined || before.bad.rows.length === 0) return () => true;
+  // Thinned rows stand for more than one each.
+  const part = (all: Side, values: RowValues) => ({
+    values,
+    weight: values.count === 0 ? 0 : all.rows.length / values.count,
+  });
+  let parts: readonly ReturnType<typeof part>[] | undefined;
+  return ({ items }) => {
+    // read only when something was found
+    parts ??= [
+      part(bad, now.bad),
+      part(good, now.good),
+      part(before.bad, read(onePerTrace(before.bad))),
+      part(before.good, read(onePerTrace(before.good))),
+    ];
+    const conditions = items.map(({ condition }) => condition);
+    const counts = parts.map(
+      ({ values, weight }) => weight * countMeeting(conditions, { index, values }),
+    );
+    const [hits = 0, sound = 0, hitsBefore = 0, soundBefore = 0] = counts;
+    const here = { hits, total: hits + sound };
+    // Half a hit more: "never in few" is not "impossible".
+    const there = { hits: hitsBefore + 0.5, total: hitsBefore + soundBefore + 1 };
+    const isHigher = here.hits * there.total > there.hits * here.total;
+    const isUnknown = hitsBefore + soundBefore === 0;
+    return isUnknown || (isHigher && twoShareLlr(here, there) >= NEWS_LLR_MIN);
+  };
 }
 
-interface Found {
-  readonly inAnomalous: number;
-  readonly inOthers: number;
-  readonly llr: number;
-  readonly lift: number;
-}
-
-interface Single extends Found {
-  readonly value: ValueCount;
-}
-
-interface FoundValues extends Found {
-  readonly values: readonly ValueCount[];
-}
-
-function thinned({ table, rows }: Side): Side {
-  if (rows.length <= ROWS_MAX) return { table, rows };
+/** Rows of one trace are no independent observations: the first stands for them; then evenly thinned. */
+function onePerTrace({ table, rows }: Side): Side {
+  const firsts = firstOfEachTrace(table, rows);
+  if (firsts.length <= ROWS_MAX) return { table, rows: firsts };
   const kept = Uint32Array.from(
     { length: ROWS_MAX },
-    (_, index) => rows[Math.floor((index * rows.length) / ROWS_MAX)]!,
+    (_, at) => firsts[Math.floor((at * firsts.length) / ROWS_MAX)]!,
   );
   return { table, rows: kept };
 }
 
-/** Visits each attribute value that a row carries, nearest first, every key once. */
-function visitValues(
-  { table, rows }: Side,
-  keys: KeyFilter,
-  visit: (keyId: number, textId: number, index: number) => void,
-): void {
-  const seenAt = new Int32Array(table.strings.size).fill(-1);
-  for (let index = 0; index < rows.length; index++) {
-    let row = rows[index]!;
-    for (let depth = 0; row !== NO_ROW && depth < ANCESTORS_MAX; depth++) {
-      const end = table.attributesEnd[row]!;
-      for (let at = table.attributesStart(row); at < end; at++) {
-        const keyId = table.attributeKey[at]!;
-        if (seenAt[keyId] === index || !keys.isWanted(keyId, depth > 0)) continue;
-        seenAt[keyId] = index;
-        visit(keyId, table.attributeText[at]!, index);
-      }
-      row = table.parent[row]!;
-    }
-  }
-}
-
-interface KeyFilter {
-  isWanted(keyId: number, isInherited: boolean): boolean;
-}
-
-function createKeyFilter(table: SpanTable): KeyFilter {
-  const UNWANTED = 1;
-  const OWN_ONLY = 2;
-  const BOTH = 3;
-  const judged = new Uint8Array(table.strings.size);
-  return {
-    isWanted(keyId, isInherited) {
-      let verdict = judged[keyId]!;
-      if (verdict === 0) {
-        const key = table.strings.text(keyId);
-        verdict = OUTCOME_KEY.test(key) ? UNWANTED : RESOURCE_KEY.test(key) ? OWN_ONLY : BOTH;
-        judged[keyId] = verdict;
-      }
-      return verdict === BOTH || (verdict === OWN_ONLY && !isInherited);
-    },
-  };
-}
-
-/** Counts by value of all keys that are no identifiers: more distinct values than half the rows. */
-function countValues(anomalous: Side, others: Side): ValueCount[] {
-  const byValue = new Map<number, ValueCount>();
-  const { strings } = anomalous.table;
-  const carriers = new Map<number, number>();
-  const keys = createKeyFilter(anomalous.table);
-  const count = (side: Side, field: 'inAnomalous' | 'inOthers'): void => {
-    visitValues(side, keys, (keyId, textId) => {
-      const id = pairKey(keyId, textId);
-      let value = byValue.get(id);
-      if (value === undefined) {
-        const names = { key: strings.text(keyId), text: strings.text(textId) };
-        value = { keyId, textId, ...names, inAnomalous: 0, inOthers: 0 };
-        byValue.set(id, value);
-      }
-      value[field]++;
-      carriers.set(keyId, (carriers.get(keyId) ?? 0) + 1);
-    });
-  };
-  count(anomalous, 'inAnomalous');
-  count(others, 'inOthers');
-  const distinct = new Map<number, number>();
-  for (const { keyId } of byValue.values()) distinct.set(keyId, (distinct.get(keyId) ?? 0) + 1);
-  return [...byValue.values()].filter(({ keyId }) => {
-    const values = distinct.get(keyId) ?? 0;
-    return values <= 2 || values <= (carriers.get(keyId) ?? 0) / 2;
+function firstOfEachTrace(table: SpanTable, rows: Uint32Array): Uint32Array {
+  const isSeen = new Uint8Array(table.traceIds.length);
+  return rows.filter((row) => {
+    const trace = table.trace[row]!;
+    if (isSeen[trace] === 1) return false;
+    isSeen[trace] = 1;
+    return true;
   });
 }
 
-function judge(counts: { inAnomalous: number; inOthers: number }, sides: Sides): Found | undefined {
-  const { inAnomalous, inOthers } = counts;
-  const here = { hits: inAnomalous, total: sides.anomalous.rows.length };
-  const there = { hits: inOthers, total: sides.others.rows.length };
-  if (here.hits < 3 || here.hits / here.total < COVERAGE_MIN) return undefined;
-  const lift = here.hits / here.total / (Math.max(there.hits, 0.5) / there.total);
-  if (lift <= 1) return undefined;
-  return { inAnomalous, inOthers, lift, llr: twoShareLlr(here, there) };
-}
-
-function judgeSingles(values: readonly ValueCount[], sides: Sides): Single[] {
-  const singles: Single[] = [];
-  for (const value of values) {
-    const found = judge(value, sides);
-    if (found !== undefined) singles.push({ ...found, value });
+/** Rows that meet all conditions. */
+function countMeeting(
+  conditions: readonly AttributeCondition[],
+  { index, values }: { readonly index: ValueIndex; readonly values: RowValues },
+): number {
+  /** By slot: bits of the conditions that it meets. */
+  const met = new Uint8Array(index.count);
+  for (const [at, condition] of conditions.entries()) {
+    const isMet = slotTest(condition, index);
+    for (let slot = 0; slot < index.count; slot++) if (isMet(slot)) met[slot]! |= 1 << at;
   }
-  return singles.sort((a, b) => b.llr - a.llr || compareValues([a.value], [b.value]));
-}
-
-function topOfDistinctKeys(singles: readonly Single[]): Single[] {
-  const keys = new Set<number>();
-  const top: Single[] = [];
-  for (const single of singles) {
-    if (keys.has(single.value.keyId)) continue;
-    keys.add(single.value.keyId);
-    if (top.push(single) === PAIRED_MAX) break;
-  }
-  return top;
-}
-
-function judgePairs(singles: readonly Single[], sides: Sides): FoundValues[] {
-  const bits = {
-    anomalous: bitsOf(sides.anomalous, singles),
-    others: bitsOf(sides.others, singles),
-  };
-  const pairs: FoundValues[] = [];
-  for (let first = 0; first < singles.length; first++) {
-    for (let second = first + 1; second < singles.length; second++) {
-      const mask = (1 << first) | (1 << second);
-      const counts = {
-        inAnomalous: countMasked(bits.anomalous, mask),
-        inOthers: countMasked(bits.others, mask),
-      };
-      const found = judge(counts, sides);
-      const [a, b] = [singles[first]!, singles[second]!]; // both indices are below the length
-      if (found === undefined || found.llr < Math.max(a.llr, b.llr) + PAIR_GAIN_MIN) continue;
-      pairs.push({ ...found, values: [a.value, b.value] });
-    }
-  }
-  return pairs;
-}
-
-/** By row, bit i set when the row carries value i. */
-function bitsOf(side: Side, singles: readonly Single[]): Uint16Array {
-  const bitOfValue = new Map(
-    singles.map(({ value }, bit) => [pairKey(value.keyId, value.textId), bit]),
-  );
-  const bits = new Uint16Array(side.rows.length);
-  visitValues(side, createKeyFilter(side.table), (keyId, textId, index) => {
-    const bit = bitOfValue.get(pairKey(keyId, textId));
-    if (bit !== undefined) bits[index]! |= 1 << bit;
-  });
-  return bits;
-}
-
-function countMasked(bits: Uint16Array, mask: number): number {
+  const all = (1 << conditions.length) - 1;
   let count = 0;
-  for (const value of bits) if ((value & mask) === mask) count++;
+  for (let row = 0; row < values.count; row++) {
+    let bits = 0;
+    for (let at = values.starts[row]!; at < values.starts[row + 1]!; at++) {
+      bits |= met[values.slots[at]!]!;
+    }
+    if (bits === all) count++;
+  }
   return count;
 }
 
-function toContrast(
-  found: FoundValues,
-  { sides, tests }: { readonly sides: Sides; readonly tests: number },
-): Contrast {
-  const here = sides.anomalous.rows.length;
-  const there = sides.others.rows.length;
-  const p = fisherExact({
-    a: found.inAnomalous,
-    b: here - found.inAnomalous,
-    c: found.inOthers,
-    d: there - found.inOthers,
-  });
-  const sorted = [...found.values].sort((a, b) => (a.key < b.key ? -1 : 1));
-  return {
-    attributes: Object.fromEntries(sorted.map(({ key, text }) => [key, text])),
-    lift: found.lift,
-    pValue: Math.min(1, p * tests),
-    coverage: found.inAnomalous / here,
-  };
+/** Compares by string id: no text is made for a slot. */
+function slotTest(condition: AttributeCondition, index: ValueIndex): (slot: number) => boolean {
+  const { strings, keyOf, textOf, numberOf } = index;
+  const keyId = strings.find(condition.key);
+  if (condition.kind === 'one-of') {
+    const textIds = new Set(condition.values.map((value) => strings.find(value)));
+    return (slot) => keyOf[slot] === keyId && textIds.has(textOf[slot]);
+  }
+  const { bound } = condition;
+  return condition.kind === 'at-least'
+    ? (slot) => keyOf[slot] === keyId && numberOf[slot]! >= bound
+    : (slot) => keyOf[slot] === keyId && numberOf[slot]! < bound;
 }
 
-function compareValues(a: readonly ValueCount[], b: readonly ValueCount[]): number {
-  const text = (values: readonly ValueCount[]) =>
-    values
-      .map((value) => `${value.key}=${value.text}`)
-      .sort()
-      .join('\0');
-  const [left, right] = [text(a), text(b)];
-  return a.length - b.length || (left < right ? -1 : left > right ? 1 : 0);
+function toContrast(
+  { items, qValue }: Conjunction,
+  context: { readonly index: ValueIndex; readonly bad: RowValues; readonly good: RowValues },
+): Pick<FoundContrast, 'contrast' | 'operation'> {
+  const { index, bad, good } = context;
+  const conditions = items
+    .map(({ condition }) => condition)
+    .sort((a, b) => (a.key < b.key ? -1 : 1));
+  const hits = countMeeting(conditions, { index, values: bad });
+  const hitsInGood = countMeeting(conditions, { index, values: good });
+  const bounds = wilsonBounds({ hits, total: bad.count }, WILSON_Z);
+  const named = conditions.filter(({ key }) => key !== '');
+  const operation = items.find(({ keyId }) => keyId === OPERATION_KEY)?.condition;
+  return {
+    operation: operation?.kind === 'one-of' ? operation.values[0] : undefined,
+    contrast: {
+      conditions: named,
+      attributes: Object.fromEntries(named.map((one) => [one.key, conditionText(one)])),
+      lift: hits / bad.count / (Math.max(hitsInGood, 0.5) / good.count),
+      pValue: Math.min(1, qValue),
+      coverage: hits / bad.count,
+      coverageInterval: [bounds.low, bounds.high],
+    },
+  };
 }

@@ -11,15 +11,37 @@ export interface Signature {
   readonly target: string;
 }
 
-/** Attribute values that set anomalous spans apart from the others. */
+/** What the value of one attribute must be. */
+export type AttributeCondition =
+  | { readonly kind: 'one-of'; readonly key: string; readonly values: readonly string[] }
+  | { readonly kind: 'at-least' | 'below'; readonly key: string; readonly bound: number };
+
+/** A conjunction of conditions that sets anomalous spans apart from the others. */
 export interface Contrast {
+  /** Absent in reports of versions that knew single values only. */
+  readonly conditions?: readonly AttributeCondition[];
+  /** The conditions as text, by key: `east`, `east|west`, `>= 500`, `< 20`. */
   readonly attributes: Readonly<Record<string, string>>;
-  /** P(value | anomalous) / P(value | others). */
+  /** P(conditions | anomalous) / P(conditions | others). */
   readonly lift: number;
-  /** Two-sided Fisher exact, corrected for the number of values looked at. */
+  /** Two-sided Fisher exact, false-discovery rate (Benjamini-Hochberg) over everything looked at. */
   readonly pValue: number;
-  /** Share of the anomalous spans that carry the value. */
+  /** Share of the anomalous spans that meet the conditions; its 95 % Wilson interval is newer. */
   readonly coverage: number;
+  readonly coverageInterval?: readonly [low: number, high: number];
+}
+
+/** Requests that were asked about, bad, and set apart by what they have in common. */
+export interface Segment {
+  readonly service: string;
+  /** Absent when the conditions hold across operations. */
+  readonly operation?: string;
+  /** Absent when the operation alone sets them apart. */
+  readonly contrast: Contrast | undefined;
+  /** Bad requests that no earlier segment has (a sample of many): rows of the window's span table, ascending. */
+  readonly rows: Uint32Array;
+  /** Of all bad requests that were asked about. */
+  readonly share: number;
 }
 
 export interface Cluster {
@@ -65,4 +87,6 @@ export interface Clustering {
   readonly anomalousRows: Uint32Array;
   /** Traces (index into traceIds) that hold an anomalous span, ascending. */
   readonly anomalousTraces: Uint32Array;
+  /** The bad requests that were asked about, divided by what sets them apart; largest gain first. */
+  readonly segments?: readonly Segment[];
 }

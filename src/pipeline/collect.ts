@@ -23,6 +23,7 @@ import { withPictures } from './pictures.ts';
 import { buildSeriesWindows } from './series-window.ts';
 import { SpanRows } from './span-rows.ts';
 import { layOut } from './span-table.ts';
+import { findUnsteady } from './steady-reference.ts';
 import { tallyTemplates, tallyWindow } from './window-tallies.ts';
 
 export interface CollectDependencies {
@@ -141,9 +142,17 @@ function incidentsIn(range: TimeRange, state: StateStore | undefined): readonly 
 /** Undefined when the reference holds nothing. A period that nobody named begins where its data begin. */
 function readReference(periods: Periods, reading: Reading): Reference | undefined {
   const sample = referenceSample(periods.reference, reading.telemetry);
-  const data = windowOf(readSpans(reading, sample), { range: sample.period.range, reading });
-  if (data.spans.count + data.logs.count + data.series.length === 0) return undefined;
-  const { reference: period, kind } = periods;
+  const spans = readSpans(reading, sample);
+  const whole = windowOf(spans, { range: sample.period.range, reading });
+  if (whole.spans.count + whole.logs.count + whole.series.length === 0) return undefined;
+  const unsteady = findUnsteady(whole.spans, whole.range);
+  const steady = without(sample.period, unsteady);
+  const data =
+    unsteady.length === 0
+      ? whole
+      : windowOf({ ...spans, period: steady }, { range: steady.range, reading });
+  const { kind } = periods;
+  const period = without(periods.reference, unsteady);
   if (sample.timeShare < 1) return { data, ...storedTallies(period, reading) };
   const tallies = tallyWindow(data);
   const templateTallies = tallyTemplates(data);
@@ -151,6 +160,10 @@ function readReference(periods: Periods, reading: Reading): Reference | undefine
   const range = { fromUs: Math.max(data.range.fromUs, beginOf(data)), toUs: data.range.toUs };
   const minutes = minutesOf({ range, without: period.without });
   return { data: { ...data, range }, minutes, tallies, templateTallies };
+}
+
+function without(period: Period, parts: readonly TimeRange[]): Period {
+  return { range: period.range, without: [...period.without, ...parts] };
 }
 
 /** Of a period that is read in slices the minutes as they were counted on arrival: the whole ones that count. */
