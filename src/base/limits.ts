@@ -185,6 +185,8 @@ export const LIMITS = {
   clustersMax: 12,
   /** Exemplar traces of a cluster. */
   exemplarsPerClusterMax: 5,
+  /** Hops between the symptom and a cause that a report lists: both ends are kept, nobody reads more. */
+  chainHopsMax: 6,
   /** Analyses waiting; more are answered 429. */
   analysesQueuedMax: 64,
   /** Time of one analysis, all steps. */

@@ -35,6 +35,8 @@ export interface Item {
   readonly llr: number;
   /** The choice among bounds or sets of one attribute is paid for; the choice among attributes is not. */
   readonly pValue: number;
+  /** What that choice multiplies a p-value by: 1 for a single value. */
+  readonly choices: number;
 }
 
 export interface Items {
@@ -68,6 +70,7 @@ interface Candidate {
   readonly condition: AttributeCondition;
   readonly llr: number;
   readonly pValue: number;
+  readonly choices: number;
 }
 
 /** Bad rows that are still unexplained. */
@@ -178,17 +181,19 @@ function judgeKey(
 type Judge = (
   slots: readonly number[],
   condition: AttributeCondition,
-  pValueOf?: (llr: number, exact: () => number) => number,
+  pValueOf?: (llr: number, exact: number) => number,
 ) => Candidate | undefined;
 
 function judgeOf(key: Key, counts: Counts): Judge {
-  return (slots, condition, pValueOf = (_llr, exact) => exact()) => {
+  return (slots, condition, pValueOf = (_llr, exact) => exact) => {
     const here = { hits: sumOf(counts.bad, slots), total: counts.openCount };
     const there = { hits: sumOf(counts.good, slots), total: key.comparableCount };
     if (!isFrequent(here) || !isMore(here, there)) return undefined;
     const llr = twoShareLlr(here, there);
-    const pValue = pValueOf(llr, () => pValueOfShares(here, there));
-    return { key, slots, condition, llr, pValue };
+    const exact = pValueOfShares(here, there);
+    const pValue = Math.min(1, pValueOf(llr, exact));
+    const choices = exact > 0 ? Math.max(1, pValue / exact) : 1;
+    return { key, slots, condition, llr, pValue, choices };
   };
 }
 
@@ -226,7 +231,7 @@ function bestBound({ keyId, slots }: Key, context: KeyContext): Candidate | unde
   if (slots.some((slot) => Number.isNaN(numberOf[slot]!))) return undefined;
   const sorted = Uint32Array.from(slots).sort((a, b) => numberOf[a]! - numberOf[b]!);
   const key = sides.index.strings.text(keyId);
-  const pay = (_llr: number, exact: () => number) => Math.min(1, exact() * 2 * BOUNDS_TRIED);
+  const pay = (_llr: number, exact: number) => exact * 2 * BOUNDS_TRIED;
   let best: Candidate | undefined;
   for (const at of placesTried(sorted, counts)) {
     const bound = numberOf[sorted[at]!]!;
@@ -270,7 +275,8 @@ function bestSet(
   const sorted = slots
     .filter((slot) => counts.bad[slot]! > 1)
     .sort((a, b) => badShare(b) - badShare(a) || counts.bad[b]! - counts.bad[a]! || a - b);
-  const pValueOf = (llr: number) => chiSquareTail(2 * llr, slots.length - 1);
+  const pValueOf = (llr: number, exact: number) =>
+    Math.max(exact, chiSquareTail(2 * llr, slots.length - 1));
   let best: Candidate | undefined;
   for (let size = 2; size <= Math.min(sorted.length, SET_VALUES_MAX, slots.length - 1); size++) {
     const chosen = sorted.slice(0, size);
@@ -294,7 +300,7 @@ function withRows(
 ): Item[] {
   const { bad, good, index } = sides;
   const items = candidates.map((candidate): Item => {
-    const { key, condition, llr, pValue } = candidate;
+    const { key, condition, llr, pValue, choices } = candidate;
     return {
       condition,
       keyId: key.keyId,
@@ -304,6 +310,7 @@ function withRows(
       comparable: key.comparable,
       llr,
       pValue,
+      choices,
     };
   });
   const itemsOf: (Item[] | undefined)[] = new Array(index.count);

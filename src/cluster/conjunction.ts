@@ -4,7 +4,7 @@
  * condition is worth, so that none of its parts can be left out.
  */
 import { type Share, twoShareLlr } from '../base/statistics.ts';
-import { type Bits, countBits, countCommon, intersect } from './bits.ts';
+import { type Bits, countCommon, intersect } from './bits.ts';
 import { type Item, type Items, isFrequent, isMore, pValueOfShares } from './condition.ts';
 
 /** Pairs that are extended to triples: the most telling ones. */
@@ -30,32 +30,43 @@ interface Search {
   readonly openCount: number;
   /** What choosing one condition among so many is worth, in nats. */
   readonly price: number;
-  /** Conjunctions looked at. */
-  tests: number;
 }
 
 /** Best first; `openCount` bad rows are unexplained, and `testsBefore` conditions were looked at elsewhere. */
 export function findConjunctions(
   { items, tests }: Items,
   { openCount, testsBefore }: { readonly openCount: number; readonly testsBefore: number },
-): { readonly found: readonly Conjunction[]; readonly tests: number } {
-  const search: Search = { items, openCount, price: Math.log(Math.max(1, items.length)), tests };
+): readonly Conjunction[] {
+  const search: Search = { items, openCount, price: Math.log(Math.max(1, items.length)) };
   const singles = items.map(({ llr, pValue }, at): Counted => ({ members: [at], llr, pValue }));
   const pairs = findPairs(search);
-  const all = [...singles, ...pairs, ...findTriples(pairs, search)];
-  const qValues = falseDiscoveryRates(
-    all.map(({ pValue }) => pValue),
-    search.tests + testsBefore,
-  );
-  const found = all.map(
-    ({ members, llr }, at): Conjunction => ({
-      items: members.map((member) => items[member]!),
-      gain: llr - (members.length - 1) * search.price,
-      qValue: qValues[at]!,
-    }),
-  );
-  found.sort((a, b) => b.gain - a.gain || compareConjunctions(a, b));
-  return { found, tests: search.tests };
+  const levels = [singles, pairs, findTriples(pairs, search)];
+  const all = tests + testsBefore;
+  const found = levels.flatMap((level, at) => {
+    const qValues = falseDiscoveryRates(
+      level.map(({ pValue }) => pValue),
+      levels.length * subsetsOf(all, at + 1),
+    );
+    return level.map(
+      ({ members, llr }, place): Conjunction => ({
+        items: members.map((member) => items[member]!),
+        gain: llr - (members.length - 1) * search.price,
+        qValue: qValues[place]!,
+      }),
+    );
+  });
+  return found.sort((a, b) => b.gain - a.gain || compareConjunctions(a, b));
+}
+
+/**
+ * Conjunctions of a size that exist: the search leads to the best of them without counting them all, and so
+ * all are paid for. Each level has an equal share of the false discoveries.
+ */
+function subsetsOf(count: number, size: number): number {
+  let subsets = 1;
+  for (let chosen = 0; chosen < size; chosen++)
+    subsets *= Math.max(1, count - chosen) / (chosen + 1);
+  return subsets;
 }
 
 function findPairs(search: Search): Counted[] {
@@ -65,7 +76,6 @@ function findPairs(search: Search): Counted[] {
     for (let second = first + 1; second < items.length; second++) {
       const [a, b] = [items[first]!, items[second]!]; // both are below the length
       if (a.keyId === b.keyId) continue;
-      search.tests++;
       const rows = {
         bad: countCommon(a.bad, b.bad),
         good: countCommon(a.good, b.good),
@@ -100,7 +110,6 @@ function findTriples(pairs: readonly Counted[], search: Search): Counted[] {
       const id = members.join(' ');
       if (seen.has(id)) continue;
       seen.add(id);
-      search.tests++;
       const rows = {
         bad: countCommon(common.bad, third.bad),
         good: countCommon(common.good, third.good),
@@ -136,7 +145,8 @@ function judge(
   if (!isMore(here, there)) return undefined;
   const llr = twoShareLlr(here, there);
   if (llr < partLlr + search.price) return undefined;
-  return { members, llr, pValue: pValueOfShares(here, there) };
+  const choices = members.reduce((product, at) => product * search.items[at]!.choices, 1);
+  return { members, llr, pValue: Math.min(1, choices * pValueOfShares(here, there)) };
 }
 
 /**
@@ -159,17 +169,6 @@ export function falseDiscoveryRates(pValues: readonly number[], tests: number): 
 export function rowsOf(items: readonly Item[], side: 'bad' | 'good'): Bits {
   const [first, ...rest] = items.map((item) => item[side]);
   return rest.reduce((common, bits) => intersect(common, bits), first!); // a conjunction has a condition
-}
-
-export function sharesOf(
-  { items }: Conjunction,
-  totals: { readonly bad: number },
-): { readonly here: Share; readonly there: Share } {
-  const comparable = items.map((item) => item.comparable).reduce((a, b) => intersect(a, b));
-  return {
-    here: { hits: countBits(rowsOf(items, 'bad')), total: totals.bad },
-    there: { hits: countBits(rowsOf(items, 'good')), total: countBits(comparable) },
-  };
 }
 
 function compareMembers(a: Counted, b: Counted): number {

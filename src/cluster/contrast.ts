@@ -70,8 +70,8 @@ export class ContrastFinder {
     while (found.length < CONTRASTS_MAX) {
       const openCount = isOpen.reduce((sum, one) => sum + one, 0);
       const items = gatherItems(sides, { isOpen, count: openCount });
-      const { found: conjunctions, tests } = findConjunctions(items, { openCount, testsBefore });
-      testsBefore += tests;
+      const conjunctions = findConjunctions(items, { openCount, testsBefore });
+      testsBefore += items.tests;
       const best = conjunctions.find(
         (one) => one.gain > 0 && one.qValue <= FALSE_RATE_MAX && isNews(one),
       );

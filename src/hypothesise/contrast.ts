@@ -35,6 +35,17 @@ function versionOf({ attributes }: Contrast): string | undefined {
   return entries.length === 1 && first && VERSION_KEYS.has(first[0]) ? first[1] : undefined;
 }
 
+/** Those that are one value: a pattern compares texts. */
+function exactAttributes({ attributes, conditions }: Contrast): Record<string, string> {
+  const isExact = (key: string): boolean => {
+    const condition = conditions?.find((one) => one.key === key);
+    return (
+      condition === undefined || (condition.kind === 'one-of' && condition.values.length === 1)
+    );
+  };
+  return Object.fromEntries(Object.entries(attributes).filter(([key]) => isExact(key)));
+}
+
 const CALLS = {
   error: text('的失败调用', 'failed calls'),
   latency: text('的慢调用', 'slow calls'),
@@ -46,12 +57,17 @@ function suspicionOf(cluster: Cluster, contrast: Contrast, facts: Facts): Suspic
   const symptom = cluster.kind === 'error' ? 'error' : 'latency';
   const culprit: Culprit =
     version === undefined
-      ? { service, operation, attributes: contrast.attributes }
+      ? {
+          service,
+          operation,
+          attributes: contrast.attributes,
+          ...(contrast.conditions === undefined ? {} : { conditions: contrast.conditions }),
+        }
       : { service, version };
   const pattern: SuspectPattern = {
     service,
     operation,
-    attributes: contrast.attributes,
+    attributes: exactAttributes(contrast),
     ...(errorType === '' ? {} : { errorType }),
   };
   const calls = CALLS[symptom];

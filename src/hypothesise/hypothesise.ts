@@ -22,6 +22,7 @@ import { suspectMetrics } from './metric.ts';
 import { suspectMissingCalls } from './missing-call.ts';
 import { suspectNetwork } from './network.ts';
 import { suspectOwnTime } from './own-time.ts';
+import { type Followed, followSuspects } from './path.ts';
 import { placeboLevel, placeboScores, withPlacebos } from './placebo.ts';
 import { planProbes, predict } from './plan.ts';
 import { suspectByRules } from './rule.ts';
@@ -57,8 +58,15 @@ export function hypothesise(
     ),
   );
   const idOfKey = new Map(ranked.map((suspect, index) => [suspect.key, `h${index + 1}`]));
+  const followed = followSuspects(ranked, facts);
   return ranked.map((suspect, index) =>
-    toHypothesis(suspect, { index, posterior: beliefs[index] ?? 0, idOfKey, facts }),
+    toHypothesis(suspect, {
+      index,
+      posterior: beliefs[index] ?? 0,
+      idOfKey,
+      facts,
+      ...followed[index]!, // one for each suspect
+    }),
   );
 }
 
@@ -103,15 +111,16 @@ function weakened(suspicion: Suspicion): Suspicion {
 }
 
 function toHypothesis(
-  suspect: RankedSuspect,
-  context: {
+  ranked: RankedSuspect,
+  context: Followed & {
     readonly index: number;
     readonly posterior: number;
     readonly idOfKey: ReadonlyMap<string, string>;
     readonly facts: Facts;
   },
 ): Hypothesis {
-  const { idOfKey, facts } = context;
+  const { idOfKey, facts, path } = context;
+  const suspect = { ...ranked, culprit: context.culprit };
   const hypothesisId = `h${context.index + 1}`;
   const effectOf = suspect.effectOf === undefined ? undefined : idOfKey.get(suspect.effectOf);
   const evidence = suspect.evidence.map(
@@ -124,6 +133,7 @@ function toHypothesis(
     kind: suspect.kind,
     ...(Object.keys(suspect.detail).length > 0 ? { detail: suspect.detail } : {}),
     statement: stateCause(suspect),
+    ...(path === undefined ? {} : { path }),
     score: suspect.score,
     posterior: context.posterior,
     evidence,

@@ -82,7 +82,8 @@ export function mergeSuspicions(
     taker.isOwn ||= giver.isOwn;
     taker.detail = { ...giver.detail, ...taker.detail };
     if (canName(giver, taker)) {
-      taker.culprit = { ...taker.culprit, attributes: giver.culprit.attributes ?? {} };
+      const { attributes = {}, conditions = [] } = giver.culprit;
+      taker.culprit = { ...taker.culprit, attributes, conditions };
     }
     if (isReplaced(giver, taker)) absorbed.add(giver);
   }

@@ -1,4 +1,5 @@
 /** Suspected causes, what speaks for and against them, and the probes that check them. */
+import type { AttributeCondition } from './cluster.ts';
 import type { Text } from './text.ts';
 
 export const EVIDENCE_SOURCES = ['trace', 'log', 'metric', 'profile', 'state', 'change'] as const;
@@ -34,6 +35,8 @@ export interface Culprit {
   readonly dependency?: string;
   readonly version?: string;
   readonly attributes?: Readonly<Record<string, string>>;
+  /** The same, where `attributes` is a text for more than one value of each. */
+  readonly conditions?: readonly AttributeCondition[];
 }
 
 /** What kind of thing went wrong, from the process outwards. */
@@ -143,6 +146,24 @@ export interface ProbeRun {
   readonly durationMs: number;
 }
 
+/** An operation on the way from the symptom to the cause. */
+export interface Hop {
+  readonly service: string;
+  readonly operation: string;
+}
+
+/** What the bad requests show of a cause: how they get there, and what they meet. */
+export interface CausePath {
+  /** From the symptom down, without the culprit itself; empty when the culprit is the symptom. */
+  readonly chain: readonly Hop[];
+  /** The commonest error of the culprit's spans, when they fail. */
+  readonly error?: { readonly type: string; readonly message: string };
+  /** Address of what the culprit's spans call, as sent. */
+  readonly peer?: string;
+  /** First bad span. */
+  readonly onsetUs: number;
+}
+
 export interface Hypothesis {
   /** h1, h2 … by rank. */
   readonly hypothesisId: string;
@@ -151,6 +172,8 @@ export interface Hypothesis {
   readonly kind: CauseKind;
   readonly detail?: Readonly<Record<string, string>>;
   readonly statement: Text;
+  /** Absent when no bad request shows the culprit. */
+  readonly path?: CausePath;
   /** Sum of the evidence's weights. */
   readonly score: number;
   /** Share of belief among all hypotheses and "none of these", 0–1. */

@@ -63,11 +63,12 @@ export function clusterJson(cluster: Cluster) {
     share: cluster.share,
     count: cluster.count,
     endpoint: cluster.endpointId,
-    contrast: cluster.contrasts.map(({ attributes, lift, pValue, coverage }) => ({
+    contrast: cluster.contrasts.map(({ attributes, lift, pValue, coverage, coverageInterval }) => ({
       attributes,
       lift: jsonNumber(lift),
       pValue,
       coverage,
+      ...(coverageInterval === undefined ? {} : { coverageInterval }),
     })),
     exemplars: cluster.exemplars,
     firstSeen: formatTime(cluster.firstSeenUs),

@@ -1,5 +1,6 @@
 /** A report's ranked causes in the form that public root-cause scorers read (docs/cases.md). */
-import type { VerifiedHypothesis } from '../model/hypothesis.ts';
+import { formatTime } from '../base/time.ts';
+import type { Culprit, Hop, VerifiedHypothesis } from '../model/hypothesis.ts';
 import type { Report } from '../model/report.ts';
 
 export interface Prediction {
@@ -13,9 +14,14 @@ export interface RankedCause {
   readonly service: string;
   readonly kind: string;
   readonly operation?: string;
-  readonly dependency?: string;
+  /** What is called: by the name that reports give it, and by its address as sent. */
+  readonly dependency?: readonly string[];
   readonly version?: string;
-  readonly attributes?: Readonly<Record<string, string>>;
+  /** A list: one of these. */
+  readonly attributes?: Readonly<Record<string, string | readonly string[]>>;
+  readonly error?: { readonly type: string; readonly message: string };
+  readonly chain?: readonly Hop[];
+  readonly onset?: string;
   readonly detail?: Readonly<Record<string, string>>;
   readonly statement: string;
 }
@@ -30,15 +36,36 @@ export function predictionOf(caseId: string, report: Report): Prediction {
   };
 }
 
-function rankedCauseOf({ culprit, kind, detail, statement }: VerifiedHypothesis): RankedCause {
+function rankedCauseOf({
+  culprit,
+  kind,
+  detail,
+  path,
+  statement,
+}: VerifiedHypothesis): RankedCause {
+  const { service, operation, dependency, version } = culprit;
+  const called = [...new Set([dependency, path?.peer])].filter((name) => name !== undefined);
   return {
-    service: culprit.service,
+    service,
     kind,
-    ...(culprit.operation === undefined ? {} : { operation: culprit.operation }),
-    ...(culprit.dependency === undefined ? {} : { dependency: culprit.dependency }),
-    ...(culprit.version === undefined ? {} : { version: culprit.version }),
-    ...(culprit.attributes === undefined ? {} : { attributes: culprit.attributes }),
+    ...(operation === undefined ? {} : { operation }),
+    ...(called.length === 0 ? {} : { dependency: called }),
+    ...(version === undefined ? {} : { version }),
+    ...(culprit.attributes === undefined ? {} : { attributes: valuesOf(culprit) }),
+    ...(path?.error === undefined ? {} : { error: path.error }),
+    ...(path === undefined || path.chain.length === 0 ? {} : { chain: path.chain }),
+    ...(path === undefined ? {} : { onset: formatTime(path.onsetUs) }),
     ...(detail === undefined ? {} : { detail }),
     statement: statement.en,
   };
+}
+
+/** Sets of values as lists. */
+function valuesOf({ attributes, conditions }: Culprit): Record<string, string | readonly string[]> {
+  const values: Record<string, string | readonly string[]> = { ...attributes };
+  for (const condition of conditions ?? []) {
+    const isSet = condition.kind === 'one-of' && condition.values.length > 1;
+    if (isSet) values[condition.key] = condition.values;
+  }
+  return values;
 }

@@ -1,6 +1,6 @@
 /** The report as a JSON document: docs/report.md, schema version 1. Times are RFC 3339, sentences in one language. */
 import { formatTime } from '../base/time.ts';
-import type { Evidence, ProbeRun, VerifiedHypothesis } from '../model/hypothesis.ts';
+import type { CausePath, Evidence, ProbeRun, VerifiedHypothesis } from '../model/hypothesis.ts';
 import { anomalyJson, changeJson, clusterJson, jsonNumber, rangeJson } from '../model/json.ts';
 import type { Alert, Gap, Report } from '../model/report.ts';
 import type { Language } from '../model/text.ts';
@@ -106,7 +106,7 @@ function hypothesisJson(
   options: { readonly rank: number; readonly lang: Language },
 ) {
   const { lang } = options;
-  const { ruleId, detail, fix, effectOf } = hypothesis;
+  const { ruleId, detail, fix, effectOf, path } = hypothesis;
   return {
     id: hypothesis.hypothesisId,
     rank: options.rank,
@@ -115,6 +115,7 @@ function hypothesisJson(
     kind: hypothesis.kind,
     ...(detail === undefined ? {} : { detail }),
     statement: hypothesis.statement[lang],
+    ...(path === undefined ? {} : { path: pathJson(path) }),
     score: hypothesis.score,
     posterior: hypothesis.posterior,
     verdict: hypothesis.verdict,
@@ -124,6 +125,10 @@ function hypothesisJson(
     ...(fix === undefined ? {} : { fix }),
     ...(effectOf === undefined ? {} : { effectOf }),
   };
+}
+
+function pathJson({ onsetUs, ...path }: CausePath) {
+  return { ...path, onset: formatTime(onsetUs) };
 }
 
 function evidenceJson(evidence: Evidence, lang: Language) {

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { median, medianAbsoluteDeviation, quantileSorted } from 'simple-statistics';
 import { describe, expect, it } from 'vitest';
 import {
+  chiSquareTail,
   countAboveSorted,
   deviationLlr,
   findHighCut,
@@ -165,6 +166,25 @@ describe('wilsonBounds()', () => {
     );
     expect(wilsonBounds({ hits: 0, total: 10 }, 1.96).high).toBeCloseTo(0.2775, 3);
     expect(wilsonBounds({ hits: 0, total: 0 }, 1.96)).toEqual({ low: 0, high: 1 });
+  });
+});
+
+describe('chiSquareTail()', () => {
+  // Quantiles of the usual tables.
+  it.each([
+    { x: 3.841, degreesOfFreedom: 1, tail: 0.05, tolerance: 1e-4 },
+    { x: 10.828, degreesOfFreedom: 1, tail: 0.001, tolerance: 1e-4 },
+    { x: 5.991, degreesOfFreedom: 2, tail: 0.05, tolerance: 0.02 },
+    { x: 18.307, degreesOfFreedom: 10, tail: 0.05, tolerance: 0.01 },
+    { x: 29.588, degreesOfFreedom: 10, tail: 0.001, tolerance: 0.02 },
+  ])('is $tail of $x with $degreesOfFreedom degrees of freedom', (one) => {
+    const { x, degreesOfFreedom, tail, tolerance } = one;
+    expect(Math.abs(chiSquareTail(x, degreesOfFreedom) / tail - 1)).toBeLessThan(tolerance);
+  });
+
+  it('is 1 of nothing and falls with x', () => {
+    expect(chiSquareTail(0, 3)).toBe(1);
+    expect(chiSquareTail(50, 3)).toBeLessThan(chiSquareTail(40, 3));
   });
 });
 
