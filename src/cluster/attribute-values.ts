@@ -6,7 +6,7 @@
 import { grown, type StringDictionary } from '../model/dictionary.ts';
 import { NO_ROW, type SpanTable } from '../model/window.ts';
 
-const ANCESTORS_MAX = 32;
+export const ANCESTORS_MAX = 32;
 
 /** Tell what happened to the span, not to whom: they would separate failed spans trivially. */
 const OUTCOME_KEY =
@@ -14,6 +14,11 @@ const OUTCOME_KEY =
 /** Belong to the sender of the span alone: a child does not inherit them. */
 const RESOURCE_KEY =
   /^(service|k8s|host|process|container|telemetry|os|deployment|cloud|net|server)\./;
+
+/** Whether a span has the value of an ancestor where it has none of its own. */
+export function isInherited(key: string): boolean {
+  return !RESOURCE_KEY.test(key);
+}
 
 const UNWANTED = 1;
 const OWN_ONLY = 2;
@@ -37,17 +42,17 @@ export class KeyFilter {
   }
 
   /** True the first time that a row has the key. */
-  takes(keyId: number, isInherited: boolean): boolean {
+  takes(keyId: number, isOfAncestor: boolean): boolean {
     if (this.#seenAt[keyId] === this.#rowsRead) return false;
     const verdict = this.#judged[keyId] || this.#judge(keyId);
-    if (verdict !== BOTH && (verdict !== OWN_ONLY || isInherited)) return false;
+    if (verdict !== BOTH && (verdict !== OWN_ONLY || isOfAncestor)) return false;
     this.#seenAt[keyId] = this.#rowsRead;
     return true;
   }
 
   #judge(keyId: number): number {
     const key = this.strings.text(keyId);
-    const verdict = OUTCOME_KEY.test(key) ? UNWANTED : RESOURCE_KEY.test(key) ? OWN_ONLY : BOTH;
+    const verdict = OUTCOME_KEY.test(key) ? UNWANTED : isInherited(key) ? BOTH : OWN_ONLY;
     this.#judged[keyId] = verdict;
     return verdict;
   }

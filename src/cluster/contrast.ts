@@ -14,7 +14,7 @@ import {
   type Side,
   ValueIndex,
 } from './attribute-values.ts';
-import { hasBit } from './bits.ts';
+import { countBits, hasBit } from './bits.ts';
 import { conditionText, gatherItems, prepareSides } from './condition.ts';
 import { type Conjunction, findConjunctions, rowsOf } from './conjunction.ts';
 
@@ -37,13 +37,12 @@ export interface Periods {
   readonly before?: { readonly bad: Side; readonly good: Side };
 }
 
-/** A contrast, and which of the bad rows it is the first to explain. */
+/** A contrast, and what it is the first to explain. */
 export interface FoundContrast {
   readonly contrast: Contrast;
   /** Name of the one operation it holds for, where operations were compared. */
   readonly operation: string | undefined;
-  readonly rows: Uint32Array;
-  /** These rows, of all bad ones. */
+  /** Of the bad rows that were looked at. */
   readonly share: number;
 }
 
@@ -77,10 +76,9 @@ export class ContrastFinder {
       );
       if (best === undefined) break;
       const covered = rowsOf(best.items, 'bad');
-      const rows = bad.rows.filter((_, row) => hasBit(covered, row));
       for (let row = 0; row < isOpen.length; row++) if (hasBit(covered, row)) isOpen[row] = 0;
-      const share = rows.length / bad.rows.length;
-      found.push({ ...toContrast(best, { index, ...values }), rows, share });
+      const share = countBits(covered) / bad.rows.length;
+      found.push({ ...toContrast(best, { index, ...values }), share });
     }
     return found;
   }

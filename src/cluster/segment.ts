@@ -5,11 +5,13 @@
  * that as a whole is as usual: the search itself pays for having looked everywhere.
  */
 import { quantileOfSorted } from '../base/statistics.ts';
-import type { Segment } from '../model/cluster.ts';
+import type { AttributeCondition, Segment } from '../model/cluster.ts';
+import type { StringDictionary } from '../model/dictionary.ts';
 import type { Collected } from '../model/investigation.ts';
 import { pairKey, sortedValues } from '../model/row-groups.ts';
 import { NO_ROW, type SpanTable } from '../model/window.ts';
 import { MARK, type Marks } from './anomalous-spans.ts';
+import { ANCESTORS_MAX, isInherited } from './attribute-values.ts';
 import type { ContrastFinder, FoundContrast, Side } from './contrast.ts';
 
 /** A request is slow above this quantile of its operation in the reference … */
@@ -47,9 +49,10 @@ export function findSegments(
   const now = divide(table);
   if (now.bad.rows.length < REQUESTS_MIN) return [];
   const before = reference === undefined ? {} : { before: divide(reference.spans) };
+  const isTaken = new Uint8Array(table.count);
   return finder
     .find({ ...now, ...before }, { hasOperation: true })
-    .map((found) => toSegment(found, table));
+    .map((found) => toSegment(found, { bad: now.bad, isTaken }));
 }
 
 /** Bad requests of the segments are anomalous, also where their operation as a whole is as usual. */
@@ -99,12 +102,60 @@ function boundOf(
   return bound ?? Number.POSITIVE_INFINITY;
 }
 
-function toSegment({ contrast, operation, rows, share }: FoundContrast, table: SpanTable): Segment {
+/** With all bad requests that meet the contrast and that no earlier segment has. */
+function toSegment(
+  { contrast, operation, share }: FoundContrast,
+  { bad, isTaken }: { readonly bad: Side; readonly isTaken: Uint8Array },
+): Segment {
+  const { table } = bad;
+  const operationId = operation === undefined ? undefined : table.strings.find(operation);
+  const tests = (contrast.conditions ?? []).map((condition) => rowTest(condition, table));
+  const rows = bad.rows.filter(
+    (row) =>
+      isTaken[row] === 0 &&
+      (operationId === undefined || table.operation[row] === operationId) &&
+      tests.every((isMet) => isMet(row)),
+  );
+  for (const row of rows) isTaken[row] = 1;
   return {
     service: table.strings.text(table.service[rows[0]!]!), // it explains at least one row
     ...(operation === undefined ? {} : { operation }),
     contrast: Object.keys(contrast.attributes).length === 0 ? undefined : contrast,
     rows,
     share,
+  };
+}
+
+/** Whether a row, or the nearest ancestor that has the key, meets a condition. Compares by string id. */
+function rowTest(condition: AttributeCondition, table: SpanTable): (row: number) => boolean {
+  const { strings } = table;
+  const keyId = strings.find(condition.key);
+  const depthMax = isInherited(condition.key) ? ANCESTORS_MAX : 1;
+  const isMet = valueTest(condition, strings);
+  return (row) => {
+    let at = row;
+    for (let depth = 0; at !== NO_ROW && depth < depthMax; depth++) {
+      const place = keyId === undefined ? NO_ROW : table.findAttribute(at, keyId);
+      if (place !== NO_ROW) return isMet(table.attributeText[place]!);
+      at = table.parent[at]!;
+    }
+    return false;
+  };
+}
+
+/** Of the text with an id; a number may have been sent as text. */
+function valueTest(
+  condition: AttributeCondition,
+  strings: StringDictionary,
+): (textId: number) => boolean {
+  if (condition.kind === 'one-of') {
+    const ids = new Set(condition.values.map((value) => strings.find(value)));
+    return (textId) => ids.has(textId);
+  }
+  const { bound, kind } = condition;
+  const isAtLeast = kind === 'at-least';
+  return (textId) => {
+    const value = Number(strings.text(textId));
+    return isAtLeast ? value >= bound : value < bound;
   };
 }

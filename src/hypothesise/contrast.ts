@@ -3,7 +3,12 @@
  * anomalous spans apart from others of the same operation.
  */
 import { formatNumber, formatP, formatPercent } from '../base/quantity.ts';
-import type { Cluster, Contrast } from '../model/cluster.ts';
+import {
+  type AttributeCondition,
+  type Cluster,
+  type Contrast,
+  isOneValue,
+} from '../model/cluster.ts';
 import type { Culprit, SuspectPattern } from '../model/hypothesis.ts';
 import type { Facts } from './facts.ts';
 import { compareText, type Suspicion, softCapped, text, tracesLink } from './suspicion.ts';
@@ -35,15 +40,24 @@ function versionOf({ attributes }: Contrast): string | undefined {
   return entries.length === 1 && first && VERSION_KEYS.has(first[0]) ? first[1] : undefined;
 }
 
-/** Those that are one value: a pattern compares texts. */
-function exactAttributes({ attributes, conditions }: Contrast): Record<string, string> {
-  const isExact = (key: string): boolean => {
-    const condition = conditions?.find((one) => one.key === key);
-    return (
-      condition === undefined || (condition.kind === 'one-of' && condition.values.length === 1)
-    );
+/** Conditions whose text stands for more than one value. */
+function wideConditions({ conditions }: Contrast): readonly AttributeCondition[] {
+  return (conditions ?? []).filter((condition) => !isOneValue(condition));
+}
+
+/** Attributes that are one value: a pattern compares texts. */
+function exactAttributes(contrast: Contrast): Record<string, string> {
+  const wide = new Set(wideConditions(contrast).map(({ key }) => key));
+  return Object.fromEntries(Object.entries(contrast.attributes).filter(([key]) => !wide.has(key)));
+}
+
+/** The attributes of a culprit that a contrast names. */
+export function attributesOf(contrast: Contrast): Pick<Culprit, 'attributes' | 'conditions'> {
+  const conditions = wideConditions(contrast);
+  return {
+    attributes: contrast.attributes,
+    ...(conditions.length === 0 ? {} : { conditions }),
   };
-  return Object.fromEntries(Object.entries(attributes).filter(([key]) => isExact(key)));
 }
 
 const CALLS = {
@@ -57,12 +71,7 @@ function suspicionOf(cluster: Cluster, contrast: Contrast, facts: Facts): Suspic
   const symptom = cluster.kind === 'error' ? 'error' : 'latency';
   const culprit: Culprit =
     version === undefined
-      ? {
-          service,
-          operation,
-          attributes: contrast.attributes,
-          ...(contrast.conditions === undefined ? {} : { conditions: contrast.conditions }),
-        }
+      ? { service, operation, ...attributesOf(contrast) }
       : { service, version };
   const pattern: SuspectPattern = {
     service,

@@ -82,8 +82,8 @@ export function mergeSuspicions(
     taker.isOwn ||= giver.isOwn;
     taker.detail = { ...giver.detail, ...taker.detail };
     if (canName(giver, taker)) {
-      const { attributes = {}, conditions = [] } = giver.culprit;
-      taker.culprit = { ...taker.culprit, attributes, conditions };
+      const { attributes = {}, conditions } = giver.culprit;
+      taker.culprit = { ...taker.culprit, attributes, ...(conditions ? { conditions } : {}) };
     }
     if (isReplaced(giver, taker)) absorbed.add(giver);
   }

@@ -4,10 +4,11 @@
  * weighs nothing.
  */
 import { LIMITS } from '../base/limits.ts';
-import type { Segment } from '../model/cluster.ts';
+import type { Contrast } from '../model/cluster.ts';
 import type { CausePath, Culprit, Hop } from '../model/hypothesis.ts';
 import { pairKey } from '../model/row-groups.ts';
 import { NO_ROW, type SpanTable } from '../model/window.ts';
+import { attributesOf } from './contrast.ts';
 import type { Facts } from './facts.ts';
 import type { Suspect } from './merge.ts';
 import { compareText } from './suspicion.ts';
@@ -159,7 +160,9 @@ function narrowed(
     const traces = new Set(Array.from(segment.rows, (row) => table.trace[row]!));
     const inside = rows.filter((row) => traces.has(table.trace[row]!));
     if (inside.length < CONFINED_SHARE_MIN * rows.length) continue;
-    if (hasSoundCalls(rows[0]!, { traces, facts })) return withSegment(culprit, segment);
+    if (hasSoundCalls(rows[0]!, { traces, facts })) {
+      return withSegment(culprit, segment.contrast);
+    }
   }
   return culprit;
 }
@@ -179,15 +182,15 @@ function hasSoundCalls(
   return false;
 }
 
-function withSegment(culprit: Culprit, { contrast }: Segment): Culprit {
+/** What was known of the culprit itself comes first. */
+function withSegment(culprit: Culprit, contrast: Contrast): Culprit {
+  const segment = attributesOf(contrast);
   const own = culprit.attributes ?? {};
-  const conditions = [
-    ...(contrast?.conditions ?? []).filter(({ key }) => !(key in own)),
-    ...(culprit.conditions ?? []),
-  ];
+  const further = (segment.conditions ?? []).filter(({ key }) => !(key in own));
+  const conditions = [...(culprit.conditions ?? []), ...further];
   return {
     ...culprit,
-    attributes: { ...contrast?.attributes, ...own },
+    attributes: { ...segment.attributes, ...own },
     ...(conditions.length === 0 ? {} : { conditions }),
   };
 }

@@ -16,6 +16,11 @@ export type AttributeCondition =
   | { readonly kind: 'one-of'; readonly key: string; readonly values: readonly string[] }
   | { readonly kind: 'at-least' | 'below'; readonly key: string; readonly bound: number };
 
+/** Whether the condition is one value, which its text says fully. */
+export function isOneValue(condition: AttributeCondition): boolean {
+  return condition.kind === 'one-of' && condition.values.length === 1;
+}
+
 /** A conjunction of conditions that sets anomalous spans apart from the others. */
 export interface Contrast {
   /** Absent in reports of versions that knew single values only. */
@@ -38,7 +43,7 @@ export interface Segment {
   readonly operation?: string;
   /** Absent when the operation alone sets them apart. */
   readonly contrast: Contrast | undefined;
-  /** Bad requests that no earlier segment has (a sample of many): rows of the window's span table, ascending. */
+  /** Bad requests that no earlier segment has: rows of the window's span table, ascending. */
   readonly rows: Uint32Array;
   /** Of all bad requests that were asked about. */
   readonly share: number;

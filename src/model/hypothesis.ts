@@ -35,7 +35,7 @@ export interface Culprit {
   readonly dependency?: string;
   readonly version?: string;
   readonly attributes?: Readonly<Record<string, string>>;
-  /** The same, where `attributes` is a text for more than one value of each. */
+  /** Those of the attributes whose text stands for more than one value. */
   readonly conditions?: readonly AttributeCondition[];
 }
 
