@@ -113,10 +113,11 @@ function markSlow(table: SpanTable, task: GroupTask): void {
     task,
     bound: boundOf(task, { now: table.durationUs, before: task.side?.table.durationUs }),
   });
+  // On the critical path: a span beside the calls it waits for is not slow itself.
   // Own time has no baseline of its own: only a reference period can say what is normal.
   if (task.side === undefined) return;
-  const columns = { now: table.selfUs, before: task.side.table.selfUs };
-  markAbove(table.selfUs, MARK.slowItself, { task, bound: referenceBound(task, columns) });
+  const columns = { now: table.criticalUs, before: task.side.table.criticalUs };
+  markAbove(table.criticalUs, MARK.slowItself, { task, bound: referenceBound(task, columns) });
 }
 
 function markAbove(

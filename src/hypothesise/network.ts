@@ -5,10 +5,11 @@
  * against it.
  */
 import { formatPercent, formatUs } from '../base/quantity.ts';
+import { countAboveSorted, quantileOfSorted } from '../base/statistics.ts';
 import type { Facts } from './facts.ts';
 import { GROWTH_LLR_MIN, perBadRequest, shareOf, sumExcess } from './own-time.ts';
 import type { Place } from './place.ts';
-import { findStratifiedCut } from './strata.ts';
+import { delayLlr, findStratifiedCut } from './strata.ts';
 import {
   compareText,
   type EvidenceDraft,
@@ -36,7 +37,10 @@ const EXPLAINED_MIN = 0.02;
 export function suspectNetwork(facts: Facts): Suspicion[] {
   if (!facts.hasReference || facts.badTraceCount === 0) return [];
   const ways = facts.places.filter(({ kind }) => kind === 'way');
-  const nodes = blameNodes(ways, EXPLAINED_MIN * facts.excessUs);
+  const nodes = blameNodes(ways, {
+    explainedMinUs: EXPLAINED_MIN * facts.excessUs,
+    usual: usualDelays(ways),
+  });
   return nodes.flatMap((node) => suspicionsOf(node, facts));
 }
 
@@ -50,23 +54,26 @@ interface Node {
 }
 
 /** Takes the service that explains most, then the one that explains most of the rest, and so on. */
-function blameNodes(all: readonly Place[], explainedMinUs: number): Node[] {
+function blameNodes(
+  all: readonly Place[],
+  { explainedMinUs, usual }: { readonly explainedMinUs: number; readonly usual: Float64Array },
+): Node[] {
   const waysOf = new Map<string, Place[]>();
   let left = all;
-  let best = bestNode(left);
+  let best = bestNode(left, usual);
   while (best !== undefined && best.explainedUs > explainedMinUs) {
     const { service, ways } = best;
     waysOf.set(service, [...(waysOf.get(service) ?? []), ...ways]);
     const taken = new Set(ways);
     left = left.filter((way) => !taken.has(way));
-    best = bestNode(left);
+    best = bestNode(left, usual);
   }
   return [...waysOf]
     .sort(([a], [b]) => compareText(a, b))
     .map(([service, ways]) => ({
       service,
       ways: ways.sort((a, b) => b.excessUs - a.excessUs),
-      llr: growthOf(ways),
+      llr: growthOf(ways, usual),
     }));
 }
 
@@ -77,7 +84,7 @@ interface Candidate {
   readonly explainedUs: number;
 }
 
-function bestNode(ways: readonly Place[]): Candidate | undefined {
+function bestNode(ways: readonly Place[], usual: Float64Array): Candidate | undefined {
   const touching = new Map<string, { to: Place[]; from: Place[] }>();
   const waysOf = (service: string) => {
     const known = touching.get(service) ?? { to: [], from: [] };
@@ -92,7 +99,7 @@ function bestNode(ways: readonly Place[]): Candidate | undefined {
   for (const [service, { to, from }] of [...touching].sort(([a], [b]) => compareText(a, b))) {
     // Of equals the callee, whose queue is part of the way, stands before the caller.
     for (const [rank, touched] of [to, [...to, ...from], from].entries()) {
-      const candidate = candidateOf(service, touched);
+      const candidate = candidateOf(touched, { service, usual });
       if (candidate === undefined) continue;
       const leadUs = candidate.explainedUs - (best?.explainedUs ?? 0);
       if (leadUs > 0 || (leadUs === 0 && rank === 0)) best = candidate;
@@ -101,18 +108,41 @@ function bestNode(ways: readonly Place[]): Candidate | undefined {
   return best;
 }
 
-function candidateOf(service: string, touched: readonly Place[]): Candidate | undefined {
+function candidateOf(
+  touched: readonly Place[],
+  { service, usual }: { readonly service: string; readonly usual: Float64Array },
+): Candidate | undefined {
   const delayUs = touched.reduce((max, way) => Math.max(max, delayOf(way)), 0);
   if (delayUs === 0) return undefined;
   const alike = touched.filter((way) => delayOf(way) >= SAME_DELAY_SHARE * delayUs);
-  if (growthOf(alike) < GROWTH_LLR_MIN) return undefined;
+  if (growthOf(alike, usual) < GROWTH_LLR_MIN) return undefined;
   const share = countCalls(alike) / countCalls(touched);
   return { service, ways: alike, explainedUs: sumExcess(alike) * share };
 }
 
-/** Likelihood ratio that places together grew. */
-function growthOf(places: readonly Place[]): number {
-  return findStratifiedCut(places.flatMap(({ strata }) => strata))?.llr ?? 0;
+/** Likelihood ratio that ways together slowed down; two ways to look at it, of which the better counts. */
+function growthOf(ways: readonly Place[], usual: Float64Array): number {
+  const strata = ways.flatMap((way) => way.strata);
+  const delayUs = ways.reduce((max, way) => Math.max(max, delayOf(way)), 0) / 2;
+  const usualShare = (countAboveSorted(usual, delayUs) + 0.5) / (usual.length + 1);
+  const byCut = findStratifiedCut(strata)?.llr ?? 0;
+  return Math.max(byCut, delayLlr(strata, { delayUs, usualShare })) - Math.log(2);
+}
+
+/** Time beyond the usual of all calls of the reference, ascending. */
+function usualDelays(ways: readonly Place[]): Float64Array {
+  const known = new Set(ways.flatMap(({ strata }) => strata.map(({ before }) => before)));
+  const delays = [...known].map((before) => {
+    const median = quantileOfSorted(before, 0.5);
+    return before.map((us) => us - median);
+  });
+  const all = new Float64Array(delays.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const some of delays) {
+    all.set(some, at);
+    at += some.length;
+  }
+  return all.sort();
 }
 
 function delayOf({ excessUs, count }: Place): number {

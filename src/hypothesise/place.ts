@@ -36,7 +36,7 @@ export interface Place {
   readonly boundUs: number | undefined;
   /** Median of the reference, or of the window's faster half when there is none. */
   readonly usualUs: number;
-  /** Time in the bad traces beyond what the reference shows, in all. */
+  /** Time in the traces that were asked about beyond what the reference shows, in all. */
   readonly excessUs: number;
   /** Half the 95 % interval of excessUs. */
   readonly excessErrorUs: number;
@@ -49,7 +49,7 @@ export interface Period {
 
 export interface PlaceOptions {
   readonly isBadTrace: Uint8Array;
-  /** True when only some of the traces with trouble were asked about. */
+  /** True when only the bad traces were asked about, false when the whole window was. */
   readonly isScoped: boolean;
 }
 
@@ -236,29 +236,31 @@ function sortedOf(column: Float64Array | undefined, rows: Uint32Array | undefine
 
 /**
  * What the reference knows beyond one context: the whole place, and for a way all ways to the same service,
- * whose wires and queues are partly the same.
+ * whose wires and queues are partly the same, or else all ways.
  */
 class WiderReference {
   readonly #byPlace: Map<number, ContextTimes[]>;
   readonly #byCallee: Map<number, ContextTimes[]>;
+  readonly #ways: readonly ContextTimes[];
   readonly #pooled = new Map<readonly ContextTimes[], Float64Array>();
 
   constructor(contexts: readonly ContextTimes[]) {
     this.#byPlace = groupBy(contexts, ({ place }) => place);
-    this.#byCallee = groupBy(
-      contexts.filter(({ kind }) => kind === 'way'),
-      ({ calleeId }) => calleeId,
-    );
+    this.#ways = contexts.filter(({ kind }) => kind === 'way');
+    this.#byCallee = groupBy(this.#ways, ({ calleeId }) => calleeId);
   }
 
-  /** Reference values for a context, ascending; undefined when nothing like it was seen often enough. */
-  find(context: ContextTimes): Float64Array | undefined {
-    if (context.before.length >= REFERENCE_VALUES_MIN) return context.before;
+  /** Reference values for a context; undefined when nothing like it was seen often enough. */
+  find(context: ContextTimes): Pick<Stratum, 'before' | 'isForeign'> | undefined {
+    if (context.before.length >= REFERENCE_VALUES_MIN) return { before: context.before };
     const place = this.#pool(this.#byPlace.get(context.place) ?? []);
-    if (place.length >= REFERENCE_VALUES_MIN) return place;
+    if (place.length >= REFERENCE_VALUES_MIN) return { before: place };
     if (context.kind === 'own') return undefined;
+    // Ways are alike: few values, or those of all ways, say what is usual, if not how surely.
     const callee = this.#pool(this.#byCallee.get(context.calleeId) ?? []);
-    return callee.length >= REFERENCE_VALUES_MIN ? callee : undefined;
+    if (callee.length > 0) return { before: callee };
+    const ways = this.#pool(this.#ways);
+    return ways.length === 0 ? undefined : { before: ways, isForeign: true };
   }
 
   #pool(contexts: readonly ContextTimes[]): Float64Array {
@@ -308,7 +310,7 @@ type Times = Pick<
 function timesOf(contexts: readonly ContextTimes[], context: PlaceContext): Times {
   const known = contexts.flatMap((one) => {
     const before = context.wider.find(one);
-    return before === undefined ? [] : [{ ...one, before }];
+    return before === undefined ? [] : [{ ...one, ...before }];
   });
   if (known.length === 0) return uncompared(contexts, context);
   const most = known.reduce((a, b) => (b.rows.length > a.rows.length ? b : a));
@@ -322,8 +324,8 @@ function timesOf(contexts: readonly ContextTimes[], context: PlaceContext): Time
 }
 
 /**
- * Time above the bounds, beyond the median, in the bad traces; less what the reference has above the same
- * bounds in as many spans. Rare slow spans that were there before cancel out.
+ * Time above the bounds, beyond the median, in the traces that were asked about; less what the reference has
+ * above the same bounds in as many spans. Rare slow spans that were there before cancel out.
  */
 function excessOf(
   strata: readonly (ContextTimes & Stratum)[],
@@ -339,10 +341,10 @@ function excessOf(
     let hereUs = 0;
     let count = 0;
     for (const row of stratum.rows) {
-      const isBad = options.isBadTrace[now.table.trace[row]!] === 1;
-      if (isBad || !options.isScoped) count++;
+      if (options.isScoped && options.isBadTrace[now.table.trace[row]!] === 0) continue;
+      count++;
       const us = now.times.ownUs[row]!;
-      if (!isBad || us <= bound) continue;
+      if (us <= bound) continue;
       hereUs += us - median;
       squares += (us - median) ** 2;
     }

@@ -5,7 +5,7 @@
 import { NO_ROW, type SpanTable } from '../model/window.ts';
 
 export interface RetryWaits {
-  /** Own time of each row without the waits between its attempts. */
+  /** Own time of each row on the critical path, without the waits between its attempts. */
   readonly ownUs: Float64Array;
   /** By row of a failed attempt: the wait that follows it. */
   readonly causedUs: Float64Array;
@@ -15,12 +15,11 @@ export interface RetryWaits {
 
 /**
  * An attempt is a span with the parent, service, operation and target of an earlier one that failed and has
- * ended. Time in between that another child of the parent fills is that child's and no wait. `ownUs`: own time
- * by row.
+ * ended. Time in between that another child of the parent fills is that child's and no wait.
  */
-export function findRetryWaits(table: SpanTable, ownUs: Float64Array): RetryWaits {
+export function findRetryWaits(table: SpanTable): RetryWaits {
   const waits: RetryWaits = {
-    ownUs: ownUs.slice(),
+    ownUs: table.criticalUs.slice(0, table.count),
     causedUs: new Float64Array(table.count),
     isRetry: new Uint8Array(table.count),
   };

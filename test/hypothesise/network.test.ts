@@ -70,6 +70,39 @@ describe('suspectNetwork()', () => {
     expect(network.culprit).toEqual({ service: 'gateway' });
   });
 
+  it('blames a callee of few calls that were never slow, by how rare such delays are elsewhere', () => {
+    const isRare = (index: number): boolean => index % 25 === 0;
+    const skipRare: Fault = (call, { index }) =>
+      call.operation === 'POST /order' && !isRare(index) ? { skipCalls: true } : undefined;
+    const failSome: Fault = (call, { index }) =>
+      call.operation === 'select user' && index % 5 === 1 ? { error: 'Refused' } : undefined;
+    const collected = buildCollected({
+      window: {
+        spans: shopTraffic({
+          seed: 2,
+          requests: 100,
+          fromUs: WINDOW_RANGE.fromUs,
+          fault: (call, request) =>
+            call.operation === 'call payment'
+              ? { addUs: 2_000_000 }
+              : (skipRare(call, request) ?? failSome(call, request)),
+        }),
+      },
+      reference: {
+        spans: shopTraffic({
+          seed: 1,
+          requests: 100,
+          fromUs: REFERENCE_RANGE.fromUs,
+          fault: skipRare,
+        }),
+      },
+    });
+    const facts = gatherFacts({ ...collected, clustering: clusterSpans(collected) });
+    const network = only(suspectNetwork(facts), 'network');
+    expect(network.culprit).toEqual({ service: 'payment' });
+    expect(network.evidence[0]?.n).toBe(4);
+  });
+
   it('takes slow ways of a process that is slow itself for a symptom, not for its network', () => {
     const suspicions = suspicionsOf((call) =>
       call.service === 'orders' || call.operation === 'call orders'

@@ -1,73 +1,56 @@
-/** Own part of a request's time by span, with clocks that agree and with clocks that do not. */
+/** Which calls another service answers, and what waits for a new attempt leave of a span's own time. */
 import { describe, expect, it } from 'vitest';
 import { timeRequests } from '../../src/hypothesise/request-time.ts';
 import { StringDictionary } from '../../src/model/dictionary.ts';
 import { NO_ROW } from '../../src/model/window.ts';
 import { buildSpanTable, type SpanLiteral } from '../build/span-table.ts';
 
-const CALL_MS = 100;
-const ANSWER_MS = 60;
-
-/** A call of 100 ms that another service answers within 60 ms, by a clock that is so much off. */
-function call(options: {
-  readonly answerAtMs: number;
-  readonly answerMs?: number;
-  readonly kind?: SpanLiteral['kind'];
-}): SpanLiteral[] {
-  const common = { trace: 'a', startUs: 0, durationUs: CALL_MS * 1000 };
-  return [
-    { ...common, id: 'root', service: 'web', operation: 'GET /', kind: 'server' },
-    {
-      ...common,
-      id: 'call',
-      parent: 'root',
-      service: 'web',
-      operation: 'call stock',
-      kind: options.kind ?? 'client',
-    },
-    {
+function timesOf(spans: readonly Partial<SpanLiteral>[]) {
+  const literals = spans.map(
+    (span, index): SpanLiteral => ({
       trace: 'a',
-      id: 'answer',
-      parent: 'call',
-      service: 'stock',
-      operation: 'GET /stock',
-      kind: 'server',
-      startUs: options.answerAtMs * 1000,
-      durationUs: (options.answerMs ?? ANSWER_MS) * 1000,
-    },
-  ];
-}
-
-function ownMs(spans: readonly SpanLiteral[]): number[] {
-  const { ownUs } = timeRequests(buildSpanTable(new StringDictionary(), spans));
-  return [...ownUs].map((us) => us / 1000);
+      id: `${index}`,
+      service: 'web',
+      operation: `op ${index}`,
+      startUs: 10_000 * index,
+      durationUs: 100_000 - 20_000 * index,
+      ...span,
+    }),
+  );
+  return timeRequests(buildSpanTable(new StringDictionary(), literals));
 }
 
 describe('timeRequests()', () => {
-  it.each<readonly [caption: string, answerAtMs: number]>([
-    ['within the call', 20],
-    ['by a clock that is behind', -30],
-    ['by a clock that is far behind', -5000],
-    ['by a clock that is ahead', 70],
-    ['by a clock that is far ahead', 5000],
-  ])('gives a call what it takes beyond its answer, answered %s', (_, answerAtMs) => {
-    expect(ownMs(call({ answerAtMs }))).toEqual([0, CALL_MS - ANSWER_MS, ANSWER_MS]);
+  it('knows the first span in another service that answers a call', () => {
+    const { answer } = timesOf([
+      { kind: 'client' },
+      { parent: '0', service: 'stock', kind: 'server', durationUs: 5000 },
+      { parent: '0', service: 'proxy', kind: 'server', durationUs: 5000 },
+    ]);
+    expect([...answer]).toEqual([1, NO_ROW, NO_ROW]);
   });
 
-  it('takes an answer that lasts longer than its call for one that was not waited for', () => {
-    expect(ownMs(call({ answerAtMs: 20, answerMs: 500 }))[1]).toBe(20);
+  it('takes no answer for one that comes from the same service, or to a span that is no call', () => {
+    const { answer } = timesOf([
+      { kind: 'client' },
+      { parent: '0', kind: 'server' },
+      { parent: '1', service: 'stock', kind: 'client' },
+    ]);
+    expect([...answer]).toEqual([NO_ROW, NO_ROW, NO_ROW]);
   });
 
-  it('takes work that goes on after a message was sent for no disagreement of clocks', () => {
-    expect(ownMs(call({ answerAtMs: 90, kind: 'producer' }))[1]).toBe(90);
-  });
-
-  it('knows which span answers a call, and that other spans have no answer', () => {
-    const table = buildSpanTable(new StringDictionary(), call({ answerAtMs: 20 }));
-    expect([...timeRequests(table).answer]).toEqual([NO_ROW, 2, NO_ROW]);
+  it('gives each span its part of the critical path, less waits between attempts', () => {
+    const call = { parent: '0', kind: 'client', operation: 'call', durationUs: 10_000 } as const;
+    const { ownUs, causedUs } = timesOf([
+      { durationUs: 100_000 },
+      { ...call, error: 'Refused', startUs: 0 },
+      { ...call, startUs: 50_000 },
+    ]);
+    expect([...ownUs]).toEqual([40_000, 10_000, 10_000]);
+    expect([...causedUs]).toEqual([0, 40_000, 0]);
   });
 
   it('times nothing in nothing', () => {
-    expect(ownMs([])).toEqual([]);
+    expect(timesOf([]).ownUs).toHaveLength(0);
   });
 });

@@ -40,8 +40,7 @@ function waitsOf(children: readonly Child[]): {
       ...(failed ? { error: 'RateLimited' } : {}),
     }),
   );
-  const table = buildSpanTable(new StringDictionary(), [parent, ...spans]);
-  const waits = findRetryWaits(table, table.selfUs);
+  const waits = findRetryWaits(buildSpanTable(new StringDictionary(), [parent, ...spans]));
   const [ownUs = Number.NaN] = waits.ownUs;
   return {
     ownMs: ownUs / MS,

@@ -1,6 +1,6 @@
 /** Times of two periods compared context by context. */
 import { describe, expect, it } from 'vitest';
-import { findStratifiedCut } from '../../src/hypothesise/strata.ts';
+import { delayLlr, findStratifiedCut } from '../../src/hypothesise/strata.ts';
 import { createRandom } from '../build/random.ts';
 
 /** Times in µs that scatter around a mean of so many milliseconds, ascending. */
@@ -59,5 +59,36 @@ describe('findStratifiedCut()', () => {
     expect(
       findStratifiedCut([{ now: new Float64Array(0), before: Float64Array.of(1) }]),
     ).toBeUndefined();
+  });
+});
+
+describe('delayLlr()', () => {
+  const DELAY = { delayUs: 900_000, usualShare: 1 / 3000 };
+  const slow = Float64Array.of(2_000_000, 2_010_000, 2_020_000, 2_030_000);
+
+  it('is the worked number: 4 delays in 4 calls after none in 9', () => {
+    const strata = [{ now: slow, before: around(3, { count: 9, seed: 1 }) }];
+    expect(delayLlr(strata, DELAY)).toBeCloseTo(14.4, 1);
+  });
+
+  it('is less for a way that was slow at times before, and nothing for one that always was', () => {
+    const mixed = Float64Array.of(...around(3, { count: 8, seed: 1 }), 2_000_000);
+    const before = delayLlr([{ now: slow, before: mixed }], DELAY);
+    expect(before).toBeGreaterThan(0);
+    expect(before).toBeLessThan(8);
+    expect(delayLlr([{ now: slow, before: slow }], DELAY)).toBe(0);
+  });
+
+  it('takes the times of others for what is usual, not for values of its own', () => {
+    const before = around(3, { count: 500, seed: 1 });
+    const foreign = delayLlr([{ now: slow, before, isForeign: true }], DELAY);
+    expect(foreign).toBeGreaterThan(3);
+    expect(foreign).toBeLessThan(delayLlr([{ now: slow, before }], DELAY));
+  });
+
+  it('is nothing when delays are as frequent as among the others', () => {
+    const now = around(3, { count: 200, seed: 2 });
+    const before = around(3, { count: 200, seed: 1 });
+    expect(delayLlr([{ now, before }], DELAY)).toBe(0);
   });
 });
