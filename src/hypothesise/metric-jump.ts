@@ -49,13 +49,15 @@ interface Move {
   readonly before: number;
   /** Growth of the logarithm; of a bounded share, of the time that work takes beside it: see Bound. */
   readonly logRatio: number;
-  /** NaN when the series has too few points of its own. */
-  readonly ownSigma: number;
-  /** ln of how seldom its own points were as high; ∞ when none was. */
-  readonly ownRarity: number;
+  /** Enough earlier points to know its own noise. */
+  readonly hasOwnNoise: boolean;
   readonly points: number;
-  /** Of the front's time, by its extra latency: see FrontShare. */
-  readonly frontShare: number;
+  /** Asked for only where it moved: it sorts all earlier points. */
+  ownNoise(): {
+    readonly sigma: number;
+    /** ln of how seldom its own points were as high; ∞ when none was. */
+    readonly rarity: number;
+  };
 }
 
 export function suspectJumps(
@@ -69,7 +71,8 @@ export function suspectJumps(
   if (reference === undefined) return [];
   const movesByName = new Map<string, Move[]>();
   const earlier = new Map(reference.series.map((series) => [series.seriesId, series]));
-  const soft = softZeroByName([...reference.series, ...window.series]);
+  const levels = levelsOf([...reference.series, ...window.series]);
+  const soft = softZeroByName(levels);
   const limits = limitsOfPools(window.series);
   const rivals = new Set(rivalSeries(window.series));
   const doubted = doubtedShares(window.series, earlier);
@@ -86,40 +89,59 @@ export function suspectJumps(
       meaning,
       earlier: earlier.get(series.seriesId),
       softZero,
+      levels,
       isDoubted: doubted.has(series.seriesId),
-      shareOfFront,
     });
     if (move === undefined) continue;
     const moves = movesByName.get(series.name);
     if (moves) moves.push(move);
     else movesByName.set(series.name, [move]);
   }
-  const found = [...movesByName.values()].flatMap((moves) => suspectMoves(moves, facts));
+  const found = [...movesByName.values()].flatMap((moves) =>
+    suspectMoves(moves, { facts, shareOfFront }),
+  );
   return strongestPerKind(found);
 }
 
-/** Added to both sides of a ratio so that growth from nearly nothing to little stays little. */
-function softZeroByName(series: readonly SeriesWindow[]): Map<string, number> {
-  const levels = new Map<string, number[]>();
+/** Median badness of each series that means something: sorting takes most of the time, so once for all. */
+function levelsOf(series: readonly SeriesWindow[]): ReadonlyMap<SeriesWindow, number> {
+  const levels = new Map<SeriesWindow, number>();
   for (const one of series) {
-    const { name, values } = one;
-    const meaning = namedMeaning(name);
+    const meaning = namedMeaning(one.name);
+    const values = finite(one.values);
     if (values.length === 0 || meaning === undefined) continue;
-    const level = medianOf(values.map((value) => badness(value, one, meaning)));
-    if (level === 0) continue;
-    const known = levels.get(name);
-    if (known) known.push(Math.abs(level));
-    else levels.set(name, [Math.abs(level)]);
+    levels.set(one, medianOf(values.map((value) => badness(value, one, meaning))));
   }
-  return new Map([...levels].map(([name, list]) => [name, 0.05 * medianOf(list)]));
+  return levels;
+}
+
+/** Added to both sides of a ratio so that growth from nearly nothing to little stays little. */
+function softZeroByName(levels: ReadonlyMap<SeriesWindow, number>): Map<string, number> {
+  const byName = new Map<string, number[]>();
+  for (const [{ name }, level] of levels) {
+    if (level === 0) continue;
+    const known = byName.get(name);
+    if (known) known.push(Math.abs(level));
+    else byName.set(name, [Math.abs(level)]);
+  }
+  return new Map([...byName].map(([name, list]) => [name, 0.05 * medianOf(list)]));
 }
 
 /** A success ratio is turned round, so that up is bad for every metric. */
 function badness(value: number, series: SeriesWindow, meaning: Meaning): number {
   if (meaning.isSuccess !== true) return value;
-  const full = series.unit === '%' ? 100 : 1;
+  const full = fullOf(series);
   // One hundredth of full is the least that counts: from 0 to 0.1 % failures is no explosion.
   return Math.max(0, full - value) + full / 100;
+}
+
+/** The value that badness() was made of. */
+function valueFrom(bad: number, series: SeriesWindow, meaning: Meaning): number {
+  return meaning.isSuccess === true ? 1.01 * fullOf(series) - bad : bad;
+}
+
+function fullOf({ unit }: SeriesWindow): number {
+  return unit === '%' ? 100 : 1;
 }
 
 function moveOf(
@@ -128,70 +150,82 @@ function moveOf(
     readonly meaning: Meaning;
     readonly earlier: SeriesWindow | undefined;
     readonly softZero: number;
+    readonly levels: ReadonlyMap<SeriesWindow, number>;
     /** See doubtedShares(). */
     readonly isDoubted: boolean;
-    readonly shareOfFront: FrontShare;
   },
 ): Move | undefined {
-  const { meaning, earlier, softZero } = context;
-  if (earlier === undefined) return undefined;
-  const values = finite(series.values);
-  const earlierValues = finite(earlier.values);
-  if (values.length === 0 || earlierValues.length === 0) return undefined;
-  const toBadness = (list: Float64Array) => list.map((value) => badness(value, series, meaning));
-  const now = toBadness(values);
-  const before = toBadness(earlierValues);
-  if (now.some((value) => value < 0) || before.some((value) => value < 0)) return undefined;
-  const center = medianOf(before);
+  const { meaning, earlier, softZero, levels } = context;
+  const level = levels.get(series);
+  const center = earlier && levels.get(earlier);
+  if (earlier === undefined || level === undefined || center === undefined) return undefined;
+  const [values, earlierValues] = [finite(series.values), finite(earlier.values)];
+  const isDamaged = (list: Float64Array) =>
+    list.some((value) => badness(value, series, meaning) < 0);
+  if (isDamaged(values) || isDamaged(earlierValues)) return undefined;
   const soft = Math.max(softZero, 1e-9);
-  const bound = boundOf(series, { meaning, most: Math.max(...now, ...before) });
+  const bound = boundOf(series, { meaning, most: Math.max(mostOf(values), mostOf(earlierValues)) });
   // A memory or a machine that is not full yet slows nobody down.
   const needsFull = bound?.hurtsWhenFull === true || context.isDoubted;
-  if (needsFull && bound?.isFull(medianOf(now)) !== true) return undefined;
+  if (needsFull && bound?.isFull(level) !== true) return undefined;
   const logOf = bound
-    ? (value: number) => bound.logSlowdown(value) - bound.logSlowdown(center)
-    : (value: number) => Math.log((value + soft) / (center + soft));
-  const level = medianOf(now);
-  const asHigh = before.filter((value) => value >= level).length;
+    ? (bad: number) => bound.logSlowdown(bad) - bound.logSlowdown(center)
+    : (bad: number) => Math.log((bad + soft) / (center + soft));
   return {
     series,
     meaning,
     bound,
-    now: medianOf(values),
-    before: medianOf(earlierValues),
+    now: valueFrom(level, series, meaning),
+    before: valueFrom(center, series, meaning),
     logRatio: logOf(level),
-    ownRarity: asHigh === 0 ? Number.POSITIVE_INFINITY : Math.log(before.length / asHigh),
-    ownSigma: before.length >= OWN_POINTS_MIN ? robustSigmaOf(before.map(logOf)) : Number.NaN,
+    hasOwnNoise: earlierValues.length >= OWN_POINTS_MIN,
     points: values.length,
-    frontShare: context.shareOfFront(series, medianOf(values) - medianOf(earlierValues)),
+    ownNoise: () => {
+      const bads = earlierValues.map((value) => badness(value, series, meaning));
+      const asHigh = bads.filter((bad) => bad >= level).length;
+      return {
+        sigma: robustSigmaOf(bads.map(logOf), 0),
+        rarity: asHigh === 0 ? Number.POSITIVE_INFINITY : Math.log(bads.length / asHigh),
+      };
+    },
   };
 }
 
+function mostOf(values: Float64Array): number {
+  return values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
+}
+
+/** Who judges moves of one metric. */
+interface Judge {
+  readonly facts: Facts;
+  readonly shareOfFront: FrontShare;
+}
+
 /** Moves of one metric at all services. What all did alike (traffic rose) is taken off each. */
-function suspectMoves(moves: readonly Move[], facts: Facts): Suspicion[] {
+function suspectMoves(moves: readonly Move[], judge: Judge): Suspicion[] {
   const ratios = moves.map((move) => move.logRatio);
   const hasPeers = moves.length >= PEERS_MIN;
   const common = hasPeers ? medianOf(ratios) : 0;
   const peerSigma = hasPeers ? robustSigmaOf(ratios, common) : UNKNOWN_SIGMA;
   const suspicions: Suspicion[] = [];
   for (const move of moves) {
-    const hasOwn = !Number.isNaN(move.ownSigma);
-    // A count of few requests in one sample says nothing about load.
-    if (!hasOwn && move.meaning.kind === 'traffic') continue;
-    const sigma = Math.max(hasOwn ? move.ownSigma : peerSigma, SIGMA_MIN);
-    // How busy a process is, its peers tell well; how slow, they tell badly: a few slow calls are enough.
-    const freedom = hasOwn || move.meaning.isOwn ? FREEDOM.known : FREEDOM.guessed;
     const excess = Math.min(move.logRatio, move.logRatio - common);
     if (excess < LOG_RATIO_MIN || move.series.service === '') continue;
-    if (move.meaning.isWait === true && waitedShare(move, facts) < WAITED_SHARE_MIN) continue;
+    // A count of few requests in one sample says nothing about load.
+    if (!move.hasOwnNoise && move.meaning.kind === 'traffic') continue;
+    if (move.meaning.isWait === true && waitedShare(move, judge.facts) < WAITED_SHARE_MIN) continue;
+    const own = move.hasOwnNoise ? move.ownNoise() : undefined;
+    const sigma = Math.max(own?.sigma ?? peerSigma, SIGMA_MIN);
+    // How busy a process is, its peers tell well; how slow, they tell badly: a few slow calls are enough.
+    const freedom = own || move.meaning.isOwn ? FREEDOM.known : FREEDOM.guessed;
     const tail = deviationLlr(excess / sigma, freedom);
-    const llr = Math.min(tail, move.ownRarity) - Math.log(moves.length);
-    if (llr >= LLR_MIN) suspicions.push(suspicionOf(move, llr, facts));
+    const llr = Math.min(tail, own?.rarity ?? tail) - Math.log(moves.length);
+    if (llr >= LLR_MIN) suspicions.push(suspicionOf(move, llr, judge));
   }
   return suspicions;
 }
 
-function suspicionOf(move: Move, llr: number, facts: Facts): Suspicion {
+function suspicionOf(move: Move, llr: number, { facts, shareOfFront }: Judge): Suspicion {
   const { series, meaning } = move;
   const { service, name } = series;
   const [now, before] = [move.now, move.before].map((value) => formatQuantity(value, series.unit));
@@ -199,7 +233,7 @@ function suspicionOf(move: Move, llr: number, facts: Facts): Suspicion {
   const isSupport = !meaning.isOwn && facts.table.count > 0;
   const share =
     (SHARED_NAME.test(name.toLowerCase()) ? SHARED_SHARE : 1) *
-    (isSupport ? SUPPORT_SHARE : Math.sqrt(move.frontShare)) *
+    (isSupport ? SUPPORT_SHARE : Math.sqrt(shareOfFront(series, move.now - move.before))) *
     (meaning.isWait === true ? Math.sqrt(waitedShare(move, facts)) : 1) *
     // Slowed down by a factor of s, work takes 1 − 1/s of its time in vain.
     (move.bound ? Math.sqrt(1 - Math.exp(-move.logRatio)) : 1);

@@ -113,6 +113,8 @@ function isIdle({ attributes }: SeriesWindow): boolean {
   );
 }
 
+/** The values themselves when all are numbers, as nearly always. */
 export function finite(values: Float64Array): Float64Array {
-  return values.filter((value) => Number.isFinite(value));
+  const isNumber = (value: number) => Number.isFinite(value);
+  return values.every(isNumber) ? values : values.filter(isNumber);
 }
