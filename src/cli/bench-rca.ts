@@ -13,9 +13,10 @@ import { ANALYSIS_SETTINGS, type AnalysisSettings } from '../model/analysis-sett
 import { SIGNALS, type Signal } from '../model/vocabulary.ts';
 import type { Prediction } from '../pipeline/prediction.ts';
 import { loadRulebook } from '../rulebook/rulebook.ts';
+import { ablate, formatAblation } from './rca-ablation.ts';
 import { faultFreeCases, formatFaultFree } from './rca-fault-free.ts';
 import { loadCases, predictCases, type RunOptions } from './rca-run.ts';
-import { formatScores } from './rca-tables.ts';
+import { formatScores, scoresAsJson } from './rca-tables.ts';
 import { addConfigFlags, loadSettings, rulesDirOf } from './settings.ts';
 
 interface Flags {
@@ -25,6 +26,8 @@ interface Flags {
   readonly signals?: readonly Signal[];
   readonly labels?: string;
   readonly faultFree?: boolean;
+  readonly ablate?: boolean;
+  readonly json?: boolean;
   readonly set?: AnalysisSettings;
 }
 
@@ -41,9 +44,12 @@ export function addBenchRca(bench: Command): void {
     .option('--signals <list>', 'read these only: traces,logs,metrics,profiles', parseSignals)
     .option('--labels <file>', 'answers of the set: print scores instead of predictions')
     .option('--fault-free', 'ask about windows of the fault-free periods instead of the cases')
+    .option('--ablate', 'with --labels: take each kind of signal away in turn')
+    .option('--json', 'with --labels: scores as JSON')
     .option('--set <name=value>', 'one number of the analysis; may be given again', parseSetting)
     .action(async (dir: string, flags: Record<string, unknown> & Flags) => {
-      const { out, jobs, stores, signals, labels, faultFree, set, ...configFlags } = flags;
+      const { out, jobs, stores, signals, labels, faultFree, set, ...rest } = flags;
+      const { ablate: isAblated, json, ...configFlags } = rest;
       if (labels !== undefined && faultFree) {
         throw new AppError('request.invalid', 'Cannot use --labels and --fault-free together');
       }
@@ -59,13 +65,22 @@ export function addBenchRca(bench: Command): void {
         },
       };
       const cases = await loadCases(dir);
+      if (isAblated) {
+        if (labels === undefined) {
+          throw new AppError('request.invalid', 'Cannot use --ablate without --labels');
+        }
+        const runs = await ablate(cases, run);
+        print(formatAblation(runs, loadLabels(labels)));
+        return;
+      }
       const asked = faultFree ? faultFreeCases(cases) : cases;
       const predictions = await predictCases(asked, run);
       if (out !== undefined) writePredictions(out, predictions);
       if (faultFree) print(formatFaultFree(predictions));
-      else if (labels !== undefined)
-        print(formatScores(scoreCases(loadLabels(labels), predictions)));
-      else if (out === undefined) print(linesOf(predictions));
+      else if (labels !== undefined) {
+        const scores = scoreCases(loadLabels(labels), predictions);
+        print(json ? scoresAsJson(scores) : formatScores(scores));
+      } else if (out === undefined) print(linesOf(predictions));
     });
 }
 

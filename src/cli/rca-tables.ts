@@ -15,6 +15,16 @@ export function formatScores(scores: readonly CaseScore[]): string {
     .join('\n\n');
 }
 
+/** The same for programs; shares are 0–1. */
+export function scoresAsJson(scores: readonly CaseScore[]): string {
+  return JSON.stringify({
+    groups: totalsOf(scores, groupNameOf),
+    systems: totalsOf(scores, ({ system, group }) => system || group),
+    faults: byName(totalsOf(scores, faultNameOf)),
+    reliability: reliabilityOf(scores),
+  });
+}
+
 function groupNameOf({ group }: Label): string {
   return group === '' ? 'all' : group;
 }

@@ -71,6 +71,38 @@ describe('taproot bench rca', { timeout: TIMEOUT_MS }, () => {
     expect(out).toMatch(/^Fault-free windows: 7, without a cause \d/);
   });
 
+  it('takes each signal away in turn, the call graph only where one is given', async () => {
+    const labels = join(dir, 'labels.json');
+    writeFileSync(labels, JSON.stringify({ cases: { shop: { system: 'shop', service: 'x' } } }));
+    const stores = ['--stores', join(dir, 'stores')];
+    await expect(
+      runCli(['bench', 'rca', SET, '--ablate', '--labels', labels, ...stores]),
+    ).resolves.toBe(0);
+    const rows = out.split('\n').filter((line) => line.startsWith('| shop'));
+    expect(rows.map((row) => row.split('|')[1]?.trim())).toEqual([
+      'shop, all signals',
+      'shop, without traces',
+      'shop, without logs',
+      'shop, without metrics',
+    ]);
+    // Nothing to look at, nothing to say.
+    expect(rows[1]).toMatch(/100\.0 \|$/);
+  });
+
+  it('prints scores for programs', async () => {
+    const labels = join(dir, 'labels.json');
+    writeFileSync(labels, JSON.stringify({ cases: { shop: { system: 'shop', service: 'x' } } }));
+    await expect(runCli(['bench', 'rca', SET, '--labels', labels, '--json'])).resolves.toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      systems: [{ name: 'shop', cases: 1, service1: 0 }],
+      reliability: { cases: 1 },
+    });
+  });
+
+  it('refuses to take signals away without labels', async () => {
+    await expect(runCli(['bench', 'rca', SET, '--ablate'])).resolves.toBe(2);
+  });
+
   it('refuses labels for windows that have none', async () => {
     const args = ['bench', 'rca', SET, '--fault-free', '--labels', 'labels.json'];
     await expect(runCli(args)).resolves.toBe(2);
