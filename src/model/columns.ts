@@ -252,6 +252,14 @@ export class SpanColumns {
     this.links.truncate(count === 0 ? 0 : this.linksEnd[count - 1]!);
   }
 
+  /** Makes it empty for other rows; dictionary and arrays stay. */
+  clear(): void {
+    this.truncate(0);
+    this.derived.count = 0;
+    this.resources.length = 0;
+    this.scopes.length = 0;
+  }
+
   /** Makes room for this many rows in all; a decoder that knows the count fills the arrays itself. */
   reserve(rows: number): void {
     if (rows > this.capacity) this.#grow(rows);
@@ -360,6 +368,14 @@ export class LogColumns {
   truncate(count: number): void {
     this.count = count;
     this.attributes.count = count === 0 ? 0 : this.attributesEnd[count - 1]!;
+  }
+
+  /** Makes it empty for other rows; dictionary and arrays stay. */
+  clear(): void {
+    this.truncate(0);
+    this.derived.count = 0;
+    this.resources.length = 0;
+    this.scopes.length = 0;
   }
 
   /** Makes room for this many rows in all; a decoder that knows the count fills the arrays itself. */

@@ -208,7 +208,7 @@ function findOnsetIn(asked: SpanSample, reading: Reading): number | undefined {
     hasAttributes: false,
   });
   const entries = [before, asked].map(({ rows, period }): Entries => {
-    const { table } = layOut(rows, { period });
+    const { table } = layOut(rows, { period, hasAttributes: false });
     return { table, rows: entryRows(table, scope.service) };
   });
   const requests = entries.flatMap(({ table, rows }) => requestsOf(table, rows));

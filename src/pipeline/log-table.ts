@@ -53,7 +53,8 @@ class LogRows {
     const { table } = this;
     const { strings } = table;
     const ids = new DictionaryBridge(columns.strings, strings);
-    table.reserve(table.count + matching.length);
+    const needed = table.count + matching.length;
+    if (needed > table.timeUs.length) table.reserve(2 * needed);
     for (let index = 0; index < matching.length; index++) {
       const from = matching[index]!;
       const service = ids.id(columns.service[from]!);

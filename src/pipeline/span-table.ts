@@ -28,6 +28,8 @@ export interface TraceChoice {
   readonly period: Period;
   /** Only traces that hold a span of this service; when there are none, all. */
   readonly throughService?: string;
+  /** False: attributes stay behind. */
+  readonly hasAttributes?: boolean;
 }
 
 export interface SpanTableResult {
@@ -60,7 +62,7 @@ export function layOut(rows: SpanRows, choice: TraceChoice): SpanTableResult {
   const isKept = Uint8Array.from(isInPeriod);
   if (choice.throughService !== undefined) keepThrough(all, isKept, choice.throughService);
   const order = orderRows(rows, isKept);
-  const table = copyRows(rows, order);
+  const table = copyRows(rows, order, choice.hasAttributes !== false);
   const parentWords = new Uint32Array(SPAN_ID_WORDS * table.count);
   const allParentWords = wordsOf(rows.parentId);
   for (let row = 0; row < table.count; row++) {
@@ -224,11 +226,17 @@ function dropDuplicates(rows: Uint32Array, spanWords: Uint32Array): number {
   return count;
 }
 
-function copyRows({ table: from, traces }: SpanRows, order: RowOrder): SpanTable {
+function copyRows(
+  { table: from, traces }: SpanRows,
+  order: RowOrder,
+  hasAttributes: boolean,
+): SpanTable {
   const table = new SpanTable(from.strings);
   const { rows, traceStart } = order;
   let attributeCount = 0;
-  for (const row of rows) attributeCount += from.attributesEnd[row]! - from.attributesStart(row);
+  for (let row = 0; row < rows.length && hasAttributes; row++) {
+    attributeCount += from.attributesEnd[rows[row]!]! - from.attributesStart(rows[row]!);
+  }
   table.reserve(rows.length, attributeCount);
   table.count = rows.length;
   table.traceStart = traceStart;
@@ -257,7 +265,7 @@ function copyRows({ table: from, traces }: SpanRows, order: RowOrder): SpanTable
     table.target[row] = from.target[source]!;
     table.version[row] = from.version[source]!;
     table.bot[row] = from.bot[source]!;
-    const end = from.attributesEnd[source]!;
+    const end = hasAttributes ? from.attributesEnd[source]! : 0;
     for (let attribute = from.attributesStart(source); attribute < end; attribute++, at++) {
       table.attributeKey[at] = from.attributeKey[attribute]!;
       table.attributeText[at] = from.attributeText[attribute]!;

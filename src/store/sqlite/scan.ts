@@ -20,8 +20,11 @@ export function scanSpans(
   scan: SpanScan,
   visit: (columns: SpanColumns, rows: Uint32Array) => boolean | undefined,
 ): void {
+  const columns = scan.strings && new SpanColumns(scan.strings);
   visitBlocks(pool, { ...scan, signal: SIGNAL.spans }, (reader, header) => {
-    const block = pool.tryRead(reader, header, () => readSpanBlock(reader, header, scan));
+    const block = pool.tryRead(reader, header, () =>
+      readSpanBlock(reader, header, { scan, columns }),
+    );
     return !block || block.rows.length === 0 || visit(block.columns, block.rows) !== false;
   });
 }
@@ -31,8 +34,11 @@ export function scanLogs(
   scan: LogScan,
   visit: (columns: LogColumns, rows: Uint32Array) => boolean | undefined,
 ): void {
+  const columns = scan.strings && new LogColumns(scan.strings);
   visitBlocks(pool, { ...scan, signal: SIGNAL.logs }, (reader, header) => {
-    const block = pool.tryRead(reader, header, () => readScannedLogs(reader, header, scan));
+    const block = pool.tryRead(reader, header, () =>
+      readScannedLogs(reader, header, { scan, columns }),
+    );
     return !block || block.rows.length === 0 || visit(block.columns, block.rows) !== false;
   });
 }
@@ -77,13 +83,15 @@ function readPointBlock(reader: DayReader, header: BlockHeader): PointColumns {
   });
 }
 
+/** With columns of a scan these are used again for each block: new ones are 1.6 MB of fresh memory a block. */
 function readSpanBlock(
   reader: DayReader,
   header: BlockHeader,
-  scan: SpanScan,
+  { scan, columns: kept }: { readonly scan: SpanScan; readonly columns: SpanColumns | undefined },
 ): { readonly columns: SpanColumns; readonly rows: Uint32Array } {
   return decodeAt(reader.placeOf(header), () => {
-    const columns = new SpanColumns(scan.strings ?? new StringDictionary());
+    const columns = kept ?? new SpanColumns(new StringDictionary());
+    columns.clear();
     const source = reader.sectionsOf(header);
     const { rowCount } = header;
     const choose = () => {
@@ -99,10 +107,11 @@ function readSpanBlock(
 function readScannedLogs(
   reader: DayReader,
   header: BlockHeader,
-  scan: LogScan,
+  { scan, columns: kept }: { readonly scan: LogScan; readonly columns: LogColumns | undefined },
 ): { readonly columns: LogColumns; readonly rows: Uint32Array } {
   return decodeAt(reader.placeOf(header), () => {
-    const columns = new LogColumns(scan.strings ?? new StringDictionary());
+    const columns = kept ?? new LogColumns(new StringDictionary());
+    columns.clear();
     const source = reader.sectionsOf(header);
     const { rowCount } = header;
     const choose = () => wantedRows(columns, matchingRows(columns, scan), scan);
