@@ -83,7 +83,8 @@ export async function investigate(
       verified,
       times: { ...steps.times, totalMs: performance.now() - startedMs },
       engine: { version: dependencies.version, rulesHash: dependencies.rulebook.rulesHash },
-      isPartial: clustered.window.isSampled,
+      // a sample is looked at whole: its gap is its own
+      isPartial: false,
     });
     const { verdict, confidence, rootCause, summary } = report;
     context.onEvent?.({
