@@ -5,11 +5,10 @@
  * against it.
  */
 import { formatPercent, formatUs } from '../base/quantity.ts';
-import { countAboveSorted, quantileOfSorted } from '../base/statistics.ts';
 import type { Facts } from './facts.ts';
-import { GROWTH_LLR_MIN, perBadRequest, shareOf, sumExcess } from './own-time.ts';
+import { delayOf, GROWTH_LLR_MIN, growthOf, type UsualShare, usualShareOf } from './growth.ts';
+import { perBadRequest, shareOf, sumExcess } from './own-time.ts';
 import type { Place } from './place.ts';
-import { delayLlr, findStratifiedCut } from './strata.ts';
 import {
   compareText,
   type EvidenceDraft,
@@ -39,7 +38,7 @@ export function suspectNetwork(facts: Facts): Suspicion[] {
   const ways = facts.places.filter(({ kind }) => kind === 'way');
   const nodes = blameNodes(ways, {
     explainedMinUs: EXPLAINED_MIN * facts.excessUs,
-    usual: usualDelays(ways),
+    usual: usualShareOf(ways),
   });
   return nodes.flatMap((node) => suspicionsOf(node, facts));
 }
@@ -56,7 +55,7 @@ interface Node {
 /** Takes the service that explains most, then the one that explains most of the rest, and so on. */
 function blameNodes(
   all: readonly Place[],
-  { explainedMinUs, usual }: { readonly explainedMinUs: number; readonly usual: Float64Array },
+  { explainedMinUs, usual }: { readonly explainedMinUs: number; readonly usual: UsualShare },
 ): Node[] {
   const waysOf = new Map<string, Place[]>();
   let left = all;
@@ -84,7 +83,7 @@ interface Candidate {
   readonly explainedUs: number;
 }
 
-function bestNode(ways: readonly Place[], usual: Float64Array): Candidate | undefined {
+function bestNode(ways: readonly Place[], usual: UsualShare): Candidate | undefined {
   const touching = new Map<string, { to: Place[]; from: Place[] }>();
   const waysOf = (service: string) => {
     const known = touching.get(service) ?? { to: [], from: [] };
@@ -110,7 +109,7 @@ function bestNode(ways: readonly Place[], usual: Float64Array): Candidate | unde
 
 function candidateOf(
   touched: readonly Place[],
-  { service, usual }: { readonly service: string; readonly usual: Float64Array },
+  { service, usual }: { readonly service: string; readonly usual: UsualShare },
 ): Candidate | undefined {
   const delayUs = touched.reduce((max, way) => Math.max(max, delayOf(way)), 0);
   if (delayUs === 0) return undefined;
@@ -118,35 +117,6 @@ function candidateOf(
   if (growthOf(alike, usual) < GROWTH_LLR_MIN) return undefined;
   const share = countCalls(alike) / countCalls(touched);
   return { service, ways: alike, explainedUs: sumExcess(alike) * share };
-}
-
-/** Likelihood ratio that ways together slowed down; two ways to look at it, of which the better counts. */
-function growthOf(ways: readonly Place[], usual: Float64Array): number {
-  const strata = ways.flatMap((way) => way.strata);
-  const delayUs = ways.reduce((max, way) => Math.max(max, delayOf(way)), 0) / 2;
-  const usualShare = (countAboveSorted(usual, delayUs) + 0.5) / (usual.length + 1);
-  const byCut = findStratifiedCut(strata)?.llr ?? 0;
-  return Math.max(byCut, delayLlr(strata, { delayUs, usualShare })) - Math.log(2);
-}
-
-/** Time beyond the usual of all calls of the reference, ascending. */
-function usualDelays(ways: readonly Place[]): Float64Array {
-  const known = new Set(ways.flatMap(({ strata }) => strata.map(({ before }) => before)));
-  const delays = [...known].map((before) => {
-    const median = quantileOfSorted(before, 0.5);
-    return before.map((us) => us - median);
-  });
-  const all = new Float64Array(delays.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const some of delays) {
-    all.set(some, at);
-    at += some.length;
-  }
-  return all.sort();
-}
-
-function delayOf({ excessUs, count }: Place): number {
-  return excessUs / count;
 }
 
 function countCalls(ways: readonly Place[]): number {

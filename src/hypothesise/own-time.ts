@@ -9,6 +9,7 @@ import type { SuspectPattern } from '../model/hypothesis.ts';
 import { pairKey } from '../model/row-groups.ts';
 import { calleeOf, kindOfCallee } from './error-kind.ts';
 import type { Facts, OperationFact } from './facts.ts';
+import { GROWTH_LLR_MIN, growthOf, type UsualShare, usualShareOf } from './growth.ts';
 import type { Place } from './place.ts';
 import {
   compareText,
@@ -19,8 +20,6 @@ import {
   tracesLink,
 } from './suspicion.ts';
 
-/** Likelihood ratio from which a place's time counts as grown. */
-export const GROWTH_LLR_MIN = 3;
 /** An operation with this share of its place's excess stands for it by name. */
 const DOMINANT_SHARE = 0.6;
 /** What excess is worth when no reference says whether it is new. */
@@ -34,57 +33,83 @@ interface OwnTime extends Place {
 }
 
 export function suspectOwnTime(facts: Facts): Suspicion[] {
-  const grown = facts.places.flatMap((place): OwnTime[] => {
+  if (facts.badTraceCount === 0) return [];
+  const all = facts.places.flatMap((place): OwnTime[] => {
     const fact = facts.operationByKey.get(pairKey(place.serviceId, place.operationId));
-    return place.kind === 'own' && fact && hasGrown(place, facts) ? [{ ...place, fact }] : [];
+    return place.kind === 'own' && fact ? [{ ...place, fact }] : [];
   });
   const isOutside = ({ fact }: OwnTime): boolean => fact.target !== '';
+  const outside = all.filter((own) => isOutside(own) && hasGrown(own, facts));
   return [
     ...suspectServices(
-      grown.filter((own) => !isOutside(own)),
+      all.filter((own) => !isOutside(own)),
       facts,
     ),
-    ...suspectDependencies(grown.filter(isOutside), facts),
+    ...suspectDependencies(outside, facts),
   ];
 }
 
 function hasGrown(place: Place, facts: Facts): boolean {
-  if (place.excessUs <= EXPLAINED_MIN * facts.excessUs || facts.badTraceCount === 0) return false;
+  if (place.excessUs <= EXPLAINED_MIN * facts.excessUs) return false;
   // Without a reference excess alone speaks, weakly.
   return place.growth === undefined || place.growth.llr >= GROWTH_LLR_MIN;
 }
 
-/** One suspicion for a dominant operation each; or one for the service when its operations slow together. */
-function suspectServices(grown: readonly OwnTime[], facts: Facts): Suspicion[] {
+/**
+ * One suspicion for a dominant operation each; or one for the service when its operations slow together, or
+ * when none of them was seen often enough to tell.
+ */
+function suspectServices(all: readonly OwnTime[], facts: Facts): Suspicion[] {
   const suspicions: Suspicion[] = [];
-  for (const [service, operations] of groupBy(grown, (own) => own.service)) {
-    const excessUs = sumExcess(operations);
-    const top = topOf(operations);
-    const isTogether = operations.length > 2 && top.excessUs < DOMINANT_SHARE * excessUs;
-    if (isTogether) {
-      suspicions.push({
-        culprit: { service },
-        kind: 'latency',
-        isOwn: true,
-        share: shareOf(operations, facts),
-        evidence: [ownTimeEvidence(operations, { facts, place: service })],
-        pattern: { service, ...durationBound(top) },
-      });
-      continue;
-    }
-    for (const own of operations) {
-      const { operation } = own;
-      suspicions.push({
-        culprit: { service, operation },
-        kind: 'latency',
-        isOwn: true,
-        share: shareOf([own], facts),
-        evidence: [ownTimeEvidence([own], { facts, place: `${service} ${operation}` })],
-        pattern: { service, operation, ...durationBound(own) },
-      });
-    }
+  const usual = usualShareOf(all);
+  for (const [service, operations] of groupBy(all, (own) => own.service)) {
+    const grown = operations.filter((own) => hasGrown(own, facts));
+    const top = topOf(grown.length === 0 ? operations : grown);
+    const isTogether = grown.length > 2 && top.excessUs < DOMINANT_SHARE * sumExcess(grown);
+    if (isTogether) suspicions.push(serviceSuspicion(service, grown, { facts }));
+    else if (grown.length === 0)
+      suspicions.push(...suspectRare(service, operations, { facts, usual }));
+    else suspicions.push(...grown.map((own) => operationSuspicion(own, facts)));
   }
   return suspicions;
+}
+
+function suspectRare(
+  service: string,
+  operations: readonly OwnTime[],
+  { facts, usual }: { readonly facts: Facts; readonly usual: UsualShare },
+): Suspicion[] {
+  const slower = operations.filter(({ strata, excessUs }) => strata.length > 0 && excessUs > 0);
+  if (shareOf(slower, facts) <= EXPLAINED_MIN) return [];
+  const llr = growthOf(operations, usual);
+  return llr < GROWTH_LLR_MIN ? [] : [serviceSuspicion(service, slower, { facts, llr })];
+}
+
+function serviceSuspicion(
+  service: string,
+  operations: readonly OwnTime[],
+  { facts, llr }: { readonly facts: Facts; readonly llr?: number },
+): Suspicion {
+  return {
+    culprit: { service },
+    kind: 'latency',
+    isOwn: true,
+    share: shareOf(operations, facts),
+    evidence: [ownTimeEvidence(operations, { facts, place: service, llr })],
+    pattern: { service, ...durationBound(topOf(operations)) },
+  };
+}
+
+function operationSuspicion(own: OwnTime, facts: Facts): Suspicion {
+  const { service, operation } = own;
+  return {
+    culprit: { service, operation },
+    kind: 'latency',
+    isOwn: true,
+    share: shareOf([own], facts),
+    evidence: [ownTimeEvidence([own], { facts, place: `${service} ${operation}` })],
+    pattern: { service, operation, ...durationBound(own) },
+  };
 }
 
 /** A slow database under several services is one suspect, named after what they call. */
@@ -115,15 +140,18 @@ function suspectDependencies(grown: readonly OwnTime[], facts: Facts): Suspicion
 
 function ownTimeEvidence(
   operations: readonly OwnTime[],
-  context: { readonly facts: Facts; readonly place: string },
+  context: {
+    readonly facts: Facts;
+    readonly place: string;
+    /** Of the operations together; absent: of the one that grew most surely. */
+    readonly llr?: number | undefined;
+  },
 ): EvidenceDraft {
   const { facts, place } = context;
   const top = topOf(operations);
   const explained = shareOf(operations, facts);
-  const llr = operations.reduce(
-    (max, { growth }) => Math.max(max, growth?.llr ?? UNCOMPARED_LLR),
-    0,
-  );
+  const llr =
+    context.llr ?? Math.max(...operations.map(({ growth }) => growth?.llr ?? UNCOMPARED_LLR));
   const { meanUs, interval } = perBadRequest(operations, facts);
   const normal = formatUs(top.usualUs);
   const { service, operation } = top;

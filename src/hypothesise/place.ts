@@ -82,7 +82,7 @@ export function findPlaces(now: Period, before: Period | undefined, options: Pla
   const places: Place[] = [];
   for (const group of byPlace.values()) {
     const seen = group.filter(({ rows }) => rows.length > 0);
-    if (seen.length > 0) places.push(placeOf(seen, { now, before, wider, options }));
+    if (seen.length > 0) places.push(placeOf(seen, { now, wider, options }));
   }
   return { places: places.sort(comparePlaces), unansweredCount };
 }
@@ -250,13 +250,14 @@ class WiderReference {
     this.#byCallee = groupBy(this.#ways, ({ calleeId }) => calleeId);
   }
 
-  /** Reference values for a context; undefined when nothing like it was seen often enough. */
+  /** Reference values for a context; undefined when nothing like it was seen. */
   find(context: ContextTimes): Pick<Stratum, 'before' | 'isForeign'> | undefined {
     if (context.before.length >= REFERENCE_VALUES_MIN) return { before: context.before };
     const place = this.#pool(this.#byPlace.get(context.place) ?? []);
     if (place.length >= REFERENCE_VALUES_MIN) return { before: place };
-    if (context.kind === 'own') return undefined;
-    // Ways are alike: few values, or those of all ways, say what is usual, if not how surely.
+    // Few values say what is usual, if not how surely.
+    if (context.kind === 'own') return place.length === 0 ? undefined : { before: place };
+    // Ways are alike: those to the same service, or else all, say it too.
     const callee = this.#pool(this.#byCallee.get(context.calleeId) ?? []);
     if (callee.length > 0) return { before: callee };
     const ways = this.#pool(this.#ways);
@@ -280,7 +281,6 @@ class WiderReference {
 
 interface PlaceContext {
   readonly now: Period;
-  readonly before: Period | undefined;
   readonly wider: WiderReference;
   readonly options: PlaceOptions;
 }
@@ -384,18 +384,13 @@ function apart(now: Float64Array, bound: number): number {
   return high.length === 0 ? bound : Math.sqrt(Math.max(bound, 1) * quantileOfSorted(high, 0.5));
 }
 
-/** Without a reference the window's own lower quartile stands for "normal": most of a bad window is slow. */
-function uncompared(
-  contexts: readonly ContextTimes[],
-  { now, options, before }: PlaceContext,
-): Times {
+/** Nothing to compare with: the window's own lower quartile stands for "normal", most of a bad window is slow. */
+function uncompared(contexts: readonly ContextTimes[], { now, options }: PlaceContext): Times {
   const values = Float64Array.from(contexts.flatMap((one) => [...one.now])).sort();
   const usualUs = quantileOfSorted(values, 0.25);
-  // Seen in the reference, but too seldom: that is not new, and how long it takes is not known.
-  const isNew = contexts.every((one) => one.before.length === 0);
   let excessUs = 0;
   let squares = 0;
-  for (const { rows } of before === undefined || isNew ? contexts : []) {
+  for (const { rows } of contexts) {
     for (const row of rows) {
       if (options.isBadTrace[now.table.trace[row]!] === 0) continue;
       const us = Math.max(0, now.times.ownUs[row]! - usualUs);

@@ -5,13 +5,21 @@ import { gatherFacts } from '../../src/hypothesise/facts.ts';
 import { suspectOwnTime } from '../../src/hypothesise/own-time.ts';
 import type { Suspicion } from '../../src/hypothesise/suspicion.ts';
 import { DATABASE, type Fault, shopTraffic } from '../build/shop.ts';
-import { buildCollected, REFERENCE_RANGE, WINDOW_RANGE } from '../build/span-table.ts';
+import {
+  buildCollected,
+  REFERENCE_RANGE,
+  type SpanLiteral,
+  WINDOW_RANGE,
+} from '../build/span-table.ts';
 
-function suspicionsOf(fault: Fault, options: { readonly isCompared: boolean }): Suspicion[] {
-  const before = { seed: 1, requests: 100, fromUs: REFERENCE_RANGE.fromUs };
+function suspicionsOf(
+  fault: Fault,
+  options: { readonly isCompared: boolean; readonly before?: readonly SpanLiteral[] },
+): Suspicion[] {
+  const usual = shopTraffic({ seed: 1, requests: 100, fromUs: REFERENCE_RANGE.fromUs });
   const collected = buildCollected({
     window: { spans: shopTraffic({ seed: 2, requests: 100, fromUs: WINDOW_RANGE.fromUs, fault }) },
-    reference: options.isCompared ? { spans: shopTraffic(before) } : undefined,
+    reference: options.isCompared ? { spans: options.before ?? usual } : undefined,
   });
   return suspectOwnTime(gatherFacts({ ...collected, clustering: clusterSpans(collected) }));
 }
@@ -47,6 +55,27 @@ describe('suspectOwnTime()', () => {
     );
     expect(suspicions).toHaveLength(1);
     expect(suspicions[0]?.culprit.dependency).toBe(DATABASE);
+  });
+
+  it('suspects a service as a whole when none of its operations was seen often enough', () => {
+    const rarely =
+      (slow: Fault): Fault =>
+      (call, request) => {
+        const isRare = request.index % 25 === 0;
+        if (call.operation === 'POST /order' && !isRare) return { skipCalls: true };
+        return slow(call, request);
+      };
+    const before = { seed: 1, requests: 100, fromUs: REFERENCE_RANGE.fromUs };
+    const suspicions = suspicionsOf(
+      rarely((call, { index }) => {
+        if (call.operation === 'select user' && index % 5 === 1) return { error: 'Refused' };
+        return call.operation === 'charge' ? { addUs: 900_000 } : undefined;
+      }),
+      { isCompared: true, before: shopTraffic({ ...before, fault: rarely(() => undefined) }) },
+    );
+    expect(suspicions.map(({ culprit }) => culprit)).toEqual([{ service: 'payment' }]);
+    expect(suspicions[0]?.evidence[0]?.n).toBe(4);
+    expect(suspicions[0]?.evidence[0]?.weight).toBeGreaterThan(3);
   });
 
   it('leaves the time on the way to another service to another channel', () => {
