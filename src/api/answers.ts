@@ -55,9 +55,22 @@ const probe = z.object({
   expectation: z.string(),
   outcome: z.enum(['confirm', 'refute', 'inconclusive']),
   observed: z.string(),
+  weight: z.number().optional(),
+  placebo: z.object({ confirmed: z.int(), tried: z.int() }).optional(),
   ranAt: time,
   durationMs: z.number(),
   rerun: z.string(),
+});
+const interval = z.tuple([z.number(), z.number()]);
+const counterfactual = z.object({
+  statement: z.string(),
+  measure: z.enum(['latency', 'errors']),
+  from: z.number(),
+  to: z.number(),
+  interval,
+  n: z.int(),
+  explainedShare: ratio,
+  explainedInterval: interval,
 });
 const hypothesis = z.object({
   id: z.string(),
@@ -73,6 +86,7 @@ const hypothesis = z.object({
   evidence: z.array(evidence),
   predictions: z.array(z.string()),
   probes: z.array(probe),
+  counterfactual: counterfactual.optional(),
   fix: text.optional(),
   effectOf: z.string().optional(),
 });

@@ -179,6 +179,8 @@ export const LIMITS = {
   probesPerReportMax: 32,
   /** Orders of log lines of one operation that are told apart; with more, no order is the usual one. */
   flowVariantsMax: 512,
+  /** Spans of one request that verification replays: its walk is as deep as the request's calls. */
+  requestSpansMax: 2000,
   /** Hypotheses that are verified and listed. */
   hypothesesMax: 12,
   /** Clusters that a report lists. */

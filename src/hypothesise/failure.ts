@@ -70,6 +70,7 @@ export function suspectFailures(facts: Facts): Suspicion[] {
       pattern: {
         service: fact.service,
         operation: fact.operation,
+        isError: true,
         ...(errorType === '' ? {} : { errorType }),
       },
       detail: {

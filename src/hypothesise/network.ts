@@ -140,6 +140,7 @@ function suspicionsOf({ service, ways, llr }: Node, facts: Facts): Suspicion[] {
     services: [service],
     pattern: {
       service: top.service,
+      callee: top.callee,
       ...(top.operationCount === 1 ? { operation: top.operation } : {}),
       ...(top.boundUs === undefined ? {} : { selfUsMin: Math.round(top.boundUs) }),
     },

@@ -7,7 +7,7 @@ import type { TimeRange } from '../base/time.ts';
 import type { ProbePlan, SuspectPattern } from '../model/hypothesis.ts';
 import type { Text } from '../model/text.ts';
 import type { RankedSuspect } from './explain.ts';
-import { text, tracesLink } from './suspicion.ts';
+import { metricLink, text, tracesLink } from './suspicion.ts';
 
 /** A cause shows in at least this share of the bad traces and in much fewer of the good ones. */
 const EXPECTED_SHARE = '50 %';
@@ -16,13 +16,35 @@ export function planProbes(
   suspect: RankedSuspect,
   context: { readonly hypothesisId: string; readonly range: TimeRange },
 ): ProbePlan[] {
-  const cohort = cohortProbe(suspect.pattern, context);
-  const asked = JSON.stringify(cohort.spec);
+  const own = doseProbe(suspect, context) ?? cohortProbe(suspect.pattern, context);
+  const asked = JSON.stringify(own.spec);
   const fromRule = suspect.probePlans
     .filter(({ spec }) => JSON.stringify(spec) !== asked)
     // A rule that finds two services names their probes alike.
     .map((plan) => ({ ...plan, probeId: `${context.hypothesisId}.${plan.probeId}` }));
-  return [cohort, ...fromRule];
+  return [own, ...fromRule];
+}
+
+/** A suspect of which a metric is all that shows: traces are asked whether they follow it. */
+function doseProbe(
+  { culprit, pattern, detail }: RankedSuspect,
+  { hypothesisId, range }: { readonly hypothesisId: string; readonly range: TimeRange },
+): ProbePlan | undefined {
+  const { service } = culprit;
+  const metric = detail['metric'];
+  const isWholeService = Object.keys(pattern).every((key) => key === 'service');
+  if (metric === undefined || !isWholeService) return undefined;
+  return {
+    probeId: `${hypothesisId}.dose`,
+    kind: 'store',
+    target: `dose: ${service} ${metric}`,
+    expectation: text(
+      `${service} 的 ${metric} 升降时，请求状况随之变化`,
+      `Requests get worse and better as ${metric} of ${service} rises and falls`,
+    ),
+    spec: { kind: 'store', query: { kind: 'dose', service, metric } },
+    rerun: `curl -s "\${TAPROOT_URL:-http://127.0.0.1:4400}${metricLink({ service, name: metric }, range)}"`,
+  };
 }
 
 function cohortProbe(
@@ -77,12 +99,13 @@ function patternLabel(pattern: SuspectPattern): string {
 }
 
 function patternName(pattern: SuspectPattern): string {
-  const { service, operation, target, errorType } = pattern;
+  const { service, operation, target, callee, errorType } = pattern;
   const attributes = Object.entries(pattern.attributes ?? {})
     .map(([key, value]) => `${key}=${value}`)
     .sort();
   const only = attributes.length === 0 ? undefined : `[${attributes.join(', ')}]`;
-  return [service, operation, target && `→ ${target}`, errorType, only].filter(Boolean).join(' ');
+  const called = target ?? callee;
+  return [service, operation, called && `→ ${called}`, errorType, only].filter(Boolean).join(' ');
 }
 
 /** Consequences that whoever reads the report can look at. */

@@ -117,20 +117,30 @@ export type ProbeSpec =
     }
   | { readonly kind: 'store'; readonly query: StoreCheck };
 
-/** Cohort comparisons on stored traces. */
+/** Comparisons on stored telemetry. */
 export type StoreCheck =
   /** Of the traces that are bad, how many carry the suspect; of those that are good, how many. */
-  {
-    readonly kind: 'cohort';
-    readonly suspect: SuspectPattern;
-  };
+  | {
+      readonly kind: 'cohort';
+      readonly suspect: SuspectPattern;
+    }
+  /** Whether requests get worse and better as a metric of a service rises and falls. */
+  | {
+      readonly kind: 'dose';
+      readonly service: string;
+      readonly metric: string;
+    };
 
 /** Which spans show the suspected cause. All given fields must match. */
 export interface SuspectPattern {
   readonly service: string;
   readonly operation?: string;
   readonly target?: string;
+  /** Only spans that call this other service. */
+  readonly callee?: string;
   readonly errorType?: string;
+  /** Only failed spans, of whatever type. */
+  readonly isError?: true;
   readonly attributes?: Readonly<Record<string, string>>;
   /** Span counts as showing the cause only when it took at least this long itself. */
   readonly selfUsMin?: number;
@@ -142,6 +152,9 @@ export interface ProbeRun {
   readonly plan: ProbePlan;
   readonly outcome: ProbeOutcome;
   readonly observed: Text;
+  /** Log-likelihood ratio of the outcome, where the probe itself can tell; > 0 speaks for the hypothesis. */
+  readonly weight?: number;
+  readonly placebo?: Placebo;
   readonly ranAtUs: number;
   readonly durationMs: number;
 }
@@ -162,6 +175,28 @@ export interface CausePath {
   readonly peer?: string;
   /** First bad span. */
   readonly onsetUs: number;
+}
+
+/** The same check applied to what is certainly innocent: how often it confirmed all the same. */
+export interface Placebo {
+  readonly confirmed: number;
+  readonly tried: number;
+}
+
+/** What the asked-about requests would be like without the suspect, from stored traces. */
+export interface Counterfactual {
+  readonly statement: Text;
+  /** What from, to and interval count: microseconds of a latency quantile, or the share of failed requests. */
+  readonly measure: 'latency' | 'errors';
+  readonly from: number;
+  readonly to: number;
+  /** 95 % interval of `to`. */
+  readonly interval: readonly [low: number, high: number];
+  /** Requests that were recomputed. */
+  readonly n: number;
+  /** Share of the symptom (extra time, or extra failures) that goes away, 0–1, with its 95 % interval. */
+  readonly explainedShare: number;
+  readonly explainedInterval: readonly [low: number, high: number];
 }
 
 export interface Hypothesis {
@@ -189,6 +224,8 @@ export interface Hypothesis {
 export interface VerifiedHypothesis extends Hypothesis {
   readonly verdict: Verdict;
   readonly probes: readonly ProbeRun[];
+  /** Absent where stored traces cannot tell: no reference, no spans of the suspect, too few requests. */
+  readonly counterfactual?: Counterfactual | undefined;
 }
 
 export interface Consensus {

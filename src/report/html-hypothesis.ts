@@ -40,7 +40,7 @@ ${
     ? html`<h4>${labels.predictions}</h4><ul>${hypothesis.predictions.map((prediction) => html`<li>${prediction[lang]}</li>`)}</ul>`
     : undefined
 }
-<h4>${labels.probes}</h4>
+${counterfactualHtml(hypothesis, context)}<h4>${labels.probes}</h4>
 ${
   hypothesis.probes.length === 0
     ? html`<p class="soft">${labels.noProbes}</p>`
@@ -48,6 +48,15 @@ ${
 }
 ${hypothesis.fix && !context.isCause ? html`<div class="fix"><strong>${labels.fix}</strong><p>${hypothesis.fix[lang]}</p></div>` : undefined}
 </details>`;
+}
+
+function counterfactualHtml(
+  { counterfactual }: VerifiedHypothesis,
+  { lang, words }: PageContext,
+): SafeHtml | undefined {
+  if (counterfactual === undefined) return undefined;
+  return html`<h4>${words.labels.counterfactual}</h4><p>${counterfactual.statement[lang]}</p>
+`;
 }
 
 function factLine(hypothesis: VerifiedHypothesis, { words, linkTo }: PageContext): SafeHtml {

@@ -106,7 +106,7 @@ function hypothesisJson(
   options: { readonly rank: number; readonly lang: Language },
 ) {
   const { lang } = options;
-  const { ruleId, detail, fix, effectOf, path } = hypothesis;
+  const { ruleId, detail, counterfactual, fix, effectOf, path } = hypothesis;
   return {
     id: hypothesis.hypothesisId,
     rank: options.rank,
@@ -122,6 +122,9 @@ function hypothesisJson(
     evidence: hypothesis.evidence.map((evidence) => evidenceJson(evidence, lang)),
     predictions: hypothesis.predictions.map((prediction) => prediction[lang]),
     probes: hypothesis.probes.map((probe) => probeJson(probe, lang)),
+    ...(counterfactual === undefined
+      ? {}
+      : { counterfactual: { ...counterfactual, statement: counterfactual.statement[lang] } }),
     ...(fix === undefined ? {} : { fix }),
     ...(effectOf === undefined ? {} : { effectOf }),
   };
@@ -153,6 +156,8 @@ function probeJson(probe: ProbeRun, lang: Language) {
     expectation: probe.plan.expectation[lang],
     outcome: probe.outcome,
     observed: probe.observed[lang],
+    ...(probe.weight === undefined ? {} : { weight: probe.weight }),
+    ...(probe.placebo === undefined ? {} : { placebo: probe.placebo }),
     ranAt: formatTime(probe.ranAtUs),
     durationMs: probe.durationMs,
     rerun: probe.plan.rerun,

@@ -94,6 +94,13 @@ function hypothesisBlocks(hypothesis: VerifiedHypothesis, context: HypothesisCon
       items: hypothesis.predictions.map((prediction) => ({ text: prediction[lang] })),
     });
   }
+  if (hypothesis.counterfactual !== undefined) {
+    blocks.push({ kind: 'heading', level: 4, text: labels.counterfactual });
+    blocks.push({
+      kind: 'list',
+      items: [{ text: hypothesis.counterfactual.statement[lang] }],
+    });
+  }
   for (const probe of hypothesis.probes) {
     blocks.push(...probeBlocks(probe, { ...context, hypothesis }));
   }

@@ -171,6 +171,7 @@ export const EN: Words = {
     unknown: 'unknown',
     error: 'Error',
     predictions: 'If it is true',
+    counterfactual: 'Without this cause',
     probe: 'Probe',
     probes: 'Probes',
     noProbes: 'No probe ran.',

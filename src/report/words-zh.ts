@@ -165,6 +165,7 @@ export const ZH: Words = {
     unknown: '未知',
     error: '错误',
     predictions: '若成立，则应看到',
+    counterfactual: '若无此因',
     probe: '探针',
     probes: '探针',
     noProbes: '没有运行探针。',

@@ -115,6 +115,7 @@ type LabelName =
   | 'unknown'
   | 'error'
   | 'predictions'
+  | 'counterfactual'
   | 'probe'
   | 'probes'
   | 'noProbes'

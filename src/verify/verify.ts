@@ -6,6 +6,7 @@ import { LIMITS } from '../base/limits.ts';
 import type { Clock } from '../base/time.ts';
 import { ANALYSIS_SETTINGS, type AnalysisSettings } from '../model/analysis-settings.ts';
 import type {
+  Counterfactual,
   Evidence,
   Hypothesis,
   ProbePlan,
@@ -15,7 +16,8 @@ import type {
 import type { Clustered } from '../model/investigation.ts';
 import type { ProbeRunner } from '../plugin/probes/probes.ts';
 import { concludeReport, type Verified } from './conclusion.ts';
-import { isProbeEvidence, probeEvidence, verdictOf } from './verdict.ts';
+import { createCounterfactuals, imagineWithout } from './counterfactual.ts';
+import { counterfactualEvidence, isProbeEvidence, probeEvidence, verdictOf } from './verdict.ts';
 
 export interface VerifyOptions {
   readonly clustered: Clustered;
@@ -37,19 +39,39 @@ export async function verify(
 ): Promise<Verified> {
   const asked = hypotheses.slice(0, LIMITS.hypothesesMax);
   const runs = await runProbes(asked, options);
-  const verified = asked.map((hypothesis) => verifyOne(hypothesis, runs.get(hypothesis) ?? []));
+  const counterfactuals = createCounterfactuals(options.clustered);
+  const verified = asked.map((hypothesis) =>
+    verifyOne(hypothesis, {
+      probes: runs.get(hypothesis) ?? [],
+      counterfactual: counterfactuals && imagineWithout(hypothesis, counterfactuals),
+    }),
+  );
   return concludeReport(withPosteriors(asked, verified), options.settings ?? ANALYSIS_SETTINGS);
 }
 
 /** A hypothesis with what its probes found; earlier findings of probes are replaced. */
-function verifyOne(hypothesis: Hypothesis, probes: readonly ProbeRun[]): VerifiedHypothesis {
+function verifyOne(
+  hypothesis: Hypothesis,
+  found: {
+    readonly probes: readonly ProbeRun[];
+    readonly counterfactual: Counterfactual | undefined;
+  },
+): VerifiedHypothesis {
+  const { probes, counterfactual } = found;
   const evidence: readonly Evidence[] = [
     ...hypothesis.evidence.filter((item) => !isProbeEvidence(item)),
     ...probes.flatMap(probeEvidence),
+    ...counterfactualEvidence(hypothesis.hypothesisId, counterfactual),
   ];
   const score = hypothesis.score + weightOfProbes(evidence) - weightOfProbes(hypothesis.evidence);
   const seen = { ...hypothesis, evidence, score };
-  return { ...seen, probes, verdict: verdictOf(seen, probes) };
+  return {
+    ...seen,
+    probes,
+    verdict: verdictOf(seen, probes),
+    // A report that is verified again brings its earlier one along.
+    counterfactual,
+  };
 }
 
 function weightOfProbes(evidence: readonly Evidence[]): number {
@@ -89,6 +111,9 @@ async function runProbes(
 ): Promise<ReadonlyMap<Hypothesis, readonly ProbeRun[]>> {
   const { clustered, runner, signal } = options;
   const queue = planProbes(hypotheses);
+  const suspects = queue.flatMap(({ plan: { spec } }) =>
+    spec.kind === 'store' && spec.query.kind === 'cohort' ? [spec.query.suspect] : [],
+  );
   const results: (ProbeRun | undefined)[] = queue.map(() => undefined);
   const answers = new Map<string, Promise<ProbeRun>>();
   let next = 0;
@@ -96,7 +121,7 @@ async function runProbes(
     for (let index = next++; index < queue.length; index = next++) {
       const { hypothesis, plan } = queue[index]!; // index < length
       const question = JSON.stringify(plan.spec);
-      const answer = answers.get(question) ?? runner.run(plan, { clustered, signal });
+      const answer = answers.get(question) ?? runner.run(plan, { clustered, signal, suspects });
       answers.set(question, answer);
       const probeRun = { ...(await answer), plan };
       results[index] = probeRun;

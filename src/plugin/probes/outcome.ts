@@ -1,7 +1,7 @@
 /** What a probe found, and how an expectation over an answer becomes confirm, refute or inconclusive. */
 
 import { formatNumber } from '../../base/quantity.ts';
-import type { ProbeOutcome } from '../../model/hypothesis.ts';
+import type { Placebo, ProbeOutcome } from '../../model/hypothesis.ts';
 import type { Text } from '../../model/text.ts';
 import { type Expression, parseExpectation } from '../../rulebook/expression.ts';
 import { evaluate, type LeafReader, type Value } from '../../rulebook/value.ts';
@@ -9,6 +9,9 @@ import { evaluate, type LeafReader, type Value } from '../../rulebook/value.ts';
 export interface ProbeResult {
   readonly outcome: ProbeOutcome;
   readonly observed: Text;
+  /** See ProbeRun. */
+  readonly weight?: number;
+  readonly placebo?: Placebo;
 }
 
 /** Characters of a text value that an observation shows. */

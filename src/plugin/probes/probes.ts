@@ -5,16 +5,18 @@
 import { isAppError } from '../../base/errors.ts';
 import { type Clock, US_PER_MINUTE, US_PER_MS } from '../../base/time.ts';
 import type { Config } from '../../config/config.ts';
-import type { ProbePlan, ProbeRun } from '../../model/hypothesis.ts';
+import type { ProbePlan, ProbeRun, SuspectPattern } from '../../model/hypothesis.ts';
 import type { Clustered } from '../../model/investigation.ts';
 import { DEFAULT_SAMPLING, runHttpProbe, type Sampling } from './http-probe.ts';
 import { inconclusive, type ProbeResult } from './outcome.ts';
 import { runPromProbe } from './prom-probe.ts';
-import { runStoreProbe } from './store-probe.ts';
+import { createStoreContext, runStoreProbe, type StoreContext } from './store-probe.ts';
 
 export interface ProbeContext {
   readonly clustered: Clustered;
   readonly signal: AbortSignal;
+  /** What the report's hypotheses suspect: placebo checks stay clear of it. */
+  readonly suspects?: readonly SuspectPattern[];
 }
 
 export interface ProbeRunner {
@@ -34,18 +36,26 @@ export function createProbeRunner(options: ProbeRunnerOptions): ProbeRunner {
   const { config, clock } = options;
   const ask = options.fetch ?? fetch;
   const sampling = options.sampling ?? DEFAULT_SAMPLING;
+  /** Checks on one investigation's telemetry share what they look up in it. */
+  const stores = new WeakMap<Clustered, StoreContext>();
+  const storeOf = ({ clustered, suspects }: ProbeContext): StoreContext => {
+    const known = stores.get(clustered) ?? createStoreContext(clustered, suspects ?? []);
+    stores.set(clustered, known);
+    return known;
+  };
   return {
     async run(plan, context) {
       const ranAtUs = clock.nowUs();
-      const { outcome, observed } = await runPlan(plan, {
+      const result = await runPlan(plan, {
         ...context,
+        storeOf,
         config,
         ask,
         sampling,
         atUs: ranAtUs,
       });
       const durationMs = Math.max(0, (clock.nowUs() - ranAtUs) / US_PER_MS);
-      return { plan, outcome, observed, ranAtUs, durationMs };
+      return { plan, ...result, ranAtUs, durationMs };
     },
   };
 }
@@ -57,6 +67,7 @@ async function runPlan(
     readonly ask: typeof fetch;
     readonly sampling: Sampling;
     readonly atUs: number;
+    readonly storeOf: (context: ProbeContext) => StoreContext;
   },
 ): Promise<ProbeResult> {
   const { spec } = plan;
@@ -70,7 +81,7 @@ async function runPlan(
           atUs: Math.min(options.atUs, options.clustered.window.range.toUs),
         });
       case 'store':
-        return runStoreProbe(spec.query, options.clustered);
+        return runStoreProbe(spec.query, options.storeOf(options));
     }
   } catch (thrown) {
     // A target that is not allowed, an expectation that does not parse; anything else is a bug of ours.

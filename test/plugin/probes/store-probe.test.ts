@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { createRandom } from '../../../src/base/random.ts';
 import type { SuspectPattern } from '../../../src/model/hypothesis.ts';
-import { runStoreProbe } from '../../../src/plugin/probes/store-probe.ts';
+import { createStoreContext, runStoreProbe } from '../../../src/plugin/probes/store-probe.ts';
 import { evaluateRules, loadRulebook } from '../../../src/rulebook/rulebook.ts';
 import { botScene, type Fault } from '../../rulebook/bot-scenes.ts';
 import { type Call, sceneOf } from '../../rulebook/scene.ts';
@@ -33,7 +34,7 @@ function sceneWith(options: {
 
 const QUERY: SuspectPattern = { service: 'bot', operation: 'query' };
 const outcomeOf = (suspect: SuspectPattern, scene: ReturnType<typeof sceneWith>) =>
-  runStoreProbe({ kind: 'cohort', suspect }, scene);
+  runStoreProbe({ kind: 'cohort', suspect }, createStoreContext(scene, [suspect]));
 
 describe('cohort probes', () => {
   it('confirm what bad traces carry and good ones do not, with the numbers', () => {
@@ -43,7 +44,7 @@ describe('cohort probes', () => {
     );
     expect(result.outcome).toBe('confirm');
     expect(result.observed.en).toMatch(
-      /36 of 40 bad traces \(90 %\) carry it, 0 of 60 good ones \(0 %\), Fisher p < 1e-12/,
+      /36 of 40 bad traces \(90 %\) carry it, 0 of 60 good ones \(0 %\); a difference of 75.6 % – 96 % within/,
     );
     expect(result.observed.zh).toMatch(/36\/40/);
   });
@@ -119,5 +120,139 @@ describe('cohort probes', () => {
     );
     const result = outcomeOf(finding!.suspect, scene); // rules.test.ts shows that it fires
     expect(result.outcome, result.observed.en).toBe('confirm');
+  });
+});
+
+/** Traces of one endpoint with a bot: bad or good, slow in the cache or not. */
+interface Kind {
+  readonly count: number;
+  readonly bot?: string;
+  readonly isBad: boolean;
+  readonly showing: number;
+}
+
+function sceneOfKinds(kinds: readonly Kind[], reference: readonly Kind[] = []) {
+  const traces = (all: readonly Kind[]) =>
+    all.flatMap(({ count, bot, isBad, showing }) =>
+      Array.from(
+        { length: count },
+        (_, index): Call => ({
+          name: 'POST /chat',
+          service: 'gateway',
+          ms: isBad ? 900 : 100,
+          anomalous: isBad,
+          calls: [
+            {
+              name: bot ?? 'answer',
+              service: 'bot',
+              ms: 90,
+              calls: [{ name: 'get', service: 'cache', ms: index < showing ? 80 : 2 }],
+            },
+          ],
+        }),
+      ),
+    );
+  return sceneOf({ window: { traces: traces(kinds) }, reference: { traces: traces(reference) } });
+}
+
+const SLOW_CACHE: SuspectPattern = { service: 'cache', operation: 'get', selfUsMin: 50_000 };
+const askAbout = (suspect: SuspectPattern, scene: ReturnType<typeof sceneOf>) =>
+  runStoreProbe({ kind: 'cohort', suspect }, createStoreContext(scene, [suspect]));
+
+describe('what a cohort difference may come from', () => {
+  it('a shift of the mix confirms nothing', () => {
+    // Large bots always meet the slow cache, and most bad requests are theirs: within a bot nothing differs.
+    const { outcome, observed } = askAbout(
+      SLOW_CACHE,
+      sceneOfKinds([
+        { bot: 'large', count: 90, isBad: true, showing: 81 },
+        { bot: 'large', count: 20, isBad: false, showing: 18 },
+        { bot: 'small', count: 10, isBad: true, showing: 1 },
+        { bot: 'small', count: 100, isBad: false, showing: 10 },
+      ]),
+    );
+    expect(observed.en).toMatch(/^82 of 100 bad traces .*, 28 of 120 good ones .* the same kind/);
+    expect(outcome).toBe('inconclusive');
+  });
+
+  it('a bystander, as frequent in bad and good requests, is refuted and weighs against', () => {
+    const result = askAbout(
+      SLOW_CACHE,
+      sceneOfKinds([
+        { count: 400, isBad: true, showing: 320 },
+        { count: 400, isBad: false, showing: 320 },
+      ]),
+    );
+    expect(result.outcome).toBe('refute');
+    expect(result.weight).toBeLessThan(-1);
+  });
+
+  it('what was there before, and harmless, confirms nothing', () => {
+    const window: readonly Kind[] = [
+      { count: 100, isBad: true, showing: 90 },
+      { count: 300, isBad: false, showing: 0 },
+    ];
+    const outcomeWith = (showing: number) =>
+      askAbout(SLOW_CACHE, sceneOfKinds(window, [{ count: 50, isBad: false, showing }])).outcome;
+    expect(outcomeWith(0)).toBe('confirm');
+    expect(outcomeWith(48)).toBe('inconclusive');
+  });
+
+  it('a place is not refuted by sound requests that pass it, nor a silent service by its silence', () => {
+    const scene = sceneOfKinds([
+      { count: 200, isBad: true, showing: 0 },
+      { count: 200, isBad: false, showing: 0 },
+    ]);
+    expect(askAbout({ service: 'cache' }, scene).outcome).toBe('inconclusive');
+    expect(askAbout(SLOW_CACHE, scene).outcome).toBe('refute');
+    expect(askAbout({ service: 'mainframe' }, scene)).toMatchObject({ outcome: 'inconclusive' });
+  });
+});
+
+describe('placebo checks', () => {
+  /** 12 services with random own times; `slowed` of them is 80 ms slower in bad requests. */
+  function noisyScene(seed: number, slowed: (service: number) => boolean) {
+    const random = createRandom(seed);
+    const trace = (isBad: boolean): Call => {
+      let at = 0;
+      const calls = Array.from({ length: 12 }, (_, service): Call => {
+        const ms = 5 + 10 * random() + (isBad && slowed(service) ? 80 : 0);
+        at += ms;
+        return { name: 'work', service: `s${service}`, at: at - ms, ms };
+      });
+      return { name: 'root', service: 'gateway', ms: at + 5, anomalous: isBad, calls };
+    };
+    const traces = (count: number, badShare: number) =>
+      Array.from({ length: count }, (_, index) => trace(index < badShare * count));
+    return sceneOf({
+      window: { traces: traces(200, 0.4) },
+      reference: { traces: traces(200, 0) },
+    });
+  }
+  const suspect: SuspectPattern = { service: 's3', operation: 'work', selfUsMin: 50_000 };
+
+  it('hardly ever confirm on noise, and leave a true cause its weight', () => {
+    let [confirmed, tried] = [0, 0];
+    for (let seed = 1; seed <= 20; seed++) {
+      const result = askAbout(
+        suspect,
+        noisyScene(seed, (service) => service === 3),
+      );
+      expect(result.outcome).toBe('confirm');
+      confirmed += result.placebo!.confirmed;
+      tried += result.placebo!.tried;
+      expect(result.weight).toBeGreaterThan(2); // ln(0.9 / (0.5 / 14)) = 3.2 with none of 13
+    }
+    expect(tried).toBeGreaterThan(200);
+    expect(confirmed / tried).toBeLessThan(0.01);
+  });
+
+  it('that confirm everywhere take the weight away: everything is slow', () => {
+    const { placebo, weight } = askAbout(
+      suspect,
+      noisyScene(1, () => true),
+    );
+    expect(placebo!.confirmed / placebo!.tried).toBeGreaterThan(0.7);
+    expect(weight).toBeLessThan(0.5);
   });
 });

@@ -1,0 +1,12 @@
+/** Seeded random numbers for resampling: the same seed gives the same numbers, so analyses stay deterministic. */
+
+/** Mulberry32 (Ettinger 2017): numbers in [0, 1), a few nanoseconds each, far from cryptographic. */
+export function createRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
