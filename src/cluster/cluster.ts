@@ -17,6 +17,8 @@ import { findSegments, markSegments } from './segment.ts';
 
 /** Sound spans of the window below which an operation is contrasted with the reference instead. */
 const OTHERS_MIN = 5;
+/** Rows of each side in which a cluster's contrasts are looked for: a share is then known to ±3 %. */
+const CONTRAST_ROWS_MAX = 1024;
 
 export function clusterSpans(collected: Collected): Clustering {
   const table = collected.window.spans;
@@ -175,7 +177,9 @@ function contrastsOf(
   const isReplaced = sound.rows.length < OTHERS_MIN && reference !== undefined;
   const good = isReplaced ? reference : sound;
   const before = reference && !isReplaced ? { before: divided(reference, { bad, isError }) } : {};
-  return finder.find({ bad, good, ...before }, { hasOperation: false }).map((one) => one.contrast);
+  return finder
+    .find({ bad, good, ...before }, { hasOperation: false, rowsMax: CONTRAST_ROWS_MAX })
+    .map((one) => one.contrast);
 }
 
 /** The reference's rows that would count as bad here: failed with the same error, or as slow as the fastest. */

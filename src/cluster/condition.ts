@@ -20,8 +20,10 @@ const CATEGORIES_MAX = 64;
 /** A number with at least this many values is asked for bounds, at this many places. */
 const NUMBERS_MIN = 10;
 const BOUNDS_TRIED = 16;
-/** Above this a table's p-value comes from χ²: Fisher's sum grows with the margins. */
-const EXACT_MAX = 5000;
+/** With more hits a table's p-value comes from χ², which is then as good: Fisher's sum grows with the margin. */
+const EXACT_HITS_MAX = 200;
+/** A p-value above this counts for nothing, so that χ² says enough. */
+const HOPELESS_P_VALUE = 0.05;
 
 /** A condition and the rows of each side that meet it. */
 export interface Item {
@@ -158,43 +160,56 @@ function comparableRows(
 
 function judgeKey(
   key: Key,
-  context: { readonly sides: Sides; readonly counts: Counts },
+  context: KeyContext,
 ): { readonly candidates: readonly Candidate[]; readonly tests: number } {
   const { counts, sides } = context;
-  const judge = judgeOf(key, counts);
   const singles: Candidate[] = [];
   let tests = 0;
   for (const slot of key.slots) {
+    const hits = { bad: counts.bad[slot]!, good: counts.good[slot]! };
     // fewer rows can show nothing, whoever they are: the values of an identifier
-    if (counts.bad[slot]! + counts.good[slot]! < HITS_MIN) continue;
+    if (hits.bad + hits.good < HITS_MIN) continue;
     tests++;
-    if (!isFrequent({ hits: counts.bad[slot]!, total: counts.openCount })) continue;
-    const single = judge([slot], oneOf(sides.index, [slot]));
-    if (single !== undefined) singles.push(single);
+    const weighed = weigh(key, hits, counts.openCount);
+    if (weighed === undefined) continue;
+    const condition = oneOf(sides.index, [slot]);
+    singles.push(candidateOf({ key, slots: [slot], condition }, weighed, (exact) => exact));
   }
-  const bound = bestBound(key, { ...context, judge });
-  const set = bestSet(key, { ...context, judge, singles });
+  const bound = bestBound(key, context);
+  const set = bestSet(key, { ...context, singles });
   const wider = [bound, set].filter((one) => one !== undefined);
   return { candidates: [...singles, ...wider], tests: tests + wider.length };
 }
 
-type Judge = (
-  slots: readonly number[],
-  condition: AttributeCondition,
-  pValueOf?: (llr: number, exact: number) => number,
-) => Candidate | undefined;
+interface Hits {
+  readonly bad: number;
+  readonly good: number;
+}
 
-function judgeOf(key: Key, counts: Counts): Judge {
-  return (slots, condition, pValueOf = (_llr, exact) => exact) => {
-    const here = { hits: sumOf(counts.bad, slots), total: counts.openCount };
-    const there = { hits: sumOf(counts.good, slots), total: key.comparableCount };
-    if (!isFrequent(here) || !isMore(here, there)) return undefined;
-    const llr = twoShareLlr(here, there);
-    const exact = pValueOfShares(here, there);
-    const pValue = Math.min(1, pValueOf(llr, exact));
-    const choices = exact > 0 ? Math.max(1, pValue / exact) : 1;
-    return { key, slots, condition, llr, pValue, choices };
-  };
+interface Weighed {
+  readonly here: Share;
+  readonly there: Share;
+  readonly llr: number;
+}
+
+/** Undefined when the bad rows do not meet it more often, or too few of them do. */
+function weigh(key: Key, hits: Hits, openCount: number): Weighed | undefined {
+  const here = { hits: hits.bad, total: openCount };
+  const there = { hits: hits.good, total: key.comparableCount };
+  if (!isFrequent(here) || !isMore(here, there)) return undefined;
+  return { here, there, llr: twoShareLlr(here, there) };
+}
+
+/** `pay` makes of the p-value of the table the one that counts, the choice of the slots included. */
+function candidateOf(
+  chosen: Pick<Candidate, 'key' | 'slots' | 'condition'>,
+  { here, there, llr }: Weighed,
+  pay: (exact: number) => number,
+): Candidate {
+  const exact = pValueOfShares(here, there);
+  const pValue = Math.min(1, pay(exact));
+  const choices = exact > 0 ? Math.max(1, pValue / exact) : 1;
+  return { ...chosen, llr, pValue, choices };
 }
 
 export function isFrequent({ hits, total }: Share): boolean {
@@ -206,9 +221,8 @@ export function isMore(here: Share, there: Share): boolean {
 }
 
 export function pValueOfShares(here: Share, there: Share): number {
-  if (here.total + there.total > EXACT_MAX && Math.min(here.hits, there.hits) > 20) {
-    return chiSquareTail(2 * twoShareLlr(here, there), 1);
-  }
+  const rough = chiSquareTail(2 * twoShareLlr(here, there), 1);
+  if (rough > HOPELESS_P_VALUE || here.hits + there.hits > EXACT_HITS_MAX) return rough;
   return fisherExact({
     a: here.hits,
     b: here.total - here.hits,
@@ -220,42 +234,43 @@ export function pValueOfShares(here: Share, there: Share): number {
 interface KeyContext {
   readonly sides: Sides;
   readonly counts: Counts;
-  readonly judge: Judge;
 }
 
 /** The bound of a number that sets the bad rows apart best; each bound and side tried is paid for. */
-function bestBound({ keyId, slots }: Key, context: KeyContext): Candidate | undefined {
-  const { sides, counts, judge } = context;
+function bestBound(key: Key, { sides, counts }: KeyContext): Candidate | undefined {
   const { numberOf } = sides.index;
+  const { keyId, slots } = key;
   if (keyId === OPERATION_KEY || slots.length < NUMBERS_MIN) return undefined;
   if (slots.some((slot) => Number.isNaN(numberOf[slot]!))) return undefined;
   const sorted = Uint32Array.from(slots).sort((a, b) => numberOf[a]! - numberOf[b]!);
-  const key = sides.index.strings.text(keyId);
-  const pay = (_llr: number, exact: number) => exact * 2 * BOUNDS_TRIED;
-  let best: Candidate | undefined;
-  for (const at of placesTried(sorted, counts)) {
-    const bound = numberOf[sorted[at]!]!;
-    const over = judge([...sorted.subarray(at)], { kind: 'at-least', key, bound }, pay);
-    const under = judge([...sorted.subarray(0, at)], { kind: 'below', key, bound }, pay);
-    for (const one of [over, under]) {
-      if (one !== undefined && (best === undefined || one.llr > best.llr)) best = one;
+  const all = { bad: sumOf(counts.bad, sorted), good: sumOf(counts.good, sorted) };
+  let best:
+    | { readonly weighed: Weighed; readonly at: number; readonly isOver: boolean }
+    | undefined;
+  const below = { bad: 0, good: 0 };
+  let tried = 0;
+  for (let at = 0; at < sorted.length && tried < BOUNDS_TRIED; at++) {
+    const rows = all.bad + all.good;
+    if (at > 0 && below.bad + below.good >= ((tried + 1) * rows) / (BOUNDS_TRIED + 1)) {
+      tried++;
+      const above = { bad: all.bad - below.bad, good: all.good - below.good };
+      for (const isOver of [true, false]) {
+        const weighed = weigh(key, isOver ? above : below, counts.openCount);
+        if (weighed === undefined) continue;
+        if (best === undefined || weighed.llr > best.weighed.llr) best = { weighed, at, isOver };
+      }
     }
+    below.bad += counts.bad[sorted[at]!]!;
+    below.good += counts.good[sorted[at]!]!;
   }
-  return best;
-}
-
-/** Places in the sorted values that divide the rows evenly. */
-function placesTried(sorted: Uint32Array, counts: Counts): number[] {
-  let rows = 0;
-  for (const slot of sorted) rows += counts.bad[slot]! + counts.good[slot]!;
-  const places: number[] = [];
-  let below = 0;
-  for (let at = 0; at < sorted.length; at++) {
-    const isDue = below >= ((places.length + 1) * rows) / (BOUNDS_TRIED + 1);
-    if (at > 0 && isDue) places.push(at);
-    below += counts.bad[sorted[at]!]! + counts.good[sorted[at]!]!;
-  }
-  return places.slice(0, BOUNDS_TRIED);
+  if (best === undefined) return undefined;
+  const { at, isOver, weighed } = best;
+  const bounded = isOver ? sorted.subarray(at) : sorted.subarray(0, at);
+  const kind = isOver ? 'at-least' : 'below';
+  const name = sides.index.strings.text(keyId);
+  const condition: AttributeCondition = { kind, key: name, bound: numberOf[sorted[at]!]! };
+  const chosen = { key, slots: Array.from(bounded), condition };
+  return candidateOf(chosen, weighed, (exact) => exact * 2 * BOUNDS_TRIED);
 }
 
 /**
@@ -264,27 +279,34 @@ function placesTried(sorted: Uint32Array, counts: Counts): number[] {
  * for each value but one, and must beat the best single value by the number of values tried.
  */
 function bestSet(
-  { keyId, slots }: Key,
-  context: KeyContext & { readonly singles: readonly Candidate[] },
+  key: Key,
+  { sides, counts, singles }: KeyContext & { readonly singles: readonly Candidate[] },
 ): Candidate | undefined {
-  const { sides, counts, judge, singles } = context;
+  const { slots, keyId } = key;
   if (keyId === OPERATION_KEY || slots.length < 3 || slots.length > CATEGORIES_MAX)
     return undefined;
-  const { index } = sides;
   const badShare = (slot: number) => counts.bad[slot]! / (counts.bad[slot]! + counts.good[slot]!);
   const sorted = slots
     .filter((slot) => counts.bad[slot]! > 1)
     .sort((a, b) => badShare(b) - badShare(a) || counts.bad[b]! - counts.bad[a]! || a - b);
-  const pValueOf = (llr: number, exact: number) =>
-    Math.max(exact, chiSquareTail(2 * llr, slots.length - 1));
-  let best: Candidate | undefined;
+  let best: { readonly weighed: Weighed; readonly size: number } | undefined;
   for (let size = 2; size <= Math.min(sorted.length, SET_VALUES_MAX, slots.length - 1); size++) {
     const chosen = sorted.slice(0, size);
-    const one = judge(chosen, oneOf(index, chosen), pValueOf);
-    if (one !== undefined && (best === undefined || one.llr > best.llr)) best = one;
+    const hits = { bad: sumOf(counts.bad, chosen), good: sumOf(counts.good, chosen) };
+    const weighed = weigh(key, hits, counts.openCount);
+    if (weighed === undefined) continue;
+    if (best === undefined || weighed.llr > best.weighed.llr) best = { weighed, size };
   }
+  if (best === undefined) return undefined;
+  const { weighed } = best;
+  const chosen = sorted.slice(0, best.size);
+  const set = candidateOf(
+    { key, slots: chosen, condition: oneOf(sides.index, chosen) },
+    weighed,
+    (exact) => Math.max(exact, chiSquareTail(2 * weighed.llr, slots.length - 1)),
+  );
   const single = Math.min(1, ...singles.map(({ pValue }) => pValue));
-  return best !== undefined && best.pValue * slots.length < single ? best : undefined;
+  return set.pValue * slots.length < single ? set : undefined;
 }
 
 function oneOf(index: ValueIndex, slots: readonly number[]): AttributeCondition {
@@ -346,8 +368,10 @@ function markRow(
   }
 }
 
-function sumOf(counts: Uint32Array, slots: readonly number[]): number {
-  return slots.reduce((sum, slot) => sum + counts[slot]!, 0);
+function sumOf(counts: Uint32Array, slots: ArrayLike<number>): number {
+  let sum = 0;
+  for (let at = 0; at < slots.length; at++) sum += counts[slots[at]!]!;
+  return sum;
 }
 
 export function conditionText(condition: AttributeCondition): string {

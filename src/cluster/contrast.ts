@@ -3,7 +3,7 @@
  * them, and where one set of conditions does not explain all, further ones for the rest. A segment that was as
  * bad in the reference is no news.
  */
-import { twoShareLlr, wilsonBounds } from '../base/statistics.ts';
+import { type Share, twoShareLlr, wilsonBounds } from '../base/statistics.ts';
 import type { AttributeCondition, Contrast } from '../model/cluster.ts';
 import type { StringDictionary } from '../model/dictionary.ts';
 import type { SpanTable } from '../model/window.ts';
@@ -21,8 +21,6 @@ import { type Conjunction, findConjunctions, rowsOf } from './conjunction.ts';
 export type { Side } from './attribute-values.ts';
 
 const CONTRASTS_MAX = 5;
-/** Rows of each side that are looked at, thinned evenly: a share is then known to ±2.2 %. */
-const ROWS_MAX = 2048;
 /** Rate of false discoveries among all conjunctions that are reported. */
 const FALSE_RATE_MAX = 0.01;
 /** Likelihood ratio from which a segment counts as worse than it was: p about 0.05. */
@@ -35,6 +33,13 @@ export interface Periods {
   readonly good: Side;
   /** The same division of the reference; absent when there is nothing to compare with. */
   readonly before?: { readonly bad: Side; readonly good: Side };
+}
+
+export interface FindOptions {
+  /** Whether the rows are of several operations, and their names a condition like any other. */
+  readonly hasOperation: boolean;
+  /** Rows of each side that are looked at, thinned evenly. */
+  readonly rowsMax: number;
 }
 
 /** A contrast, and what it is the first to explain. */
@@ -55,14 +60,13 @@ export class ContrastFinder {
   }
 
   /** Best first; each explains rows that those before it do not. One row a trace speaks. */
-  find(periods: Periods, options: { readonly hasOperation: boolean }): FoundContrast[] {
-    const [bad, good] = [onePerTrace(periods.bad), onePerTrace(periods.good)];
-    if (bad.rows.length === 0 || good.rows.length === 0) return [];
+  find(periods: Periods, { hasOperation, rowsMax }: FindOptions): FoundContrast[] {
+    if (periods.bad.rows.length === 0 || periods.good.rows.length === 0) return [];
     const index = new ValueIndex(this.#keys);
-    const read = (side: Side) => index.valuesOf(side, options.hasOperation);
-    const values = { bad: read(bad), good: read(good) };
+    const read = (side: Side) => index.valuesOf(onePerTrace(side, rowsMax), hasOperation);
+    const values = { bad: read(periods.bad), good: read(periods.good) };
     const sides = prepareSides(index, values);
-    const isOpen = new Uint8Array(bad.rows.length).fill(1);
+    const isOpen = new Uint8Array(values.bad.count).fill(1);
     const isNews = newsOf(periods, { ...values, index, read });
     const found: FoundContrast[] = [];
     let testsBefore = 0;
@@ -77,61 +81,75 @@ export class ContrastFinder {
       if (best === undefined) break;
       const covered = rowsOf(best.items, 'bad');
       for (let row = 0; row < isOpen.length; row++) if (hasBit(covered, row)) isOpen[row] = 0;
-      const share = countBits(covered) / bad.rows.length;
+      const share = countBits(covered) / values.bad.count;
       found.push({ ...toContrast(best, { index, ...values }), share });
     }
     return found;
   }
 }
 
-interface Values {
+interface Divided {
   readonly bad: RowValues;
   readonly good: RowValues;
+}
+
+interface Values extends Divided {
   readonly index: ValueIndex;
   readonly read: (side: Side) => RowValues;
 }
 
-/** Difference in differences: whether a segment's share of bad rows is higher than it was. */
+/**
+ * Difference in differences: whether a segment's share of bad rows is higher than it was. A segment that always
+ * was bad has many parts, of which some are worse by chance: each rejection raises the bar for the next.
+ */
 function newsOf(
   { bad, good, before }: Periods,
   { index, read, ...now }: Values,
 ): (conjunction: Conjunction) => boolean {
   if (before === undefined || before.bad.rows.length === 0) return () => true;
-  // Thinned rows stand for more than one each.
-  const part = (all: Side, values: RowValues) => ({
-    values,
-    weight: values.count === 0 ? 0 : all.rows.length / values.count,
-  });
-  let parts: readonly ReturnType<typeof part>[] | undefined;
+  const periodOf = (rows: { readonly bad: Side; readonly good: Side }, values: Divided) => {
+    // Thinned rows stand for more than one each.
+    const weights = {
+      bad: rows.bad.rows.length / Math.max(1, values.bad.count),
+      good: rows.good.rows.length / Math.max(1, values.good.count),
+    };
+    return (conditions: readonly AttributeCondition[]): Share => {
+      const hits = countMeeting(conditions, { index, values: values.bad });
+      const sound = countMeeting(conditions, { index, values: values.good });
+      const weighed = weights.bad * hits + weights.good * sound;
+      const total = hits + sound;
+      return { hits: weighed === 0 ? 0 : (total * weights.bad * hits) / weighed, total };
+    };
+  };
+  const shareNow = periodOf({ bad, good }, now);
+  let shareBefore: ReturnType<typeof periodOf> | undefined;
+  let rejected = 0;
   return ({ items }) => {
     // read only when something was found
-    parts ??= [
-      part(bad, now.bad),
-      part(good, now.good),
-      part(before.bad, read(onePerTrace(before.bad))),
-      part(before.good, read(onePerTrace(before.good))),
-    ];
+    shareBefore ??= periodOf(before, {
+      bad: read(before.bad),
+      good: read(before.good),
+    });
     const conditions = items.map(({ condition }) => condition);
-    const counts = parts.map(
-      ({ values, weight }) => weight * countMeeting(conditions, { index, values }),
-    );
-    const [hits = 0, sound = 0, hitsBefore = 0, soundBefore = 0] = counts;
-    const here = { hits, total: hits + sound };
-    // Half a hit more: "never in few" is not "impossible".
-    const there = { hits: hitsBefore + 0.5, total: hitsBefore + soundBefore + 1 };
+    const here = shareNow(conditions);
+    const there = shareBefore(conditions);
+    if (there.total === 0) return true;
     const isHigher = here.hits * there.total > there.hits * here.total;
-    const isUnknown = hitsBefore + soundBefore === 0;
-    return isUnknown || (isHigher && twoShareLlr(here, there) >= NEWS_LLR_MIN);
+    // Half a hit more: "never in few" is not "impossible".
+    const llr = twoShareLlr(here, { hits: there.hits + 0.5, total: there.total + 1 });
+    const isNews = isHigher && llr >= NEWS_LLR_MIN + Math.log1p(rejected);
+    if (!isNews) rejected++;
+    return isNews;
   };
 }
 
 /** Rows of one trace are no independent observations: the first stands for them; then evenly thinned. */
-function onePerTrace({ table, rows }: Side): Side {
+function onePerTrace({ table, rows }: Side, rowsMax: number): Side {
   const firsts = firstOfEachTrace(table, rows);
-  if (firsts.length <= ROWS_MAX) return { table, rows: firsts };
+  if (firsts.length <= rowsMax) return { table, rows: firsts };
   const kept = Uint32Array.from(
-    { length: ROWS_MAX },
-    (_, at) => firsts[Math.floor((at * firsts.length) / ROWS_MAX)]!,
+    { length: rowsMax },
+    (_, at) => firsts[Math.floor((at * firsts.length) / rowsMax)]!,
   );
   return { table, rows: kept };
 }

@@ -18,6 +18,8 @@ import type { ContrastFinder, FoundContrast, Side } from './contrast.ts';
 const SLOW_QUANTILE = 0.99;
 /** … which fewer requests do not tell. */
 const REFERENCE_MIN = 20;
+/** Requests of each side that are looked at: more than for a cluster, as all operations share them. */
+const ROWS_MAX = 4096;
 /** Bad requests below which nothing can be said to set them apart. */
 const REQUESTS_MIN = 3;
 
@@ -51,7 +53,7 @@ export function findSegments(
   const before = reference === undefined ? {} : { before: divide(reference.spans) };
   const isTaken = new Uint8Array(table.count);
   return finder
-    .find({ ...now, ...before }, { hasOperation: true })
+    .find({ ...now, ...before }, { hasOperation: true, rowsMax: ROWS_MAX })
     .map((found) => toSegment(found, { bad: now.bad, isTaken }));
 }
 

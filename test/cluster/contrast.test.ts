@@ -38,7 +38,7 @@ function find(window: readonly Row[], reference?: readonly Row[], hasOperation =
   };
   const now = divided(window, 'w');
   const before = reference === undefined ? {} : { before: divided(reference, 'r') };
-  return new ContrastFinder(strings).find({ ...now, ...before }, { hasOperation });
+  return new ContrastFinder(strings).find({ ...now, ...before }, { hasOperation, rowsMax: 4096 });
 }
 
 function attributesOf(found: readonly FoundContrast[]): Readonly<Record<string, string>>[] {
