@@ -7,6 +7,11 @@ import { compareText } from './suspicion.ts';
 
 /** A step rarer than this after its first line is not the usual one. */
 const USUAL_SHARE = 0.3;
+/**
+ * A way that fewer runs of the reference took is odd there, too: an error that one request in a hundred meets is
+ * no excuse for one that all meet. Both periods are judged by it, so it decides what is compared, not the result.
+ */
+export const ODD_SHARE = 0.05;
 /** SeverityNumber of OTLP from which a line is a warning. */
 const SEVERITY_WARN = 13;
 
@@ -22,7 +27,7 @@ export interface BrokenStep {
 /** Something seen in the traces of several runs, or in one only. */
 interface Seen {
   weight: number;
-  /** MANY_TRACES when there is more than one. */
+  /** The only one; MANY_TRACES when there are more. */
   trace: number;
 }
 
@@ -32,6 +37,8 @@ export const NO_TRACE = -2;
 
 export class KnownFlow {
   readonly #steps = new Map<number, Seen>();
+  /** By line: weight of the runs that reach it; of the begin: of all runs. */
+  readonly #reached = new Map<number, number>();
   readonly #usualNext = new Map<number, number>();
   /** By line: runs without it. */
   readonly #lacking = new Map<number, Seen>();
@@ -41,7 +48,7 @@ export class KnownFlow {
 
   /** `textOf` decides between ways that are equally usual. */
   constructor({ variants }: Flow, textOf: (event: number) => string) {
-    const reached = new Map<number, number>();
+    const reached = this.#reached;
     const eventsOf = variants.map((variant) => new Set(variant.events));
     for (const [at, variant] of variants.entries()) {
       for (const from of [RUN_START, ...eventsOf[at]!]) {
@@ -58,10 +65,10 @@ export class KnownFlow {
         if (!eventsOf[at]!.has(event)) see(this.#lacking, event, variant);
       }
     }
-    this.#chooseUsual(reached, textOf);
+    this.#chooseUsual(textOf);
   }
 
-  #chooseUsual(reached: ReadonlyMap<number, number>, textOf: (event: number) => string): void {
+  #chooseUsual(textOf: (event: number) => string): void {
     const steps = [...this.#steps]
       .map(([step, { weight }]) => ({ from: fromOf(step), to: toOf(step), weight }))
       .sort(
@@ -71,7 +78,7 @@ export class KnownFlow {
           compareText(textOf(a.to), textOf(b.to)),
       );
     for (const { from, to, weight } of steps) {
-      const isUsual = weight >= USUAL_SHARE * (reached.get(from) ?? weight);
+      const isUsual = weight >= USUAL_SHARE * (this.#reached.get(from) ?? weight);
       if (isUsual && !this.#usualNext.has(from)) this.#usualNext.set(from, to);
       if (!this.#usualBefore.has(to)) this.#usualBefore.set(to, from);
     }
@@ -86,7 +93,7 @@ export class KnownFlow {
     for (let index = 0; index <= events.length; index++) {
       const from = index === 0 ? RUN_START : events[index - 1]!;
       const instead = events[index] ?? RUN_END;
-      if (isSeen(this.#steps.get(stepOf(from, instead)), exceptTrace)) continue;
+      if (this.#isKnown(this.#steps.get(stepOf(from, instead)), { from, exceptTrace })) continue;
       const to = this.#usualNext.get(from);
       if (to === undefined || to === instead) continue;
       const isError = instead !== RUN_END && severities[index]! >= SEVERITY_WARN;
@@ -101,11 +108,19 @@ export class KnownFlow {
   #findMissing({ events }: RunVariant, exceptTrace: number): BrokenStep | undefined {
     for (const [to, from] of this.#usualBefore) {
       if (to === RUN_END || this.#warnings.has(to) || events.includes(to)) continue;
-      if (isSeen(this.#lacking.get(to), exceptTrace)) continue;
+      if (this.#isKnown(this.#lacking.get(to), { from: RUN_START, exceptTrace })) continue;
       if (from !== RUN_START && !events.includes(from)) continue;
       return { from, to, instead: RUN_END, isFailure: true };
     }
     return undefined;
+  }
+
+  #isKnown(
+    seen: Seen | undefined,
+    { from, exceptTrace }: { readonly from: number; readonly exceptTrace: number },
+  ): boolean {
+    if (seen === undefined || seen.trace === exceptTrace) return false;
+    return seen.weight >= ODD_SHARE * (this.#reached.get(from) ?? 0);
   }
 }
 
@@ -139,8 +154,4 @@ function see(seen: Map<number, Seen>, key: number, variant: RunVariant): void {
   }
   known.weight += variant.weight;
   if (known.trace !== trace) known.trace = MANY_TRACES;
-}
-
-function isSeen(seen: Seen | undefined, exceptTrace: number): boolean {
-  return seen !== undefined && (seen.trace === MANY_TRACES || seen.trace !== exceptTrace);
 }

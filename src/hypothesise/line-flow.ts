@@ -63,6 +63,8 @@ class LineSource implements EventSource {
   readonly #isLogging: Uint8Array;
   /** By service: when the first and the last of its lines were written. */
   readonly #lineTimes: ReadonlyMap<number, { readonly firstUs: number; readonly lastUs: number }>;
+  /** By trace: whether any of its lines is here. Of many lines only those of some traces are read. */
+  readonly #hasLines: Uint8Array;
 
   constructor(
     { spans, logs }: WindowData,
@@ -78,6 +80,10 @@ class LineSource implements EventSource {
     this.#operationOfRow = of.operationOfRow;
     this.#isLogging = of.isLogging;
     this.#lineTimes = lineTimesOf(spans, logs, of.joined);
+    this.#hasLines = new Uint8Array(spans.traceIds.length);
+    for (let row = 0; row < spans.count; row++) {
+      if (of.joined.start[row + 1]! > of.joined.start[row]!) this.#hasLines[spans.trace[row]!] = 1;
+    }
   }
 
   read(row: number): number {
@@ -95,7 +101,7 @@ class LineSource implements EventSource {
   /** Where the lines of a service stop altogether, the log was lost and not the work. */
   #isCovered(row: number): boolean {
     const times = this.#lineTimes.get(this.#spans.service[row]!);
-    if (times === undefined) return false;
+    if (times === undefined || this.#hasLines[this.#spans.trace[row]!] === 0) return false;
     const startUs = this.#spans.startUs[row]!;
     return startUs <= times.lastUs && startUs + this.#spans.durationUs[row]! >= times.firstUs;
   }

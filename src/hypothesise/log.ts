@@ -86,7 +86,8 @@ function pricesOf(lines: readonly LineCount[]): (line: LineCount) => number {
   return (line) => (isWarning(line) ? prices.warning : prices.other);
 }
 
-function countLines({ spans, logs, range }: WindowData, joined: SpanLogs): Lines {
+function countLines(data: WindowData, joined: SpanLogs): Lines {
+  const { spans, logs, range, keptShare = 1, keptLogShare = 1 } = data;
   const byTemplate = new Map<number, LineCount>();
   const lines = new Map<number, number>();
   const tracesSeen = new Map<LineCount, Set<number>>();
@@ -112,11 +113,13 @@ function countLines({ spans, logs, range }: WindowData, joined: SpanLogs): Lines
     else tracesSeen.set(line, new Set([spans.trace[span]!]));
   }
   for (const [line, traces] of tracesSeen) line.traceCount = traces.size;
-  const minutes = (range.toUs - range.fromUs) / US_PER_MINUTE;
-  return { byTemplate, lines, ...countSpans(spans), minutes };
+  const minutes = (keptLogShare * (range.toUs - range.fromUs)) / US_PER_MINUTE;
+  // Of a trace that was read the lines may not have been.
+  const linedShare = Math.min(1, keptLogShare / keptShare);
+  return { byTemplate, lines, ...countSpans(spans, linedShare), minutes };
 }
 
-function countSpans(table: SpanTable): Pick<Lines, 'traces' | 'spans'> {
+function countSpans(table: SpanTable, linedShare: number): Pick<Lines, 'traces' | 'spans'> {
   const traces = new Map<number, number>();
   const spans = new Map<number, number>();
   const inTrace = new Set<number>();
@@ -127,7 +130,7 @@ function countSpans(table: SpanTable): Pick<Lines, 'traces' | 'spans'> {
       inTrace.add(service);
       spans.set(service, (spans.get(service) ?? 0) + 1);
     }
-    for (const service of inTrace) traces.set(service, (traces.get(service) ?? 0) + 1);
+    for (const service of inTrace) traces.set(service, (traces.get(service) ?? 0) + linedShare);
   }
   return { traces, spans };
 }

@@ -12,6 +12,7 @@ import { type ErrorLines, readErrorLines } from './error-line.ts';
 import { type ErrorReason, NO_REASON, reasonOf } from './error-reason.ts';
 import { type Flow, type OperationNumbers, type RunVariant, rowsOfVariants } from './event-flow.ts';
 import type { Facts } from './facts.ts';
+import { ODD_SHARE } from './known-flow.ts';
 import { numberOperations } from './operation-number.ts';
 import {
   compareText,
@@ -137,7 +138,13 @@ interface FlowPair {
 
 /** Usual calls that runs make less often, each with the runs that lack it. */
 function lostCallsOf({ flow, before }: FlowPair, traces: TraceCounts): LostCall[] {
-  const known = new Set(before.variants.map(({ events }) => events.join(' ')));
+  // A set is known when the reference made it in more than one trace, and not only now and then.
+  const isOdd = ({ isOneTrace, weight }: RunVariant) =>
+    isOneTrace || weight < ODD_SHARE * before.traceCount;
+  const once = before.variants.filter(isOdd);
+  const known = new Set(
+    before.variants.filter((variant) => !isOdd(variant)).map(({ events }) => events.join(' ')),
+  );
   const wasCalled = callWeights(before);
   const isCalled = callWeights(flow);
   const usual = [...wasCalled]
@@ -151,10 +158,7 @@ function lostCallsOf({ flow, before }: FlowPair, traces: TraceCounts): LostCall[
     if (drop <= 0) return [];
     const lacking = flow.variants.filter(({ events }) => !events.includes(call));
     const isNew = new Set(lacking.filter(isNewSet));
-    // In the reference a set is new when one trace alone made it: so many more are not known yet.
-    const onceBefore = before.variants.filter(
-      ({ events, isOneTrace }) => isOneTrace && !events.includes(call),
-    );
+    const onceBefore = once.filter(({ events }) => !events.includes(call));
     const newLlr = twoShareLlr(
       { hits: weightOf(isNew), total: is.total },
       { hits: weightOf(onceBefore) + 0.5, total: was.total + 1 },
