@@ -168,12 +168,28 @@ function explainedBy(
   } else if (!canPassOn(cause, { effect, isSamePlace, reach })) return explained;
   const credible = Math.min(1, Math.max(0, cause.score / settings.credibleScore));
   for (const item of effect.evidence) {
-    if (item.weight <= 0 || (item.isOwn && !isKnownPair && !isLoaded(cause, item))) continue;
-    const share = isKnownPair ? 1 : credible * passedOnShare(cause, item.aspect);
+    const isCertain = isKnownPair || isMadeUp(cause, { effect, aspect: item.aspect });
+    if (item.weight <= 0 || (item.isOwn && !isCertain && !isLoaded(cause, item))) continue;
+    const share = isCertain ? 1 : credible * passedOnShare(cause, item.aspect);
     if (share <= 0) continue;
     explained.set(item.aspect, (explained.get(item.aspect) ?? 0) + share * item.weight);
   }
   return explained;
+}
+
+/**
+ * Where the spans of an answer are lost, its time looks like the own time of the operation that waits for it,
+ * and its caller seems to take other steps.
+ */
+function isMadeUp(
+  { kind, detail, services }: Suspect,
+  context: { readonly effect: Suspect; readonly aspect: Aspect },
+): boolean {
+  const { culprit } = context.effect;
+  if (kind !== 'telemetry') return false;
+  if (context.aspect === 'flow') return services.has(culprit.service);
+  const callers = detail['callers']?.split('; ') ?? [];
+  return context.aspect === 'time' && callers.includes(`${culprit.service} ${culprit.operation}`);
 }
 
 /** Load that times follow makes services slow and busy themselves: their own time explains nothing then. */

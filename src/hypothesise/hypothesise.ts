@@ -17,6 +17,7 @@ import { explainAway, type RankedSuspect } from './explain.ts';
 import { type Facts, gatherFacts } from './facts.ts';
 import { suspectFailures } from './failure.ts';
 import { suspectLogs } from './log.ts';
+import { suspectLostCallers } from './lost-caller.ts';
 import { mergeSuspicions, type Suspect } from './merge.ts';
 import { suspectMetrics } from './metric.ts';
 import { suspectMissingCalls } from './missing-call.ts';
@@ -25,8 +26,10 @@ import { suspectOwnTime } from './own-time.ts';
 import { type Followed, followSuspects } from './path.ts';
 import { placeboLevel, placeboScores, withPlacebos } from './placebo.ts';
 import { planProbes, predict } from './plan.ts';
+import { suspectQueues } from './queue.ts';
 import { suspectByRules } from './rule.ts';
 import { type Suspicion, text } from './suspicion.ts';
+import { suspectTelemetry } from './telemetry-fault.ts';
 import { suspectTraffic } from './traffic.ts';
 import { suspectTransitions } from './transition.ts';
 import { suspectVersions } from './version.ts';
@@ -91,6 +94,9 @@ function suspectsOf(
     ...suspectChanges(facts),
     ...suspectVersions(facts),
     ...suspectTraffic(facts),
+    ...suspectQueues(facts),
+    ...suspectTelemetry(facts),
+    ...suspectLostCallers(facts),
     ...suspectByRules(facts, options),
   ];
   const weighed = facts.hasReference ? suspicions : suspicions.map(weakened);

@@ -4,13 +4,16 @@
  */
 import { formatUs } from '../base/quantity.ts';
 import type { TimeRange } from '../base/time.ts';
-import type { ProbePlan, SuspectPattern } from '../model/hypothesis.ts';
+import type { CauseKind, ProbePlan, SuspectPattern } from '../model/hypothesis.ts';
 import type { Text } from '../model/text.ts';
 import type { RankedSuspect } from './explain.ts';
 import { metricLink, text, tracesLink } from './suspicion.ts';
 
 /** A cause shows in at least this share of the bad traces and in much fewer of the good ones. */
 const EXPECTED_SHARE = '50 %';
+
+/** What every request meets, or none shows, tells bad requests from good ones in no comparison of both. */
+const CARRIED_BY_ALL: ReadonlySet<CauseKind> = new Set(['telemetry', 'traffic']);
 
 export function planProbes(
   suspect: RankedSuspect,
@@ -22,7 +25,7 @@ export function planProbes(
     .filter(({ spec }) => JSON.stringify(spec) !== asked)
     // A rule that finds two services names their probes alike.
     .map((plan) => ({ ...plan, probeId: `${context.hypothesisId}.${plan.probeId}` }));
-  return [own, ...fromRule];
+  return CARRIED_BY_ALL.has(suspect.kind) ? fromRule : [own, ...fromRule];
 }
 
 /** A suspect of which a metric is all that shows: traces are asked whether they follow it. */
@@ -110,6 +113,7 @@ function patternName(pattern: SuspectPattern): string {
 
 /** Consequences that whoever reads the report can look at. */
 export function predict(suspect: RankedSuspect): Text[] {
+  if (CARRIED_BY_ALL.has(suspect.kind)) return [predictionForAll(suspect)];
   const { service, dependency, version } = suspect.culprit;
   const name = patternText(suspect.pattern);
   const predictions = [
@@ -140,4 +144,17 @@ export function predict(suspect: RankedSuspect): Text[] {
     );
   }
   return predictions;
+}
+
+function predictionForAll({ kind, culprit }: RankedSuspect): Text {
+  const { service } = culprit;
+  return kind === 'traffic'
+    ? text(
+        `请求量回落后，${service} 的耗时随之回落`,
+        `${service} is fast again as soon as its load falls`,
+      )
+    : text(
+        `${service} 的调用方既不更慢，也不更多失败`,
+        `Callers of ${service} are neither slower nor fail more often`,
+      );
 }
