@@ -64,13 +64,13 @@ function countAt(
     counts.hits += shows;
   };
   const { window, reference, isBad, isGood } = traces;
-  for (let trace = 0; trace < isBad.length; trace++) {
+  for (let trace = 0; trace < isBad.length; trace += window.step) {
     if (isBad[trace] === 1) add(window, trace, 'bad', showing.window[trace]!);
     else if (isGood[trace] === 1 && against === 'all')
       add(window, trace, 'good', showing.window[trace]!);
   }
   if (reference !== undefined && showing.reference !== undefined) {
-    for (let trace = 0; trace < showing.reference.length; trace++) {
+    for (let trace = 0; trace < showing.reference.length; trace += reference.step) {
       add(reference, trace, 'good', showing.reference[trace]!);
     }
   }

@@ -10,6 +10,8 @@ import { NO_ROW, type SpanTable } from '../../model/window.ts';
 /** Traces of one period. Arrays are by trace. */
 export interface TraceSide {
   readonly table: SpanTable;
+  /** Every how many traces one counts: 1 for all. */
+  readonly step: number;
   /** The request's own span: of the service that was asked about, else the root; NO_ROW for none. */
   readonly entry: Int32Array;
   /** Same number for the same service and operation of the entry, in both periods. */
@@ -118,7 +120,7 @@ function sideOf(
         : numberOf(pairKey(endpoint[trace]!, placeOf(callee)), numbers.kinds);
     kindAndBot[trace] = numberOf(pairKey(kind[trace]!, table.bot[row]!), numbers.bots);
   }
-  return { table, entry, endpoint, kind, kindAndBot, rowsOf: createServiceIndex(table) };
+  return { table, step: 1, entry, endpoint, kind, kindAndBot, rowsOf: createServiceIndex(table) };
 }
 
 /** Rows of a trace stand by start time: the first that qualifies came first. */
