@@ -4,7 +4,8 @@ import { SpanColumns, VALUE_TYPE } from '../../src/model/columns.ts';
 import { StringDictionary } from '../../src/model/dictionary.ts';
 import { INFRA_KINDS, type InfraKind, STAGES, type Stage } from '../../src/model/vocabulary.ts';
 import { NO_ROW, type SpanTable } from '../../src/model/window.ts';
-import { buildSpanTable } from '../../src/pipeline/span-table.ts';
+import { SpanRows } from '../../src/pipeline/span-rows.ts';
+import { buildSpanTable, layOut } from '../../src/pipeline/span-table.ts';
 import type { SpanScan } from '../../src/store/api/telemetry.ts';
 
 const BASE_US = 1_700_000_000_000_000;
@@ -53,10 +54,10 @@ function idBytes(number: number, size: number): Uint8Array {
   return tryBytesOfHex(number.toString(16).padStart(2 * size, '0'), size)!;
 }
 
-/** A table of the spans, which come in the given blocks. */
-function tableOf(blocks: readonly (readonly SpanLiteral[])[], spansMax = 1000): SpanTable {
+/** A store of the spans, which come in the given blocks. */
+function readerOf(blocks: readonly (readonly SpanLiteral[])[]) {
   const total = blocks.flat().length;
-  const reader = {
+  return {
     countRows: () => ({ spans: total, logs: 0, points: 0, profiles: 0 }),
     scanSpans: (
       { range, isWanted = () => true }: Omit<SpanScan, 'sections'>,
@@ -72,6 +73,10 @@ function tableOf(blocks: readonly (readonly SpanLiteral[])[], spansMax = 1000): 
       }
     },
   };
+}
+
+function tableOf(blocks: readonly (readonly SpanLiteral[])[], spansMax = 1000): SpanTable {
+  const reader = readerOf(blocks);
   return buildSpanTable(reader, { range: RANGE, strings: new StringDictionary(), spansMax }).table;
 }
 
@@ -164,6 +169,39 @@ describe('buildSpanTable()', () => {
     expect(table.attributeOf(0, '特征')).toBe('值');
     expect(table.attributeOf(0, 'absent')).toBeUndefined();
     expect(table.strings.text(table.bot[0]!)).toBe('b7');
+  });
+});
+
+describe('SpanRows of a period in slices', () => {
+  const second = (seconds: number) => BASE_US + 1_000_000 * seconds;
+  const period = {
+    range: { fromUs: second(0), toUs: second(600) },
+    without: [{ fromUs: second(100), toUs: second(300) }],
+  };
+
+  it('holds whole traces that begin in a slice, and no others', () => {
+    const at = (trace: number, id: number, seconds: number) => ({
+      trace,
+      id,
+      ...(id % 10 === 1 ? {} : { parent: 10 * trace + 1 }),
+      startUs: 1_000_000 * seconds,
+      durationUs: 5,
+    });
+    const blocks = [
+      [at(1, 11, 99), at(1, 12, 101), at(2, 21, 102)],
+      [at(1, 13, 110), at(3, 31, 299), at(3, 32, 301), at(4, 41, 302)],
+    ];
+    const rows = new SpanRows(new StringDictionary(), undefined);
+    rows.read(readerOf(blocks), { period, keptShare: 1, hasAttributes: true });
+    const { table } = layOut(rows, { period });
+    const held = table.traceIds.map((id, trace) => [
+      Number.parseInt(id, 16),
+      table.traceStart[trace + 1]! - table.traceStart[trace]!,
+    ]);
+    expect(held).toEqual([
+      [1, 3],
+      [4, 1],
+    ]);
   });
 });
 

@@ -63,18 +63,29 @@ interface OpenTally extends Pick<Tally, 'endpoint' | 'minuteUs'> {
   readonly sketches: LatencySketch[];
 }
 
-/** At once: one after the other each merge copies what was merged before, with 17 blobs a minute six times the work. */
+/**
+ * At once, in one array over all buckets between the lowest and the highest: merged one after the other, 17 blobs of
+ * a minute cost ten times as much.
+ */
 function mergeAll(sketches: readonly LatencySketch[]): LatencySketch {
   const [only] = sketches;
   if (only && sketches.length === 1) return only;
-  const totals = new Map<number, number>();
+  const lowest = Math.min(...sketches.map(({ buckets }) => buckets[0] ?? 0));
+  const highest = Math.max(...sketches.map((sketch) => sketch.buckets.at(-1) ?? 0));
+  const totals = new Float64Array(highest - lowest + 1);
   for (const { buckets, counts } of sketches) {
-    for (let at = 0; at < buckets.length; at++) {
-      totals.set(buckets[at]!, (totals.get(buckets[at]!) ?? 0) + counts[at]!);
-    }
+    for (let at = 0; at < buckets.length; at++) totals[buckets[at]! - lowest]! += counts[at]!;
   }
-  const buckets = [...totals.keys()].sort((a, b) => a - b);
-  return { buckets, counts: buckets.map((bucket) => totals.get(bucket) ?? 0) };
+  const merged: { readonly buckets: number[]; readonly counts: number[] } = {
+    buckets: [],
+    counts: [],
+  };
+  for (let at = 0; at < totals.length; at++) {
+    if (totals[at] === 0) continue;
+    merged.buckets.push(lowest + at);
+    merged.counts.push(totals[at]!);
+  }
+  return merged;
 }
 
 /** Minutes that begin in the range, by minute, then template id. */
@@ -85,20 +96,38 @@ export function readTemplateTallies(
   const merged = new Map<string, TemplateTally>();
   for (const day of pool.days(query.range)) {
     pool.use(day, (reader) => {
-      visitBlobs(reader, { table: 'template_tallies', range: query.range }, (minuteUs, bytes) => {
-        for (const { templateKey, count, severityMax } of decodeTemplateTallies(bytes)) {
+      // Within a minute by number: a text as key for each of 100 000 counts takes 0.2 s.
+      const ofMinute = new Map<number, { count: number; severityMax: number }>();
+      let openUs = Number.NEGATIVE_INFINITY;
+      const closeMinute = () => {
+        for (const [templateKey, { count, severityMax }] of ofMinute) {
           const template = reader.tallyKeys.template(templateKey);
           if (query.service !== undefined && template.service !== query.service) continue;
-          const key = `${minuteUs}/${template.templateId}/${template.service}`;
+          const key = `${openUs}/${template.templateId}/${template.service}`;
           const known = merged.get(key);
           merged.set(key, {
             ...template,
-            minuteUs,
+            minuteUs: openUs,
             count: count + (known?.count ?? 0),
             severityMax: Math.max(severityMax, known?.severityMax ?? 0),
           });
         }
+        ofMinute.clear();
+      };
+      visitBlobs(reader, { table: 'template_tallies', range: query.range }, (minuteUs, bytes) => {
+        if (minuteUs !== openUs) closeMinute();
+        openUs = minuteUs;
+        for (const { templateKey, count, severityMax } of decodeTemplateTallies(bytes)) {
+          const known = ofMinute.get(templateKey);
+          if (known) {
+            known.count += count;
+            known.severityMax = Math.max(known.severityMax, severityMax);
+          } else {
+            ofMinute.set(templateKey, { count, severityMax });
+          }
+        }
       });
+      closeMinute();
     });
   }
   return [...merged.values()].sort(
