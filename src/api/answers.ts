@@ -266,6 +266,7 @@ export const reportDocumentSchema = z.object({
     }),
     totalMs: z.number(),
   }),
+  noise: z.object({ windows: z.int(), score: z.number() }).nullable(),
   consensus: z.object({
     sources: z.array(z.string()),
     rule: z.string(),

@@ -210,12 +210,19 @@ function canPassOn(
   return isSamePlace ? cause.isOwn : reach.leads(from, to);
 }
 
-/** The largest part that any of the cause's own evidence passes on; time only for the time it accounts for. */
+/**
+ * The largest part that any of the cause's own evidence passes on; where time is
+ * lost, only for the time that it accounts for. A change explains nothing elsewhere while nothing is wrong at the changed place itself.
+ */
 function passedOnShare(cause: Suspect, aspect: Aspect): number {
+  const isSeen = cause.evidence.some(({ aspect: seen, weight }) => seen !== 'change' && weight > 0);
   const shares = cause.evidence
-    .filter(({ weight }) => weight > 0)
-    .map((item) => PASSED_ON[item.aspect][aspect] ?? 0);
-  return Math.max(0, ...shares) * (aspect === 'time' ? cause.share : 1);
+    .filter((item) => item.weight > 0 && (item.aspect !== 'change' || isSeen))
+    .map((item) => {
+      const isOfTime = item.aspect === 'time' || aspect === 'time';
+      return (PASSED_ON[item.aspect][aspect] ?? 0) * (isOfTime ? cause.share : 1);
+    });
+  return Math.max(0, ...shares);
 }
 
 /** What a cause gains by what it explains: symptoms along a chain of callers repeat one another. */

@@ -7,7 +7,7 @@ import { LIMITS } from '../base/limits.ts';
 import { softmax } from '../base/statistics.ts';
 import type { Config } from '../config/config.ts';
 import { ANALYSIS_SETTINGS, type AnalysisSettings } from '../model/analysis-settings.ts';
-import type { Evidence, Hypothesis } from '../model/hypothesis.ts';
+import type { Evidence, Hypothesis, Noise } from '../model/hypothesis.ts';
 import type { Clustered } from '../model/investigation.ts';
 import type { Rulebook } from '../model/rule.ts';
 import { suspectChanges } from './change.ts';
@@ -24,7 +24,7 @@ import { suspectMissingCalls } from './missing-call.ts';
 import { suspectNetwork } from './network.ts';
 import { suspectOwnTime } from './own-time.ts';
 import { type Followed, followSuspects } from './path.ts';
-import { placeboLevel, placeboScores, withPlacebos } from './placebo.ts';
+import { type PlaceboScores, placeboLevel, placeboScores, withPlacebos } from './placebo.ts';
 import { planProbes, predict } from './plan.ts';
 import { suspectQueues } from './queue.ts';
 import { suspectByRules } from './rule.ts';
@@ -37,24 +37,39 @@ import { suspectVersions } from './version.ts';
 /** What evidence is worth when nothing shows what is normal. */
 const UNCOMPARED_SHARE = 0.5;
 
+interface HypothesiseOptions {
+  readonly rulebook: Rulebook;
+  readonly probes: Config['probes'];
+  readonly settings?: AnalysisSettings;
+}
+
+/** What fault-free windows of the reference look like when they are asked about in the same way. */
+export interface Placebos {
+  readonly scores: readonly PlaceboScores[];
+  readonly noise: Noise;
+}
+
+export function tryPlacebos(windows: readonly Clustered[], options: HypothesiseOptions): Placebos {
+  const settings = options.settings ?? ANALYSIS_SETTINGS;
+  const scores = windows.map((window) =>
+    placeboScores(suspectsOf(gatherFacts(window), { ...options, settings })),
+  );
+  return { scores, noise: { windows: windows.length, score: placeboLevel(scores) } };
+}
+
 export function hypothesise(
   clustered: Clustered,
-  options: {
-    readonly rulebook: Rulebook;
-    readonly probes: Config['probes'];
-    readonly settings?: AnalysisSettings;
-    /** Fault-free windows of the reference, asked about in the same way. */
-    readonly placebos?: readonly Clustered[];
-  },
+  options: HypothesiseOptions & { readonly placebos?: Placebos },
 ): Hypothesis[] {
   const settings = options.settings ?? ANALYSIS_SETTINGS;
   const facts = gatherFacts(clustered);
-  const placebos = (options.placebos ?? []).map((placebo) =>
-    placeboScores(suspectsOf(gatherFacts(placebo), { ...options, settings })),
+  const { placebos } = options;
+  const suspects = withPlacebos(
+    suspectsOf(facts, { ...options, settings }),
+    placebos?.scores ?? [],
   );
-  const suspects = withPlacebos(suspectsOf(facts, { ...options, settings }), placebos);
   const ranked = explainAway(suspects, { facts, settings }).slice(0, LIMITS.hypothesesMax);
-  const noneScore = Math.max(settings.noneScore, placeboLevel(placebos));
+  const noneScore = Math.max(settings.noneScore, placebos?.noise.score ?? 0);
   const beliefs = softmax(
     [...ranked.map((suspect) => suspect.score), noneScore].map(
       (score) => score * settings.beliefPerScore,
@@ -76,11 +91,7 @@ export function hypothesise(
 /** What all channels suspect, put together by cause. */
 function suspectsOf(
   facts: Facts,
-  options: {
-    readonly rulebook: Rulebook;
-    readonly probes: Config['probes'];
-    readonly settings: AnalysisSettings;
-  },
+  options: HypothesiseOptions & { readonly settings: AnalysisSettings },
 ): Suspect[] {
   const suspicions = [
     ...suspectOwnTime(facts),

@@ -255,7 +255,9 @@ function isReplaced(giver: Draft, taker: Draft): boolean {
 }
 
 function toSuspect(draft: Draft, sourceWeightMax: number): Suspect {
-  const evidence = cappedBySource([...draft.evidence.values()], sourceWeightMax);
+  const evidence = unseenChangesDamped(
+    cappedBySource([...draft.evidence.values()], sourceWeightMax),
+  );
   const { culprit, kind, rule } = draft;
   const { service, operation, attributes } = culprit;
   return {
@@ -276,6 +278,15 @@ function toSuspect(draft: Draft, sourceWeightMax: number): Suspect {
     ...(rule ? { rule } : {}),
     probePlans: draft.probePlans,
   };
+}
+
+/** A change is in time but nothing shows at its place: services change every day. */
+const UNSEEN_CHANGE_SHARE = 0.4;
+
+function unseenChangesDamped(evidence: readonly WeighedEvidence[]): readonly WeighedEvidence[] {
+  const isSeen = evidence.some(({ aspect, weight }) => aspect !== 'change' && weight > 0);
+  if (isSeen) return evidence;
+  return evidence.map((item) => ({ ...item, weight: item.weight * UNSEEN_CHANGE_SHARE }));
 }
 
 /** Strongest first; weights of one source are scaled down together when their sum exceeds the cap. */

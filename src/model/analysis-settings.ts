@@ -17,8 +17,13 @@ export interface AnalysisSettings {
   readonly explainedShareMin: number;
   /** Fault-free windows of the reference that are asked about as if they were the incident. */
   readonly placeboRuns: number;
-  /** A lead in belief smaller than this does not tell the first from the second. */
-  readonly marginMin: number;
+  /** Log-odds that the first hypothesis is right = base + perScore × its score + perLead × its lead. */
+  readonly confidenceBase: number;
+  readonly confidencePerScore: number;
+  /** The lead over the best rival at another place, or over what fault-free windows bring forth. */
+  readonly confidencePerLead: number;
+  /** Below this confidence no root cause is named. */
+  readonly confidenceMin: number;
 }
 
 export const ANALYSIS_SETTINGS: AnalysisSettings = {
@@ -29,5 +34,8 @@ export const ANALYSIS_SETTINGS: AnalysisSettings = {
   gainMax: 4,
   explainedShareMin: 0.5,
   placeboRuns: 4,
-  marginMin: 0.1,
+  confidenceBase: -3.3,
+  confidencePerScore: 0.27,
+  confidencePerLead: 0.47,
+  confidenceMin: 0.5,
 };

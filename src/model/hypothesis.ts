@@ -221,6 +221,14 @@ export interface Hypothesis {
   readonly effectOf?: string;
 }
 
+/** How suspicious fault-free windows of the reference look. */
+export interface Noise {
+  /** Windows that were asked about. */
+  readonly windows: number;
+  /** Score that the most suspicious place of such a window reaches, see src/hypothesise/placebo.ts. */
+  readonly score: number;
+}
+
 export interface VerifiedHypothesis extends Hypothesis {
   readonly verdict: Verdict;
   readonly probes: readonly ProbeRun[];

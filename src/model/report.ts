@@ -5,7 +5,7 @@
 import type { TimeRange } from '../base/time.ts';
 import type { Anomaly, ChangeEvent } from './anomaly.ts';
 import type { Cluster, ClusterClass } from './cluster.ts';
-import type { Consensus, Culprit, VerifiedHypothesis } from './hypothesis.ts';
+import type { Consensus, Culprit, Noise, VerifiedHypothesis } from './hypothesis.ts';
 import type { Text } from './text.ts';
 
 export interface Alert {
@@ -111,6 +111,8 @@ export interface Report {
   readonly anomalousCount: number;
   readonly hypotheses: readonly VerifiedHypothesis[];
   readonly consensus: Consensus;
+  /** Absent in reports written before there were placebos. */
+  readonly noise?: Noise;
   readonly timeline: readonly TimelineEntry[];
   readonly propagation: {
     readonly nodes: readonly string[];

@@ -7,7 +7,7 @@ import { messageOf } from '../base/errors.ts';
 import type { Clock } from '../base/time.ts';
 import { clusterSpans } from '../cluster/cluster.ts';
 import type { Config } from '../config/config.ts';
-import { hypothesise } from '../hypothesise/hypothesise.ts';
+import { hypothesise, tryPlacebos } from '../hypothesise/hypothesise.ts';
 import { ANALYSIS_SETTINGS, type AnalysisSettings } from '../model/analysis-settings.ts';
 import type { InvestigationEvent } from '../model/events.ts';
 import type { Evidence, ProbeRun } from '../model/hypothesis.ts';
@@ -58,20 +58,25 @@ export async function investigate(
     const collected = await steps.run('collect', () => collect(request, dependencies));
     const clustering = await steps.run('cluster', () => clusterSpans(collected));
     const clustered: Clustered = { ...collected, clustering };
-    const hypotheses = await steps.run('hypothesise', () =>
-      hypothesise(clustered, {
-        placebos: clusteredPlacebos(collected, dependencies.settings ?? ANALYSIS_SETTINGS),
+    const { hypotheses, noise } = await steps.run('hypothesise', () => {
+      const options = {
         rulebook: dependencies.rulebook,
         probes: dependencies.probes,
         ...settings,
-      }),
-    );
+      };
+      const placebos = tryPlacebos(clusteredPlacebos(collected, dependencies), options);
+      return {
+        hypotheses: hypothesise(clustered, { ...options, placebos }),
+        noise: placebos.noise,
+      };
+    });
     const verified = await steps.run('verify', () =>
       verify(hypotheses, {
         clustered,
         runner: dependencies.runner,
         clock,
         signal,
+        noise,
         ...settings,
         onProgress: ({ hypothesisId, probeRun }) => steps.sayProbe(hypothesisId, probeRun),
       }),
@@ -81,6 +86,7 @@ export async function investigate(
       createdAtUs,
       clustered,
       verified,
+      noise,
       times: { ...steps.times, totalMs: performance.now() - startedMs },
       engine: { version: dependencies.version, rulesHash: dependencies.rulebook.rulesHash },
       // a sample is looked at whole: its gap is its own
@@ -102,9 +108,9 @@ export async function investigate(
 
 function clusteredPlacebos(
   collected: Collected,
-  { placeboRuns }: AnalysisSettings,
+  { settings = ANALYSIS_SETTINGS }: Pick<InvestigateDependencies, 'settings'>,
 ): readonly Clustered[] {
-  return placebosOf(collected, placeboRuns).map((placebo) => ({
+  return placebosOf(collected, settings.placeboRuns).map((placebo) => ({
     ...placebo,
     clustering: clusterSpans(placebo),
   }));

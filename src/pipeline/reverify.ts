@@ -29,6 +29,7 @@ export async function verifyAgain(
     clustered,
     runner: dependencies.runner,
     clock: dependencies.clock,
+    ...(report.noise === undefined ? {} : { noise: report.noise }),
     signal: AbortSignal.timeout(LIMITS.analysisTimeoutMs),
   });
   return recomposeReport(report, verified);

@@ -65,6 +65,7 @@ export function renderJson(report: Report, lang: Language) {
       },
       totalMs: report.times.totalMs,
     },
+    noise: report.noise ?? null,
     consensus: {
       sources: report.consensus.sources,
       rule: CONSENSUS_RULE,

@@ -35,6 +35,7 @@ function hashedFacts(report: Omit<Report, 'reportHash'>) {
     hypotheses: report.hypotheses
       .map((hypothesis) => canonicalJson(hypothesisFacts(hypothesis, identities)))
       .sort(),
+    noise: report.noise,
     timeline: report.timeline,
     propagation: report.propagation,
     changes: report.changes.map(({ changeId: _, ...facts }) => facts),

@@ -3,7 +3,7 @@
  * deterministic; the renderers beside it make JSON, Markdown, HTML and terminal text from the graph.
  */
 import { LIMITS } from '../base/limits.ts';
-import type { Consensus, VerifiedHypothesis } from '../model/hypothesis.ts';
+import type { Consensus, Noise, VerifiedHypothesis } from '../model/hypothesis.ts';
 import type { Clustered } from '../model/investigation.ts';
 import type { Report, StepTimes } from '../model/report.ts';
 import { buildAffected, buildImpact } from './affected.ts';
@@ -38,6 +38,7 @@ export interface ComposeInput {
   readonly createdAtUs: number;
   readonly clustered: Clustered;
   readonly verified: Verified;
+  readonly noise: Noise;
   readonly times: StepTimes;
   readonly engine: Report['engine'];
   /** True when the analysis was cut short. */
@@ -70,6 +71,7 @@ export function composeReport(input: ComposeInput): Report {
       onsetUs: findOnset(clustered),
     }),
     ...conclusionOf(verified),
+    noise: input.noise,
     firstSymptom: findFirstSymptom(clustered, affected),
     impact,
     collect: {

@@ -9,6 +9,7 @@ import type {
   Counterfactual,
   Evidence,
   Hypothesis,
+  Noise,
   ProbePlan,
   ProbeRun,
   VerifiedHypothesis,
@@ -25,6 +26,8 @@ export interface VerifyOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly settings?: AnalysisSettings;
+  /** Absent: nothing was asked. */
+  readonly noise?: Noise;
   readonly onProgress?: (event: {
     readonly hypothesisId: string;
     readonly probeRun: ProbeRun;
@@ -46,7 +49,10 @@ export async function verify(
       counterfactual: counterfactuals && imagineWithout(hypothesis, counterfactuals),
     }),
   );
-  return concludeReport(withPosteriors(asked, verified), options.settings ?? ANALYSIS_SETTINGS);
+  return concludeReport(withPosteriors(asked, verified), {
+    settings: options.settings ?? ANALYSIS_SETTINGS,
+    noise: options.noise,
+  });
 }
 
 /** A hypothesis with what its probes found; earlier findings of probes are replaced. */

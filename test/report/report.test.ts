@@ -44,6 +44,7 @@ function compose(clustered: Clustered, more: Partial<Parameters<typeof composeRe
     createdAtUs: WINDOW_RANGE.toUs,
     clustered,
     verified: ABSTENTION,
+    noise: { windows: 0, score: 0 },
     times: TIMES,
     engine: { version: '0.1.0', rulesHash: 'r' },
     isPartial: false,
