@@ -3,7 +3,13 @@
  * whether to name a root cause at all. Abstaining is an answer.
  */
 import type { AnalysisSettings } from '../model/analysis-settings.ts';
-import type { CauseKind, Consensus, Noise, VerifiedHypothesis } from '../model/hypothesis.ts';
+import {
+  type CauseKind,
+  type Consensus,
+  type Noise,
+  PROBE_EVIDENCE_PREFIX,
+  type VerifiedHypothesis,
+} from '../model/hypothesis.ts';
 import type { Report } from '../model/report.ts';
 import { isLive, sourcesFor } from './verdict.ts';
 
@@ -136,7 +142,8 @@ function consensusOf(first: VerifiedHypothesis): Consensus {
 /**
  * How often a first hypothesis of this score and lead is right: a logistic curve fitted to simulated incidents
  * (docs/diagnosis.md), checked on cases that it was not fitted to. The lead is over the best rival, or over
- * what fault-free windows of the reference bring forth, whichever is more.
+ * what fault-free windows of the reference bring forth, whichever is more. Stored evidence overlaps and counts
+ * in part; what a live probe finds is independent of it and counts whole.
  */
 function confidenceOf(
   first: VerifiedHypothesis,
@@ -147,9 +154,21 @@ function confidenceOf(
   const logOdds =
     settings.confidenceBase +
     settings.confidencePerScore * first.score +
-    settings.confidencePerLead * lead;
+    settings.confidencePerLead * lead +
+    (1 - settings.confidencePerScore - settings.confidencePerLead) * liveWeight(first);
   const bound = CONFIDENCE_MAX[strongestCheck(first) === 'live' ? 'live' : 'stored'];
   return Number(Math.min(bound, 1 / (1 + Math.exp(-logOdds))).toFixed(3));
+}
+
+/** Weight of what probes of the running system found. */
+function liveWeight({ probes, evidence }: VerifiedHypothesis): number {
+  const live = new Set(
+    probes.filter(isLive).map(({ plan }) => `${PROBE_EVIDENCE_PREFIX}${plan.probeId}`),
+  );
+  return evidence.reduce(
+    (sum, { evidenceId, weight }) => sum + (live.has(evidenceId) ? weight : 0),
+    0,
+  );
 }
 
 function strongestCheck({ probes }: VerifiedHypothesis): 'live' | 'cohort' | 'none' {

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../src/base/limits.ts';
+import { ANALYSIS_SETTINGS } from '../../src/model/analysis-settings.ts';
 import type {
   Evidence,
   EvidenceSource,
   Hypothesis,
+  Noise,
   ProbeKind,
   ProbeOutcome,
   ProbePlan,
@@ -242,7 +244,7 @@ describe('verify()', () => {
   ])('abstains: %s', async (_caption, suspects) => {
     const { verdict, rootCause, confidence, hypotheses } = await check(hypothesesOf(suspects));
     expect({ verdict, rootCause }).toEqual({ verdict: 'abstained', rootCause: undefined });
-    expect(confidence).toBeLessThanOrEqual(0.1);
+    expect(confidence).toBeLessThan(ANALYSIS_SETTINGS.confidenceMin);
     expect(hypotheses).toHaveLength(suspects.length);
   });
 
@@ -292,7 +294,7 @@ describe('verify()', () => {
     ],
     [
       'a far likelier mechanism at its place',
-      { operation: 'a', kind: 'cpu', posterior: 0.6 },
+      { operation: 'a', kind: 'cpu', posterior: 0.6, weight: 4 },
       { operation: 'a', ruleId: 'r', posterior: 0.2 },
       'h1',
     ],
@@ -323,16 +325,32 @@ describe('verify()', () => {
     },
   );
 
-  it('confidence is bounded by the strongest check and by the kinds of evidence', async () => {
-    const most = async (probes: Outcomes, sources?: readonly EvidenceSource[]) =>
-      (await check(hypothesesOf([{ posterior: 0.9999, probes, ...(sources && { sources }) }])))
-        .confidence;
-    const all: readonly EvidenceSource[] = ['trace', 'log', 'metric', 'change'];
-    expect(await most([], all)).toBe(0.5);
-    expect(await most([['http', 'inconclusive']], all)).toBe(0.5);
-    expect(await most([['store', 'confirm']], all)).toBe(0.85);
-    expect(await most([['http', 'confirm']], all)).toBeCloseTo(0.909, 2); // 5 kinds: 5 / 5.5
-    expect(await most([], ['trace'])).toBe(0.4);
+  it('confidence follows score and lead', async () => {
+    const { confidenceBase, confidencePerScore, confidencePerLead } = ANALYSIS_SETTINGS;
+    const expected = (score: number, rival: number) =>
+      1 /
+      (1 +
+        Math.exp(
+          -(confidenceBase + confidencePerScore * score + confidencePerLead * (score - rival)),
+        ));
+    const of = async (suspects: readonly Suspect[], noise?: Noise) =>
+      (await check(hypothesesOf(suspects), noise && { noise })).confidence;
+    // Three kinds of evidence, of weight 2 or 1: scores 6 and 3.
+    expect(await of([{}])).toBeCloseTo(expected(6, 0), 3);
+    expect(await of([{}, { weight: 1, operation: 'b' }])).toBeCloseTo(expected(6, 3), 3);
+    expect(await of([{}], { windows: 4, score: 2 })).toBeCloseTo(expected(6, 2), 3);
+    expect(await of([{}, { weight: 1, operation: 'b' }], { windows: 4, score: 2 })).toBeCloseTo(
+      expected(6, 3),
+      3,
+    );
+  });
+
+  it('confidence is never certain, least of all without a live probe', async () => {
+    const of = async (probes: Outcomes) =>
+      (await check(hypothesesOf([{ weight: 9, probes }]))).confidence;
+    expect(await of([])).toBe(0.95);
+    expect(await of([['store', 'confirm']])).toBe(0.95);
+    expect(await of([['http', 'confirm']])).toBe(0.99);
   });
 
   it('belief is Bayes with the weight of the probes', async () => {
