@@ -1,6 +1,6 @@
 /**
  * Whether places together got slower. Single ones may have too few spans to tell; then it counts how rare
- * such delays are at all places of their kind.
+ * such delays are at all places of their kind. Slow spans that crowd in time count for less (dispersion.ts).
  */
 import { countAboveSorted, quantileOfSorted } from '../base/statistics.ts';
 import type { Place } from './place.ts';
@@ -19,7 +19,8 @@ export function growthOf(places: readonly Place[], usual: UsualShare): number {
   if (strata.length === 0 || delayUs === 0) return 0;
   const byCut = findStratifiedCut(strata)?.llr ?? 0;
   const byDelay = delayLlr(strata, { delayUs, usualShare: usual(delayUs) });
-  return Math.max(byCut, byDelay) - Math.log(2);
+  const most = places.reduce((a, b) => (b.excessUs > a.excessUs ? b : a));
+  return (Math.max(byCut, byDelay) - Math.log(2)) / most.dispersion;
 }
 
 /** Extra time of a place for each of its spans. */

@@ -4,6 +4,7 @@
  * contexts: same operation under the same caller, same call to the same answer.
  */
 import { quantileOfSorted } from '../base/statistics.ts';
+import { dispersionOf, StretchCounts, stretchOfTraces } from './dispersion.ts';
 import { type Context, ContextIndex, type Period } from './place-context.ts';
 import { findStratifiedCut, type StratifiedCut, type Stratum } from './strata.ts';
 
@@ -30,6 +31,8 @@ export interface Place {
   readonly strata: readonly Stratum[];
   /** Against the reference; undefined when there is nothing to compare with, or nothing is longer. */
   readonly growth: StratifiedCut | undefined;
+  /** How much slow spans crowd in time, at least 1: the growth's likelihood ratio is divided by it. */
+  readonly dispersion: number;
   /** Spans above it are the slowed ones; undefined without growth. */
   readonly boundUs: number | undefined;
   /** Median of the reference, or of the window's faster half when there is none. */
@@ -66,22 +69,26 @@ export function findPlaces(now: Period, before: Period | undefined, options: Pla
     (context, at): ContextTimes => ({
       ...context,
       rows: rows[at]!,
+      rowsBefore: rowsBefore?.[at] ?? new Uint32Array(0),
       now: sortedOf(now.times.ownUs, rows[at]!),
       before: sortedOf(before?.times.ownUs, rowsBefore?.[at]),
     }),
   );
   const byPlace = groupBy(contexts, ({ place }) => place);
   const wider = new WiderReference(contexts);
+  const periods = before === undefined ? [now] : [now, before];
+  const stretches = periods.map(({ table }) => stretchOfTraces(table));
   const places: Place[] = [];
   for (const group of byPlace.values()) {
     const seen = group.filter(({ rows }) => rows.length > 0);
-    if (seen.length > 0) places.push(placeOf(seen, { now, wider, options }));
+    if (seen.length > 0) places.push(placeOf(seen, { now, periods, stretches, wider, options }));
   }
   return { places: places.sort(comparePlaces), unansweredCount };
 }
 
 interface ContextTimes extends Context {
   readonly rows: Uint32Array;
+  readonly rowsBefore: Uint32Array;
   readonly now: Float64Array;
   readonly before: Float64Array;
 }
@@ -153,6 +160,9 @@ class WiderReference {
 
 interface PlaceContext {
   readonly now: Period;
+  /** Window, and reference if there is one; with the stretch of each trace. */
+  readonly periods: readonly Period[];
+  readonly stretches: readonly Uint8Array[];
   readonly wider: WiderReference;
   readonly options: PlaceOptions;
 }
@@ -176,7 +186,7 @@ function placeOf(contexts: readonly ContextTimes[], context: PlaceContext): Plac
 
 type Times = Pick<
   Place,
-  'strata' | 'growth' | 'boundUs' | 'usualUs' | 'excessUs' | 'excessErrorUs'
+  'strata' | 'growth' | 'dispersion' | 'boundUs' | 'usualUs' | 'excessUs' | 'excessErrorUs'
 >;
 
 function timesOf(contexts: readonly ContextTimes[], context: PlaceContext): Times {
@@ -187,12 +197,32 @@ function timesOf(contexts: readonly ContextTimes[], context: PlaceContext): Time
   if (known.length === 0) return uncompared(contexts, context);
   const most = known.reduce((a, b) => (b.rows.length > a.rows.length ? b : a));
   const usualUs = quantileOfSorted(most.before, 0.5);
-  const growth = findStratifiedCut(known);
-  if (growth === undefined) {
-    const none = { boundUs: undefined, excessUs: 0, excessErrorUs: 0 };
-    return { strata: known, growth, usualUs, ...none };
+  const cut = findStratifiedCut(known);
+  if (cut === undefined) {
+    const none = { dispersion: 1, boundUs: undefined, excessUs: 0, excessErrorUs: 0 };
+    return { strata: known, growth: cut, usualUs, ...none };
   }
-  return { strata: known, growth, usualUs, ...excessOf(known, { growth, context }) };
+  const dispersion = crowdingOf(known, { bounds: cut.bounds, context });
+  const growth = { ...cut, llr: cut.llr / dispersion };
+  return { strata: known, growth, dispersion, usualUs, ...excessOf(known, { growth, context }) };
+}
+
+function crowdingOf(
+  contexts: readonly ContextTimes[],
+  { bounds, context }: { readonly bounds: Float64Array; readonly context: PlaceContext },
+): number {
+  const counts = context.periods.map(({ table, times }, period) => {
+    const stretchOf = context.stretches[period]!; // one for each period
+    const count = new StretchCounts();
+    contexts.forEach(({ rows, rowsBefore }, index) => {
+      const bound = bounds[index]!;
+      for (const row of period === 0 ? rows : rowsBefore) {
+        count.add(stretchOf[table.trace[row]!]!, times.ownUs[row]! > bound);
+      }
+    });
+    return count;
+  });
+  return dispersionOf(counts);
 }
 
 /**
@@ -271,7 +301,7 @@ function uncompared(contexts: readonly ContextTimes[], { now, options }: PlaceCo
     }
   }
   const excessErrorUs = Z95 * Math.sqrt(squares);
-  const none = { strata: [], growth: undefined, boundUs: undefined };
+  const none = { strata: [], growth: undefined, dispersion: 1, boundUs: undefined };
   return { ...none, usualUs, excessUs, excessErrorUs };
 }
 

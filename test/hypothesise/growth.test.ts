@@ -21,6 +21,7 @@ function place(nowMs: readonly number[], beforeMs: readonly number[]): Place {
     boundUs: undefined,
     usualUs: median * 1000,
     excessUs: nowMs.reduce((sum, ms) => sum + Math.max(0, ms - median) * 1000, 0),
+    dispersion: 1,
     excessErrorUs: 0,
   };
 }
