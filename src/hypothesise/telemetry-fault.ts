@@ -50,8 +50,9 @@ export function suspectTelemetry(facts: Facts): Suspicion[] {
   if (reference === undefined) return [];
   const now = gatherCalls(facts.table);
   const before = gatherCalls(reference);
+  const isAnswered = { now: answeredRows(facts.table), before: answeredRows(reference) };
   const losses = [...before].flatMap(([key, calls]) => {
-    const loss = lossOf(calls, { now: now.get(key), facts, reference });
+    const loss = lossOf(calls, { now: now.get(key), isAnswered, facts, reference });
     const llr = (loss?.llr ?? 0) - Math.log(before.size);
     return loss !== undefined && llr >= LLR_MIN ? [{ ...loss, llr }] : [];
   });
@@ -91,6 +92,16 @@ function gatherCalls(table: SpanTable): Map<string, Calls> {
   return new Map(found.map((calls) => [callKey(calls), calls]));
 }
 
+/** 1 for rows with a child of another service. */
+function answeredRows(table: SpanTable): Uint8Array {
+  const isAnswered = new Uint8Array(table.count);
+  for (let row = 0; row < table.count; row++) {
+    const parent = table.parent[row]!;
+    if (parent !== NO_ROW && table.service[parent] !== table.service[row]) isAnswered[parent] = 1;
+  }
+  return isAnswered;
+}
+
 function callKey({ caller, operation, callee }: Calls): string {
   return `${caller} ${operation} ${callee}`;
 }
@@ -100,23 +111,35 @@ function lossOf(
   calls: Calls,
   context: {
     readonly now: Calls | undefined;
+    readonly isAnswered: { readonly now: Uint8Array; readonly before: Uint8Array };
     readonly facts: Facts;
     readonly reference: SpanTable;
   },
 ): Loss | undefined {
-  const { now, facts, reference } = context;
+  const { now, isAnswered, facts, reference } = context;
   const { table } = facts;
   const fact = facts.operationByKey.get(pairKey(calls.caller, calls.operation));
   if (fact === undefined || fact.group.rows.length < CALLS_MIN) return undefined;
   if (fact.referenceRows.length < CALLS_MIN) return undefined;
+  const withAnswer = new Set(now?.answeredRows);
+  const withAnswerBefore = new Set(calls.answeredRows);
+  // A client span is one call: where another service answered it, this one was not called.
+  const isHere = (row: number): boolean =>
+    !calls.isClient || withAnswer.has(row) || isAnswered.now[row] === 0;
+  const isHereBefore = (row: number): boolean =>
+    !calls.isClient || withAnswerBefore.has(row) || isAnswered.before[row] === 0;
+  const rows = fact.group.rows.filter(isHere);
   const answered = {
-    now: { hits: new Set(now?.answeredRows).size, total: fact.group.rows.length },
-    before: { hits: new Set(calls.answeredRows).size, total: fact.referenceRows.length },
+    now: { hits: withAnswer.size, total: rows.length },
+    before: {
+      hits: withAnswerBefore.size,
+      total: fact.referenceRows.filter(isHereBefore).length,
+    },
   };
+  if (answered.now.total < CALLS_MIN || answered.before.total < CALLS_MIN) return undefined;
   const [is, was] = [shareOf(answered.now), shareOf(answered.before)];
   if (was < USUAL_SHARE_MIN || is > (1 - LOST_SHARE_MIN) * was) return undefined;
-  const withAnswer = new Set(now?.answeredRows);
-  const silentRows = Array.from(fact.group.rows).filter((row) => !withAnswer.has(row));
+  const silentRows = Array.from(rows).filter((row) => !withAnswer.has(row));
   if (hasMoreFailures(silentRows, { calls, table, reference })) return undefined;
   const durationUs = {
     now: medianOf(silentRows.map((row) => table.durationUs[row]!)),

@@ -53,6 +53,18 @@ describe('suspectTelemetry()', () => {
     expect(found.map(({ culprit }) => culprit.service)).toEqual(['payment']);
   });
 
+  it('does not miss a service where one client calls another instead', () => {
+    // Two thirds of the charges go to a second provider: the same client span, another server.
+    const moved = suspicionsOf((spans) =>
+      spans.map((span) =>
+        span.service === 'payment' && Number.parseInt(span.trace, 16) % 3 !== 0
+          ? { ...span, service: 'payment-b' }
+          : span,
+      ),
+    );
+    expect(moved).toEqual([]);
+  });
+
   it('tells a context that is not passed on from spans that are lost', () => {
     const found = suspicionsOf((spans) =>
       spans.map((span) => {
