@@ -3,23 +3,13 @@
  * carries its own attributes and, where it has none of that name, those of its ancestors, so that a slow query
  * is found to belong to the tenant that only the root span names.
  */
+import { ANCESTORS_MAX, isInherited } from '../model/attribute-scope.ts';
 import { grown, type StringDictionary } from '../model/dictionary.ts';
 import { NO_ROW, type SpanTable } from '../model/window.ts';
-
-export const ANCESTORS_MAX = 32;
 
 /** Tell what happened to the span, not to whom: they would separate failed spans trivially. */
 const OUTCOME_KEY =
   /(^|[._])error([._]|$)|^exception|^otel\.status|status_code$|\bstatus\b|duration|latency|\.message$|stacktrace$/;
-/** Belong to the sender of the span alone: a child does not inherit them. */
-const RESOURCE_KEY =
-  /^(service|k8s|host|process|container|telemetry|os|deployment|cloud|net|server)\./;
-
-/** Whether a span has the value of an ancestor where it has none of its own. */
-export function isInherited(key: string): boolean {
-  return !RESOURCE_KEY.test(key);
-}
-
 const UNWANTED = 1;
 const OWN_ONLY = 2;
 const BOTH = 3;

@@ -4,14 +4,15 @@
  * at one service come out as two segments, each with its own requests. A segment may be bad in an operation
  * that as a whole is as usual: the search itself pays for having looked everywhere.
  */
+
 import { quantileOfSorted } from '../base/statistics.ts';
+import { ANCESTORS_MAX, isInherited } from '../model/attribute-scope.ts';
 import type { AttributeCondition, Segment } from '../model/cluster.ts';
 import type { StringDictionary } from '../model/dictionary.ts';
 import type { Collected } from '../model/investigation.ts';
 import { pairKey, sortedValues } from '../model/row-groups.ts';
 import { NO_ROW, type SpanTable } from '../model/window.ts';
 import { MARK, type Marks } from './anomalous-spans.ts';
-import { ANCESTORS_MAX, isInherited } from './attribute-values.ts';
 import type { ContrastFinder, FoundContrast, Side } from './contrast.ts';
 
 /** A request is slow above this quantile of its operation in the reference … */

@@ -2,6 +2,7 @@
  * The traces that checks on stored telemetry compare: which are bad and which good, what kind of request each
  * is, and which of them show a suspect. Built once for all checks of a report; nothing here judges.
  */
+import { carriedAttributeOf } from '../../model/attribute-scope.ts';
 import type { SuspectPattern } from '../../model/hypothesis.ts';
 import type { Clustered } from '../../model/investigation.ts';
 import { pairKey } from '../../model/row-groups.ts';
@@ -80,7 +81,7 @@ export function createMatcher(suspect: SuspectPattern, table: SpanTable): (row: 
     (isError !== true || table.isError[row] === 1) &&
     table.selfUs[row]! >= selfUsMin &&
     table.durationUs[row]! >= durationUsMin &&
-    attributes.every(([key, value]) => table.attributeOf(row, key) === value);
+    attributes.every(([key, value]) => carriedAttributeOf(table, row, key) === value);
 }
 
 /** A pattern without this names only a place, which sound requests pass as well. */
