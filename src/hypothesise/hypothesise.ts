@@ -26,6 +26,7 @@ import { suspectOwnTime } from './own-time.ts';
 import { type Followed, followSuspects } from './path.ts';
 import { type PlaceboScores, placeboLevel, placeboScores, withPlacebos } from './placebo.ts';
 import { planProbes, predict } from './plan.ts';
+import { suspectProfiles } from './profile.ts';
 import { suspectQueues } from './queue.ts';
 import { suspectByRules } from './rule.ts';
 import { type Suspicion, text } from './suspicion.ts';
@@ -106,6 +107,7 @@ function suspectsOf(
     ...suspectVersions(facts),
     ...suspectTraffic(facts),
     ...suspectQueues(facts),
+    ...suspectProfiles(facts),
     ...suspectTelemetry(facts),
     ...suspectLostCallers(facts),
     ...suspectByRules(facts, options),

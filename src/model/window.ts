@@ -2,8 +2,10 @@
  * What the analysis reads of one period: spans, logs and metric series as tables. Window and reference
  * share one dictionary, so that an id means the same text in both.
  */
+
 import type { TimeRange } from '../base/time.ts';
 import { grown, type StringDictionary } from './dictionary.ts';
+import type { Profile } from './profiles.ts';
 import type { Exemplar, MetricSeries } from './span.ts';
 
 export const NO_ROW = -1;
@@ -175,4 +177,8 @@ export interface WindowData {
   readonly keptLogShare?: number;
   /** There are more metric series than one analysis reads. */
   readonly isSeriesCut: boolean;
+  /** By time; absent: none were read. */
+  readonly profiles?: readonly Profile[];
+  /** There are more profiles than one analysis reads, or some that it cannot read. */
+  readonly areProfilesCut?: boolean;
 }

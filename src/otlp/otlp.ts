@@ -35,6 +35,7 @@ export { encodeJsonPoints } from './encode-json-metrics.ts';
 export { RequestLines } from './encode-json-requests.ts';
 export { encodeJsonSpans } from './encode-json-traces.ts';
 export { inflateBody } from './inflate.ts';
+export { readProfiles } from './profile-samples.ts';
 export { decodeProfiles } from './profiles.ts';
 export { buildExportResponse, buildStatus, type Encoding, type StatusOptions } from './reply.ts';
 export { attributeJsonOf, formatAnyValue } from './value.ts';

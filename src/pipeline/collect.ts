@@ -20,6 +20,7 @@ import { buildLogTable } from './log-table.ts';
 import { readOverflow } from './overflow.ts';
 import { countedRanges, minutesOf, type Period, slicedPeriod } from './period.ts';
 import { withPictures } from './pictures.ts';
+import { readProfilesOf } from './profile-window.ts';
 import { buildSeriesWindows } from './series-window.ts';
 import { SpanRows } from './span-rows.ts';
 import { layOut } from './span-table.ts';
@@ -364,6 +365,7 @@ function windowOf(
     keptShare: keptShare * timeShare,
     keptLogShare: keptLogShare * timeShare,
     isSeriesCut: metrics.isCut,
+    ...readProfilesOf(period, { telemetry, spans: spans.table }),
   };
 }
 

@@ -14,6 +14,7 @@ export function sliceWindow(data: WindowData, range: TimeRange, without?: TimeRa
     spans: sliceSpans(data.spans, isIn),
     logs: sliceLogs(data.logs, isIn),
     series: data.series.flatMap((series) => sliceSeries(series, isIn) ?? []),
+    ...(data.profiles ? { profiles: data.profiles.filter(({ fromUs }) => isIn(fromUs)) } : {}),
   };
 }
 

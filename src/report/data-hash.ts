@@ -11,6 +11,7 @@
 import { createHash } from 'node:crypto';
 import type { StringDictionary } from '../model/dictionary.ts';
 import type { Collected } from '../model/investigation.ts';
+import type { Profile } from '../model/profiles.ts';
 import {
   type LogTable,
   NO_ROW,
@@ -35,7 +36,19 @@ function windowLine(window: WindowData): string {
   const logDigests = logs.strings === spans.strings ? digests : new TextDigests(logs.strings);
   const sums = [sumOfSpans(spans, digests), sumOfLogs(logs, logDigests), sumOfSeries(series)];
   const counts = `${spans.count} ${logs.count} ${series.length}`;
-  return `window ${range.fromUs} ${range.toUs} ${isSampled} ${counts} ${sums.join(' ')}\n`;
+  const line = `window ${range.fromUs} ${range.toUs} ${isSampled} ${counts} ${sums.join(' ')}\n`;
+  return line + profileLines(window.profiles ?? []);
+}
+
+/** A few hundred a window, each with its functions: sorted texts will do. */
+function profileLines(profiles: readonly Profile[]): string {
+  return profiles
+    .map(({ functions, ...profile }) => {
+      const texts = functions.map((one) => canonicalJson(one)).sort();
+      return `${canonicalJson(profile)} ${texts.join(' ')}\n`;
+    })
+    .sort()
+    .join('');
 }
 
 /** Two lanes of 32 bits with multipliers of their own. */

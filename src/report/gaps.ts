@@ -21,6 +21,8 @@ export function buildGaps(clustered: Clustered, options: { readonly isPartial: b
   if (window.logs.count === 0) gaps.push(GAPS.noLogs);
   else if (window.spans.count > 0 && !hasLinkedLog(window)) gaps.push(GAPS.unlinkedLogs);
   if (window.series.length === 0) gaps.push(GAPS.noMetrics);
+  if (!window.profiles?.length) gaps.push(GAPS.noProfiles);
+  if (window.areProfilesCut) gaps.push(GAPS.profilesCut);
   if (clustered.referenceKind === 'none') gaps.push(GAPS.noReference);
   else if (clustered.referenceKind === 'hour-before') gaps.push(hourBeforeGap(clustered));
   if (window.isSampled || clustered.reference?.isSampled) gaps.push(GAPS.sampled);
@@ -59,6 +61,25 @@ const GAPS = {
     effect: {
       zh: '连接池、CPU、内存等资源状态无从判断',
       en: 'The state of resources (pools, CPU, memory) is not visible',
+    },
+  },
+  noProfiles: {
+    what: { zh: '没有剖析数据', en: 'No profiles' },
+    why: { zh: '窗口内没有收到任何 profile', en: 'No profile arrived for the window' },
+    effect: {
+      zh: '耗时落在哪个函数看不到，只能定位到服务和操作',
+      en: 'Which function the time goes to is not visible, only the service and operation',
+    },
+  },
+  profilesCut: {
+    what: { zh: '剖析数据只读了一部分', en: 'Only a part of the profiles was read' },
+    why: {
+      zh: '数量超过一次分析能读取的上限，或其中有的读不出来',
+      en: 'There are more than one analysis may read, or some cannot be read',
+    },
+    effect: {
+      zh: '函数的占比以读到的部分为准',
+      en: 'Shares of functions are those of the part that was read',
     },
   },
   noReference: {

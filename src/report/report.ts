@@ -101,7 +101,7 @@ function signalsOf({ window, changes }: Clustered): Report['collect']['signals']
     spans: window.spans.count,
     logs: window.logs.count,
     metrics: window.series.length,
-    profiles: 0,
+    profiles: window.profiles?.length ?? 0,
     changes: changes.length,
   };
 }

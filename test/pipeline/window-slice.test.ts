@@ -4,6 +4,7 @@ import { US_PER_MINUTE } from '../../src/base/time.ts';
 import { NO_ROW, type SpanTable } from '../../src/model/window.ts';
 import { placebosOf } from '../../src/pipeline/placebo.ts';
 import { sliceWindow } from '../../src/pipeline/window-slice.ts';
+import { profileOf } from '../build/profiles.ts';
 import { shopTraffic } from '../build/shop.ts';
 import { buildCollected, buildSeries, REFERENCE_RANGE, WINDOW_RANGE } from '../build/span-table.ts';
 
@@ -67,6 +68,17 @@ describe('sliceWindow()', () => {
     expect([part.logs.count, rest.logs.count]).toEqual([2, 2]);
     expect([...part.series[0]!.values]).toEqual([10, 11]);
     expect([...rest.series[0]!.values]).toEqual([12, 13]);
+  });
+
+  it('divides profiles by the time of their recording', () => {
+    const at = (minute: number) => REFERENCE_RANGE.fromUs + minute * US_PER_MINUTE;
+    const profiles = [0, 1, 2].map((minute) =>
+      profileOf({ service: 'cart', fromUs: at(minute), self: { add: 1 } }),
+    );
+    const withProfiles = { ...reference, profiles };
+    expect(sliceWindow(withProfiles, first).profiles).toEqual(profiles.slice(0, 2));
+    const rest = sliceWindow(withProfiles, reference.range, first);
+    expect(rest.profiles).toEqual(profiles.slice(2));
   });
 
   it('leaves out series without a point', () => {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Collected } from '../../src/model/investigation.ts';
+import type { Profile } from '../../src/model/profiles.ts';
 import { dataHashOf } from '../../src/report/data-hash.ts';
+import { profileOf } from '../build/profiles.ts';
 import {
   buildCollected,
   buildSeries,
@@ -67,5 +69,19 @@ describe('dataHashOf()', () => {
       return { ...span, durationUs: other.durationUs };
     });
     expect(dataHashOf(collectedOf({ spans: swapped }))).not.toBe(dataHashOf(collectedOf()));
+  });
+
+  it('depends on profiles, and not on their order', () => {
+    const one = collectedOf();
+    const hashOf = (profiles: readonly Profile[]) =>
+      dataHashOf({ ...one, window: { ...one.window, profiles } });
+    const [a, b] = [1, 2].map((fromUs) =>
+      profileOf({ service: 'bot', fromUs, self: { parse: 3, send: 4 } }),
+    ) as [Profile, Profile]; // two were made
+    const reversed = { ...b, functions: b.functions.toReversed() };
+    expect(hashOf([])).toBe(dataHashOf(one));
+    expect(hashOf([a])).not.toBe(hashOf([]));
+    expect(hashOf([a, b])).not.toBe(hashOf([a]));
+    expect(hashOf([reversed, a])).toBe(hashOf([a, b]));
   });
 });

@@ -1,21 +1,16 @@
 /** What a report says of names that were too many. */
 import { describe, expect, test } from 'vitest';
-import type { Clustered } from '../../src/model/investigation.ts';
+import type { Clustered, Collected } from '../../src/model/investigation.ts';
 import type { Overflow } from '../../src/model/tally.ts';
-import { buildTelemetryQuality } from '../../src/report/gaps.ts';
+import { buildGaps, buildTelemetryQuality } from '../../src/report/gaps.ts';
+import { profileOf } from '../build/profiles.ts';
 import { buildCollected } from '../build/span-table.ts';
 
 const NONE: Overflow = { spans: 0, lines: 0, ofServices: 0 };
 
-function qualityOf(
-  overflow: Overflow,
-  isSeriesCut = false,
-  unreadablePlaces = 0,
-): readonly string[] {
-  const collected = buildCollected({ window: {} }, { overflow, unreadablePlaces });
-  const clustered: Clustered = {
+function clusteredOf(collected: Collected): Clustered {
+  return {
     ...collected,
-    window: { ...collected.window, isSeriesCut },
     clustering: {
       clusters: [],
       classes: [],
@@ -25,6 +20,15 @@ function qualityOf(
       anomalousTraces: new Uint32Array(0),
     },
   };
+}
+
+function qualityOf(
+  overflow: Overflow,
+  isSeriesCut = false,
+  unreadablePlaces = 0,
+): readonly string[] {
+  const collected = buildCollected({ window: {} }, { overflow, unreadablePlaces });
+  const clustered = clusteredOf({ ...collected, window: { ...collected.window, isSeriesCut } });
   return buildTelemetryQuality(clustered).flatMap(({ what }) => [what.zh, what.en]);
 }
 
@@ -55,5 +59,26 @@ describe('buildTelemetryQuality()', () => {
     const [zh, en] = qualityOf({ ...NONE, lines: 7 }, false, 3);
     expect(zh).toMatch(/3 处数据读不出来/);
     expect(en).toMatch(/^3 places .* cannot be read/);
+  });
+});
+
+describe('buildGaps()', () => {
+  const one = profileOf({ service: 'bot', fromUs: 1, self: { parse: 1 } });
+  test.each([
+    ['no profiles', {}, 'No profiles'],
+    ['an empty list of profiles', { profiles: [] }, 'No profiles'],
+    ['profiles', { profiles: [one] }, undefined],
+    [
+      'more profiles than are read',
+      { profiles: [one], areProfilesCut: true },
+      'Only a part of the profiles was read',
+    ],
+  ])('tells of %s', (_, more, expected) => {
+    const collected = buildCollected({ window: {} });
+    const clustered = clusteredOf({ ...collected, window: { ...collected.window, ...more } });
+    const gaps = buildGaps(clustered, { isPartial: false }).map(({ what }) => what.en);
+    expect(gaps.filter((gap) => gap.includes('profiles'))).toEqual(
+      expected === undefined ? [] : [expected],
+    );
   });
 });

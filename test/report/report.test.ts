@@ -162,6 +162,7 @@ describe('composeReport()', () => {
     expect(report.collect.gaps.map((gap) => gap.what.en)).toEqual([
       'No logs',
       'No metrics',
+      'No profiles',
       'No reference period',
     ]);
     expect(report.nextSteps.length).toBeGreaterThanOrEqual(4);
