@@ -5,6 +5,7 @@
  */
 import { formatPercent } from '../base/quantity.ts';
 import { type Share, twoShareLlr, wilsonBounds } from '../base/statistics.ts';
+import type { Hop } from '../model/hypothesis.ts';
 import { NO_ROW, type SpanTable, type WindowData } from '../model/window.ts';
 import { markAbove } from './below.ts';
 import { type CallFlows, gatherCallFlows } from './call-flow.ts';
@@ -75,6 +76,7 @@ export function suspectMissingCalls(facts: Facts): Suspicion[] {
         isPassedOn,
         reason: reasonFor(rows, facts, errorLines),
         call: names.of(lost.call),
+        called: names.placeOf(lost.call),
         region,
       });
     });
@@ -254,22 +256,29 @@ function reasonFor(rows: readonly number[], facts: Facts, errorLines: ErrorLines
 
 /** Operation numbers as `SERVICE OPERATION`. */
 class OperationNames {
-  readonly #names = new Map<number, string>();
+  readonly #places = new Map<number, Hop>();
 
   constructor(facts: Facts, reference: SpanTable, { before }: OperationNumbers) {
     for (const [index, { service, operation }] of facts.operations.entries()) {
-      this.#names.set(index + 1, `${service} ${operation}`);
+      this.#places.set(index + 1, { service, operation });
     }
     const { strings } = reference;
     for (let row = 0; row < reference.count; row++) {
-      if (this.#names.has(before[row]!)) continue;
+      if (this.#places.has(before[row]!)) continue;
       const service = strings.text(reference.service[row]!);
-      this.#names.set(before[row]!, `${service} ${strings.text(reference.operation[row]!)}`);
+      const operation = strings.text(reference.operation[row]!);
+      this.#places.set(before[row]!, { service, operation });
     }
   }
 
-  of(operation: number): string {
-    return this.#names.get(operation) ?? '';
+  of(number: number): string {
+    const { service, operation } = this.placeOf(number);
+    return `${service} ${operation}`;
+  }
+
+  /** Operations of both periods have one. */
+  placeOf(number: number): Hop {
+    return this.#places.get(number)!;
   }
 }
 
@@ -310,6 +319,7 @@ function suspicionOf(
     readonly isPassedOn: boolean;
     readonly reason: ErrorReason;
     readonly call: string;
+    readonly called: Hop;
     readonly region: Readonly<Record<string, string>>;
   },
 ): Suspicion {
@@ -324,7 +334,7 @@ function suspicionOf(
     kind: dependency !== undefined ? 'dependency' : lost.isNew ? 'code' : 'error',
     // A caller stops calling as well when what it called before answers otherwise.
     isOwn: lost.isNew && !context.isPassedOn && dependency === undefined,
-    pattern: { service, operation },
+    pattern: { service, operation, flow: { kind: 'lacks-call', ...context.called } },
     detail: { missingCall: call, ...context.region },
     evidence: [
       { ...evidence, aspect: 'flow', weight: Math.min(evidence.weight, reason.surpriseMax) },

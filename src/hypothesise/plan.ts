@@ -4,7 +4,7 @@
  */
 import { formatUs } from '../base/quantity.ts';
 import type { TimeRange } from '../base/time.ts';
-import type { CauseKind, ProbePlan, SuspectPattern } from '../model/hypothesis.ts';
+import type { CauseKind, FlowBreak, ProbePlan, SuspectPattern } from '../model/hypothesis.ts';
 import type { Text } from '../model/text.ts';
 import type { RankedSuspect } from './explain.ts';
 import { metricLink, text, tracesLink } from './suspicion.ts';
@@ -66,10 +66,16 @@ function cohortProbe(
     probeId: `${hypothesisId}.cohort`,
     kind: 'store',
     target: `cohort: ${patternLabel(pattern)}`,
-    expectation: text(
-      `多数异常请求（至少 ${EXPECTED_SHARE}）含有“${name.zh}”，正常请求中则少得多`,
-      `Most bad requests (at least ${EXPECTED_SHARE}) have ${name.en}; far fewer of the good ones do`,
-    ),
+    expectation:
+      pattern.flow === undefined
+        ? text(
+            `多数异常请求（至少 ${EXPECTED_SHARE}）含有“${name.zh}”，正常请求中则少得多`,
+            `Most bad requests (at least ${EXPECTED_SHARE}) have ${name.en}; far fewer of the good ones do`,
+          )
+        : text(
+            `同类请求中，“${name.zh}”比参照期多一倍以上`,
+            `Among requests of one kind, there are more than twice as many ${name.en} as in the reference`,
+          ),
     spec: { kind: 'store', query: { kind: 'cohort', suspect: pattern } },
     rerun: `curl -s "\${TAPROOT_URL:-http://127.0.0.1:4400}${link}"`,
   };
@@ -77,6 +83,7 @@ function cohortProbe(
 
 function patternText(pattern: SuspectPattern): Text {
   const name = patternName(pattern);
+  if (pattern.flow !== undefined) return flowText(name, pattern.flow);
   const { selfUsMin, durationUsMin } = pattern;
   if (selfUsMin !== undefined) {
     const bound = formatUs(selfUsMin);
@@ -90,6 +97,13 @@ function patternText(pattern: SuspectPattern): Text {
     return text(`${name} 耗时 ≥ ${bound} 的调用`, `calls of ${name} that take ≥ ${bound}`);
   }
   return text(`${name} 的调用`, `calls of ${name}`);
+}
+
+function flowText(name: string, flow: FlowBreak): Text {
+  const what = flow.kind === 'lacks-call' ? `${flow.service} ${flow.operation}` : flow.text;
+  return flow.kind === 'has-line'
+    ? text(`${name} 写出“${what}”的执行`, `runs of ${name} that log "${what}"`)
+    : text(`${name} 没有走到“${what}”的执行`, `runs of ${name} that do not come to "${what}"`);
 }
 
 function patternLabel(pattern: SuspectPattern): string {

@@ -5,6 +5,7 @@
  */
 import { formatPercent } from '../base/quantity.ts';
 import { type Share, twoShareLlr, wilsonBounds } from '../base/statistics.ts';
+import type { SuspectPattern } from '../model/hypothesis.ts';
 import type { WindowData } from '../model/window.ts';
 import { markAbove } from './below.ts';
 import { readErrorLines } from './error-line.ts';
@@ -187,12 +188,27 @@ function suspicionOf(
     kind: dependency === undefined ? 'code' : 'dependency',
     // A caller goes another way as well when its callee answers otherwise, or not at all.
     isOwn: !context.isPassedOn && dependency === undefined,
-    pattern: { service, operation },
+    pattern: { service, operation, ...flowBreakOf(one, facts) },
     detail: { from: step.from, to: step.to },
     evidence: [
       { ...evidence, aspect: 'flow', weight: Math.min(evidence.weight, reason.surpriseMax) },
     ],
   };
+}
+
+/** What tells the broken runs in stored traces: the error that they log, or the line that they lack. */
+function flowBreakOf(
+  { step, brokenVariants }: BrokenFlow,
+  facts: Facts,
+): Pick<SuspectPattern, 'flow'> {
+  const { from, to, instead, isFailure } = step;
+  const line = (kind: 'has-line' | 'lacks-line', event: number) => ({
+    flow: { kind, line: facts.table.strings.text(event), text: textOf(event, facts) },
+  });
+  if (isFailure && instead !== RUN_END) return line('has-line', instead);
+  // In a loop the line may have come before.
+  const isLacking = [...brokenVariants].every(({ events }) => !events.includes(to));
+  return to !== RUN_END && to !== from && isLacking ? line('lacks-line', to) : {};
 }
 
 function flowEvidence(

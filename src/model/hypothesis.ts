@@ -146,7 +146,20 @@ export interface SuspectPattern {
   readonly selfUsMin?: number;
   /** … or lasted this long with its children. */
   readonly durationUsMin?: number;
+  /** How a trace with such spans differs from what usually goes on in them. */
+  readonly flow?: FlowBreak;
 }
+
+/** What runs of an operation usually do and the broken ones do not, or the other way round. */
+export type FlowBreak =
+  | { readonly kind: 'lacks-call'; readonly service: string; readonly operation: string }
+  | {
+      readonly kind: 'lacks-line' | 'has-line';
+      /** Place in the code, or id of the template where no place is known. */
+      readonly line: string;
+      /** For people. */
+      readonly text: string;
+    };
 
 export interface ProbeRun {
   readonly plan: ProbePlan;

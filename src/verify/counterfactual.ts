@@ -13,7 +13,7 @@ import type { Text } from '../model/text.ts';
 import { NO_ROW, type SpanTable } from '../model/window.ts';
 import { createStoreTraces, type StoreTraces } from '../plugin/probes/store-traces.ts';
 import { addRequest, type CallTree, createCallTree, type Request, retime } from './retime.ts';
-import { type IsSuspect, isAboutFailures, suspectRows } from './suspect-rows.ts';
+import { type IsSuspect, isAboutFailures, isAboutFlow, suspectRows } from './suspect-rows.ts';
 
 /** Requests that are recomputed, and reference requests they are compared with: a p99 stands on 5. */
 const REQUESTS_MAX = 500;
@@ -138,7 +138,7 @@ function imagineLessTime(
 ): Counterfactual | undefined {
   const { now, before } = context;
   // Failures cost time by what follows them, attempts and waits, not by how long they take.
-  if (isAboutFailures(hypothesis)) return undefined;
+  if (isAboutFailures(hypothesis) || isAboutFlow(hypothesis)) return undefined;
   const swap = swapOwnTimes(hypothesis, context);
   if (swap === undefined) return undefined;
   const n = now.requests.length;

@@ -62,6 +62,11 @@ export function isAboutFailures(hypothesis: Hypothesis): boolean {
   return pattern?.errorType !== undefined || pattern?.isError === true;
 }
 
+/** Whether the hypothesis is that runs go another way: taken back, they take more time, not less. */
+export function isAboutFlow(hypothesis: Hypothesis): boolean {
+  return patternOf(hypothesis)?.flow !== undefined;
+}
+
 /** Without the bounds that tell its bad spans from its good ones. */
 function placeOf({ service, operation, target, attributes }: SuspectPattern): SuspectPattern {
   return {

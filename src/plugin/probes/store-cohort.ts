@@ -39,7 +39,7 @@ export const NEEDED_SHARE = 0.3;
  * … and is more likely than not what made a request bad that shows it: at most half of what the bad ones show
  * is the background of the good ones (a doubled risk, as epidemiology and courts have it).
  */
-const BACKGROUND_SHARE_MAX = 0.5;
+export const BACKGROUND_SHARE_MAX = 0.5;
 /**
  * What makes less of a difference than this, at the interval's high end, has no part worth the name: unless
  * it is rare, and where it shows it tells.

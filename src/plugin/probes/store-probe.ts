@@ -20,6 +20,7 @@ import {
   wilson,
 } from './store-cohort.ts';
 import { runDoseCheck } from './store-dose.ts';
+import { compareFlows } from './store-flow.ts';
 import { createPlacebos, type Placebos, placeboRate } from './store-placebo.ts';
 import { countStrata, type Level, type Showing } from './store-strata.ts';
 import {
@@ -54,6 +55,7 @@ export function runStoreProbe(check: StoreCheck, context: StoreContext): ProbeRe
 function compareCohorts(suspect: SuspectPattern, context: StoreContext): ProbeResult {
   const { traces, placebos } = context;
   const { window, reference } = traces;
+  if (suspect.flow !== undefined) return compareFlows(suspect, suspect.flow, context);
   if (!hasSpans(suspect.service, traces)) {
     return inconclusive({
       zh: `没有来自 ${suspect.service} 的 span，链路无法回答`,

@@ -12,6 +12,8 @@ const COMPARABLE_SHARE_MIN = 0.9;
 export interface Showing {
   readonly window: Uint8Array;
   readonly reference: Uint8Array | undefined;
+  /** Traces of the reference that count at all; absent: all. */
+  readonly referenceAsked?: Uint8Array;
 }
 
 /** Which good requests the bad ones are compared with. */
@@ -71,6 +73,7 @@ function countAt(
   }
   if (reference !== undefined && showing.reference !== undefined) {
     for (let trace = 0; trace < showing.reference.length; trace += reference.step) {
+      if (showing.referenceAsked?.[trace] === 0) continue;
       add(reference, trace, 'good', showing.reference[trace]!);
     }
   }
