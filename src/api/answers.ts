@@ -1,6 +1,7 @@
 /** What answers hold, as schemas: for the OpenAPI document, and for the tests that hold the API to it. */
 import { z } from 'zod';
 import { ANOMALY_KINDS, INCIDENT_SEVERITIES } from '../model/anomaly.ts';
+import { IMPACT_ATTRIBUTES, NODE_ROLES } from '../model/report.ts';
 import { SILENCE_FIELDS } from '../model/silence.ts';
 import { SLICE_DIMENSIONS } from '../model/slice.ts';
 import { TALLY_MEASURES } from '../model/tally.ts';
@@ -35,7 +36,12 @@ const culprit = z.object({
   version: z.string().optional(),
   attributes: stringMap.optional(),
 });
-const gap = z.object({ what: z.string(), why: z.string(), effect: z.string() });
+const gap = z.object({
+  what: z.string(),
+  why: z.string(),
+  effect: z.string(),
+  remedy: z.string().optional(),
+});
 
 const evidence = z.object({
   id: z.string(),
@@ -44,6 +50,8 @@ const evidence = z.object({
   statement: z.string(),
   value: orNull(z.number()),
   expected: orNull(z.number()),
+  unit: z.string().optional(),
+  interval: z.array(z.number()).optional(),
   n: z.number(),
   weight: z.number(),
   link: orNull(z.string()),
@@ -228,6 +236,27 @@ export const reportDocumentSchema = z.object({
     users: z.int(),
     conversations: z.int(),
     bots: z.array(z.string()),
+    by: z
+      .array(
+        z.object({
+          attribute: z.enum(IMPACT_ATTRIBUTES),
+          service: z.string().optional(),
+          requests: z.int(),
+          affected: z.int(),
+          valueCount: z.int(),
+          affectedValueCount: z.int(),
+          only: orNull(z.string()),
+          values: z.array(
+            z.object({
+              value: z.string(),
+              affected: z.int(),
+              requests: z.int(),
+              interval: z.array(ratio),
+            }),
+          ),
+        }),
+      )
+      .optional(),
   }),
   steps: z.object({
     collect: z.object({
@@ -278,6 +307,8 @@ export const reportDocumentSchema = z.object({
     edges: z.array(
       z.object({ from: z.string(), to: z.string(), calls: z.int(), anomalousShare: ratio }),
     ),
+    roles: z.record(z.string(), z.enum(NODE_ROLES)),
+    chain: z.array(z.string()),
   }),
   changes: z.array(change),
   nextSteps: z.array(z.string()),

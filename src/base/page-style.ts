@@ -80,12 +80,12 @@ th:last-child, td:last-child { padding-right: 0; }
 .statement { width: 100%; }
 .clusters { min-width: 720px; }
 .reports { min-width: 620px; }
-.scroll > svg { max-width: none; }
 .timeline { list-style: none; padding: 0; margin: 0; }
 .timeline li { display: grid; grid-template-columns: 7.6em 5em 1fr; gap: 10px; padding: 5px 0; border-bottom: 1px solid var(--line); }
 .timeline li:last-child { border-bottom: 0; }
 .timeline time { color: var(--soft); white-space: nowrap; }
-.timeline .onset { font-weight: 600; }
+.timeline .onset, .timeline .cause, .timeline .symptom { font-weight: 600; }
+.timeline .cause time { color: var(--bad); }
 .hypothesis > summary { cursor: pointer; list-style: none; display: grid; grid-template-columns: auto 1fr auto; gap: 4px 12px; align-items: baseline; }
 .hypothesis > summary::-webkit-details-marker { display: none; }
 .hypothesis > summary .rank { color: var(--soft); }
@@ -99,6 +99,23 @@ th:last-child, td:last-child { padding-right: 0; }
 .probe dd { margin: 0; }
 .fix { border-left: 3px solid var(--good); padding: 4px 14px; margin: 12px 0 4px; }
 .fix ol, .fix ul { margin: 4px 0; padding-left: 20px; }
+.answers { display: grid; grid-template-columns: repeat(3, 1fr); gap: 0 24px; margin: 16px 0 4px; }
+.answer { border-top: 3px solid var(--line); padding-top: 8px; }
+.answer#root-cause { border-top-color: var(--bad); }
+.answer#impact { border-top-color: var(--link); }
+.answer h2 { margin: 0 0 6px; padding: 0; border: 0; font-size: 0.86rem; color: var(--soft); font-weight: 600; }
+.answer ol { margin: 4px 0; padding-left: 20px; }
+.answer .pairs { font-size: 0.9rem; }
+.answer .pairs dd { font-weight: 600; }
+.radii { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 440px), 1fr)); gap: 4px 28px; }
+.radii h3 { margin: 12px 0 4px; }
+.radius { list-style: none; padding: 0; }
+.radius li { padding: 4px 0; border-bottom: 1px solid var(--line); }
+.radius code { display: block; }
+.radius svg { display: inline-block; vertical-align: middle; margin-right: 6px; }
+.figures { display: block; }
+.hypothesis > summary .reason { grid-column: 2 / -1; }
+.hypothesis .hypothesis { background: var(--paper); }
 .quiet { border: 1px dashed var(--line); border-radius: 12px; padding: 20px 24px; margin: 14px 0; }
 .quiet h2 { margin-top: 0; border: 0; padding: 0; }
 .quiet p { margin-top: 14px; }
@@ -106,11 +123,13 @@ svg { max-width: 100%; height: auto; display: block; }
 svg text { fill: var(--ink); font: 13px system-ui, sans-serif; }
 svg .muted { fill: var(--soft); font-size: 12px; }
 svg .node { fill: var(--card); stroke: var(--line); }
-svg .node.culprit { stroke: var(--bad); stroke-width: 2; }
+svg .node.cause { stroke: var(--bad); stroke-width: 2; fill: var(--bad-tint); }
+svg .node.lead { stroke: var(--bad); stroke-width: 2; stroke-dasharray: 5 3; }
+svg .node.effect { fill: var(--warn-tint); }
+svg .node.impact { stroke: var(--link); stroke-width: 2; }
 svg .edge { stroke: var(--soft); fill: none; }
 svg .edge.hot { stroke: var(--bad); }
-svg .tip { fill: var(--soft); }
-svg .tip.hot { fill: var(--bad); }
+svg .edge.chain { stroke-width: 3; }
 svg .bar { fill: var(--bad); }
 svg .track { fill: var(--tint); }
 svg .band { fill: var(--mute-tint); }
@@ -131,6 +150,8 @@ footer { margin-top: 48px; padding-top: 12px; border-top: 1px solid var(--line);
   .timeline li { grid-template-columns: 1fr auto; }
   .timeline li > :last-child { grid-column: 1 / -1; }
   .facts { grid-template-columns: 1fr 1fr; }
+  .answers { grid-template-columns: 1fr; gap: 14px; }
+  .answer .pairs { grid-template-columns: max-content 1fr; gap: 2px 12px; }
   .probe dl, .pairs { grid-template-columns: 1fr; gap: 0; }
   .probe dt, .pairs dt { margin-top: 6px; font-size: 0.8rem; }
   .cards, .cards tbody, .cards tr, .cards td { display: block; min-width: 0; }

@@ -106,6 +106,7 @@ function suspicionOf(cluster: Cluster, contrast: Contrast, facts: Facts): Suspic
         ),
         value: contrast.coverage,
         expected: contrast.coverage / contrast.lift,
+        unit: '1',
         n: cluster.count,
         weight: Math.max(
           0,

@@ -221,6 +221,7 @@ function failureEvidence(group: FailureGroup, facts: Facts, failingCount: number
     ),
     value: ratio,
     ...(ratioBefore === undefined ? {} : { expected: ratioBefore }),
+    unit: '1',
     n: now.total,
     weight: explainedWeight(llr, explained),
     link,

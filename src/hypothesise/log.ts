@@ -222,6 +222,7 @@ function suspicionOf(
         ),
         value: share,
         expected: shareBefore,
+        unit: '1',
         interval: [low, high],
         n: is.total,
         weight: Math.min(

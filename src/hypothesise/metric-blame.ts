@@ -255,6 +255,7 @@ function suspicionOf(
         statement: statementOf(part, context),
         value: change.value * unit,
         expected: change.usual.center * unit,
+        unit: symptom.kind === 'latency' ? 's' : '1',
         ...intervalOf(part, symptom.kind),
         n: Number.isNaN(change.requests) ? 0 : Math.round(change.requests),
         weight: explainedWeight(context.llr, share) * Math.sqrt(surenessOf(context.front)),

@@ -254,6 +254,7 @@ function suspicionOf(move: Move, llr: number, { facts, shareOfFront }: Judge): S
         ),
         value: move.now,
         expected: move.before,
+        unit: series.unit,
         n: move.points,
         weight: softCapped(llr, weightMax) * share,
         link: metricLink({ service, name }, facts.clustered.window.range),

@@ -364,6 +364,7 @@ function callEvidence(
     ),
     value: ratio,
     expected: ratioBefore,
+    unit: '1',
     interval: [low, high],
     n: is.total,
     weight: softCapped(llr),

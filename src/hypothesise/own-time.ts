@@ -164,6 +164,7 @@ function ownTimeEvidence(
     ),
     value: top.usualUs + meanUs,
     expected: top.usualUs,
+    unit: 'us',
     interval: [top.usualUs + interval[0], top.usualUs + interval[1]],
     n: operations.reduce((sum, { count }) => sum + count, 0),
     weight: explainedWeight(llr, explained),

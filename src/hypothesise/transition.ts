@@ -234,6 +234,7 @@ function flowEvidence(
     ),
     value: ratio,
     expected: ratioBefore,
+    unit: '1',
     interval: [low, high],
     n: is.total,
     weight: softCapped(llr, isFailure ? EVIDENCE_WEIGHT_MAX : DETOUR_WEIGHT_MAX),

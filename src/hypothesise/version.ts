@@ -104,6 +104,7 @@ function suspicionsOf(
           ),
           value: now,
           expected: elsewhere,
+          unit: '1',
           n: own.total,
           weight: explainedWeight(llr - Math.log(comparisons), explained),
           link: tracesLink({ service }, facts.clustered.window.range),

@@ -17,6 +17,8 @@ export interface Evidence {
   /** Measured now, and expected without the fault; units in the statement. NaN is not allowed: leave out. */
   readonly value?: number;
   readonly expected?: number;
+  /** UCUM unit of the two: 'us'; '1' for a share; the metric's own. */
+  readonly unit?: string;
   /** 95 % interval of the value, in its unit. */
   readonly interval?: readonly [low: number, high: number];
   /** Observations behind the value. */

@@ -40,18 +40,32 @@ export interface Gap {
   readonly what: Text;
   readonly why: Text;
   readonly effect: Text;
+  /** What to collect so that it is no gap next time. */
+  readonly remedy?: Text;
 }
 
 export interface TimelineEntry {
   readonly timeUs: number;
-  readonly kind: 'alert' | 'anomaly' | 'change' | 'cluster' | 'onset';
+  readonly kind:
+    | 'alert'
+    | 'anomaly'
+    | 'cause'
+    | 'change'
+    | 'cluster'
+    | 'metric'
+    | 'onset'
+    | 'symptom';
   readonly text: Text;
 }
+
+/** Part that a node plays in the propagation; `lead`: the place of the best lead while no cause is named. */
+export const NODE_ROLES = ['cause', 'lead', 'effect', 'impact', 'sound'] as const;
+export type NodeRole = (typeof NODE_ROLES)[number];
 
 export interface PropagationEdge {
   readonly from: string;
   readonly to: string;
-  /** Calls in the window, and the share of them that failed or were slow. */
+  /** Calls in the window, 0 when only the topology knows the edge; and the share that failed or were slow. */
   readonly calls: number;
   readonly anomalousShare: number;
 }
@@ -68,6 +82,37 @@ export interface Impact {
   readonly users: number;
   readonly conversations: number;
   readonly bots: readonly string[];
+  /** Blast radius; absent in reports written before it was counted. */
+  readonly by?: readonly ImpactBy[];
+}
+
+export const IMPACT_ATTRIBUTES = [
+  'endpoint',
+  'version',
+  'channel',
+  'bot',
+  'user',
+  'conversation',
+] as const;
+export type ImpactAttribute = (typeof IMPACT_ATTRIBUTES)[number];
+
+/** How the affected requests spread over the values of one attribute. */
+export interface ImpactBy {
+  readonly attribute: ImpactAttribute;
+  /** Whose versions they are; only with `version`. */
+  readonly service?: string;
+  /** Requests that carry the attribute, and those of them with an anomalous span. */
+  readonly requests: number;
+  readonly affected: number;
+  /** Distinct values in all these requests, and in the affected ones. */
+  readonly valueCount: number;
+  readonly affectedValueCount: number;
+  /** The most affected ones. */
+  readonly values: readonly {
+    readonly value: string;
+    readonly affected: number;
+    readonly requests: number;
+  }[];
 }
 
 export interface StepTimes {

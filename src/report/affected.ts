@@ -108,7 +108,7 @@ function countEndpoints(spans: SpanTable, affected: Affected): Map<string, Endpo
 }
 
 /** The inside of a request whose beginning is not here yet (it still runs) or was lost is no endpoint. */
-function isEntry(spans: SpanTable, row: number): boolean {
+export function isEntry(spans: SpanTable, row: number): boolean {
   const kind = spans.kind[row];
   return spans.isOrphan[row] === 0 || kind === SPAN_KIND.server || kind === SPAN_KIND.consumer;
 }

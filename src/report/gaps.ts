@@ -1,19 +1,11 @@
-/** What the analysis could not see, how sound the telemetry is, and what to collect next. */
+/** What the analysis could not see: what was missing, what that cost, and what to collect next time. */
 import type { Clustered } from '../model/investigation.ts';
 import type { Gap } from '../model/report.ts';
-import type { Text } from '../model/text.ts';
-import { STAGES } from '../model/vocabulary.ts';
-import { NO_ROW, type SpanTable, type WindowData } from '../model/window.ts';
-import { count, duration, percent } from './format.ts';
+import type { SpanTable, WindowData } from '../model/window.ts';
+import { buildChannelGaps } from './channel-gaps.ts';
+import { count, duration } from './format.ts';
 
-/** Above these shares a fault of the telemetry is worth a line. */
-const ORPHAN_SHARE_MAX = 0.01;
-const OTHER_TIME_SHARE_MAX = 0.2;
-const NAMELESS_SHARE_MAX = 0;
-const SKEW_SHARE_MAX = 0.01;
-/** A child may begin this much before its parent before clocks are called skewed. */
-const SKEW_TOLERANCE_US = 2000;
-
+/** Signals that are absent first, then what single channels could not say. */
 export function buildGaps(clustered: Clustered, options: { readonly isPartial: boolean }): Gap[] {
   const { window } = clustered;
   const gaps: Gap[] = [];
@@ -26,6 +18,7 @@ export function buildGaps(clustered: Clustered, options: { readonly isPartial: b
   if (clustered.referenceKind === 'none') gaps.push(GAPS.noReference);
   else if (clustered.referenceKind === 'hour-before') gaps.push(hourBeforeGap(clustered));
   if (window.isSampled || clustered.reference?.isSampled) gaps.push(GAPS.sampled);
+  gaps.push(...buildChannelGaps(clustered));
   if (options.isPartial) gaps.push(GAPS.partial);
   return gaps;
 }
@@ -38,6 +31,10 @@ const GAPS = {
       zh: '无法聚类异常请求，也无法判断调用方向',
       en: 'Requests cannot be clustered and the direction of calls is unknown',
     },
+    remedy: {
+      zh: '检查链路是否发到本服务：OTEL_EXPORTER_OTLP_ENDPOINT 指向 4318（HTTP）或 4317（gRPC）',
+      en: 'Check that traces arrive: point OTEL_EXPORTER_OTLP_ENDPOINT at port 4318 (HTTP) or 4317 (gRPC)',
+    },
   },
   noLogs: {
     what: { zh: '没有日志', en: 'No logs' },
@@ -45,6 +42,10 @@ const GAPS = {
     effect: {
       zh: '少一类独立证据；错误原文看不到',
       en: 'One independent kind of evidence is missing; error texts are not visible',
+    },
+    remedy: {
+      zh: '通过 OTLP 发送带 trace id 的日志，以便把报错对应到请求',
+      en: 'Send logs with trace ids over OTLP, so that errors can be matched to requests',
     },
   },
   unlinkedLogs: {
@@ -54,6 +55,10 @@ const GAPS = {
       zh: '日志只能按服务和时间对应，不能对应到具体请求',
       en: 'Logs can be matched by service and time only, not by request',
     },
+    remedy: {
+      zh: '通过 OTLP 发送带 trace id 的日志，以便把报错对应到请求',
+      en: 'Send logs with trace ids over OTLP, so that errors can be matched to requests',
+    },
   },
   noMetrics: {
     what: { zh: '没有指标', en: 'No metrics' },
@@ -62,6 +67,10 @@ const GAPS = {
       zh: '连接池、CPU、内存等资源状态无从判断',
       en: 'The state of resources (pools, CPU, memory) is not visible',
     },
+    remedy: {
+      zh: '发送运行时与连接池指标（如 db.client.connection.*）',
+      en: 'Send runtime and pool metrics (such as db.client.connection.*)',
+    },
   },
   noProfiles: {
     what: { zh: '没有剖析数据', en: 'No profiles' },
@@ -69,6 +78,10 @@ const GAPS = {
     effect: {
       zh: '耗时落在哪个函数看不到，只能定位到服务和操作',
       en: 'Which function the time goes to is not visible, only the service and operation',
+    },
+    remedy: {
+      zh: '故障期间对首要嫌疑的服务采一次 CPU 剖析并发送到本服务',
+      en: 'Take a CPU profile of the first suspect while the fault lasts, and send it here',
     },
   },
   profilesCut: {
@@ -92,6 +105,10 @@ const GAPS = {
       zh: '异常只能与同一窗口内的其他请求比较，整个窗口都有的变慢看不出来',
       en: 'Anomalies are judged against other requests of the same window; what is slow throughout is not seen',
     },
+    remedy: {
+      zh: '用 --reference FROM/TO 指定一段正常的时间再分析一次',
+      en: 'Name a normal period with --reference FROM/TO and diagnose again',
+    },
   },
   sampled: {
     what: { zh: '链路经过抽样', en: 'Traces were sampled' },
@@ -103,16 +120,9 @@ const GAPS = {
       zh: '请求数是抽样内的数；少见的现象可能没有读到',
       en: 'Request counts are counts of the sample; rare behaviour may be missing',
     },
-  },
-  tooManySeries: {
-    what: { zh: '指标序列过多', en: 'Too many metric series' },
-    why: {
-      zh: '标签里可能带有 id 或用户输入',
-      en: 'Labels probably hold ids or what users typed',
-    },
-    effect: {
-      zh: '只看了其中一部分序列，异常的序列可能没有读到',
-      en: 'Only a part of the series was looked at; an anomalous one may be missing',
+    remedy: {
+      zh: '缩短 --window 或用 --service 限定服务后再分析一次',
+      en: 'Diagnose again with a shorter --window, or name the service with --service',
     },
   },
   partial: {
@@ -155,279 +165,9 @@ function lengthUsOf(spans: SpanTable): number {
   return last - first;
 }
 
-function hasLinkedLog(window: WindowData): boolean {
+export function hasLinkedLog(window: WindowData): boolean {
   for (let row = 0; row < window.logs.count; row++) {
     if (window.logs.traceId[row] !== 0) return true;
   }
   return false;
 }
-
-export function buildTelemetryQuality(clustered: Clustered): Gap[] {
-  return [
-    ...damageGaps(clustered.unreadablePlaces),
-    ...spanFaults(clustered.window.spans),
-    ...overflowGaps(clustered),
-  ];
-}
-
-function damageGaps(places: number): Gap[] {
-  if (places === 0) return [];
-  return [
-    {
-      what: {
-        zh: `窗口内有 ${count(places)} 处数据读不出来`,
-        en: `${count(places)} places of the store in this window cannot be read`,
-      },
-      why: {
-        zh: '校验和不符或文件损坏：运行 taproot doctor 查看',
-        en: 'Checksums differ or files are damaged: taproot doctor tells which',
-      },
-      effect: {
-        zh: '那里的 span、日志和指标没有参与分析',
-        en: 'Spans, logs and metrics stored there took no part in the analysis',
-      },
-    },
-  ];
-}
-
-function spanFaults(spans: SpanTable): Gap[] {
-  if (spans.count === 0) return [];
-  const quality = measureQuality(spans);
-  const found: Gap[] = [];
-  if (quality.orphanShare > ORPHAN_SHARE_MAX) found.push(orphanGap(quality.orphanShare));
-  if (quality.otherTimeShare > OTHER_TIME_SHARE_MAX)
-    found.push(otherGap(quality.otherTimeShare, mostOtherTime(spans)));
-  if (quality.namelessShare > NAMELESS_SHARE_MAX) found.push(namelessGap(quality.namelessShare));
-  if (quality.negativeCount > 0) found.push(negativeGap(quality.negativeCount));
-  if (quality.skewShare > SKEW_SHARE_MAX) found.push(skewGap(quality.skewShare));
-  return found;
-}
-
-/** Names beyond the bounds: what was counted together, and what that costs. */
-function overflowGaps({ overflow, window }: Clustered): Gap[] {
-  const found: Gap[] = [];
-  if (overflow.spans > 0) found.push(overflowGap(OVERFLOW.operations, overflow.spans));
-  if (overflow.lines > 0) found.push(overflowGap(OVERFLOW.templates, overflow.lines));
-  if (overflow.ofServices > 0) found.push(overflowGap(OVERFLOW.services, overflow.ofServices));
-  if (window.isSeriesCut) found.push(GAPS.tooManySeries);
-  return found;
-}
-
-function overflowGap({ what, why, effect }: Gap, rows: number): Gap {
-  return {
-    what: { zh: `${count(rows)} ${what.zh}`, en: `${count(rows)} ${what.en}` },
-    why,
-    effect,
-  };
-}
-
-const OVERFLOW = {
-  operations: {
-    what: {
-      zh: '个 span 的操作名过多，并入 (overflow)',
-      en: 'spans have one of too many operation names and count as (overflow)',
-    },
-    why: {
-      zh: '操作名里可能带有 id、路径参数或用户输入',
-      en: 'Operation names probably hold ids, path parameters or what users typed',
-    },
-    effect: {
-      zh: '这些操作没有各自的基线，单个变慢看不出来；把变量移到属性里',
-      en: 'These operations have no baseline of their own, one slow one is not seen; move what varies into attributes',
-    },
-  },
-  templates: {
-    what: {
-      zh: '行日志的模板过多，并入 (overflow)',
-      en: 'log lines have one of too many templates and count as (overflow)',
-    },
-    why: {
-      zh: '日志正文几乎每行都不同',
-      en: 'The text of the lines differs almost every time',
-    },
-    effect: {
-      zh: '新出现的日志模式可能漏报',
-      en: 'A new pattern in the logs may go unnoticed',
-    },
-  },
-  services: {
-    what: {
-      zh: '个 span 或行日志的服务过多，并入服务 (overflow)',
-      en: 'spans or log lines are of one of too many services and count for the service (overflow)',
-    },
-    why: {
-      zh: 'service.name 里可能带有实例 id 或主机名',
-      en: 'service.name probably holds an instance id or a host name',
-    },
-    effect: {
-      zh: '这些服务不能分开判断；把实例写到 service.instance.id',
-      en: 'These services are not judged apart; instances belong into service.instance.id',
-    },
-  },
-} as const satisfies Record<string, Gap>;
-
-interface Quality {
-  readonly orphanShare: number;
-  /** Share of all own time that is in spans of no known stage. */
-  readonly otherTimeShare: number;
-  readonly namelessShare: number;
-  readonly negativeCount: number;
-  /** Of the calls between services, how many begin before their caller. */
-  readonly skewShare: number;
-}
-
-function measureQuality(spans: SpanTable): Quality {
-  const other = STAGES.indexOf('other');
-  let orphans = 0;
-  let nameless = 0;
-  let negative = 0;
-  let selfUs = 0;
-  let otherUs = 0;
-  let calls = 0;
-  let skewed = 0;
-  for (let row = 0; row < spans.count; row++) {
-    orphans += spans.isOrphan[row]!;
-    if (spans.service[row] === 0) nameless += 1;
-    if (spans.durationUs[row]! < 0) negative += 1;
-    const ownUs = Math.max(0, spans.selfUs[row]!);
-    selfUs += ownUs;
-    if (spans.stage[row] === other) otherUs += ownUs;
-    const parent = spans.parent[row]!;
-    if (parent === NO_ROW || spans.service[parent] === spans.service[row]) continue;
-    calls += 1;
-    if (spans.startUs[row]! < spans.startUs[parent]! - SKEW_TOLERANCE_US) skewed += 1;
-  }
-  return {
-    orphanShare: orphans / spans.count,
-    otherTimeShare: selfUs === 0 ? 0 : otherUs / selfUs,
-    namelessShare: nameless / spans.count,
-    negativeCount: negative,
-    skewShare: calls === 0 ? 0 : skewed / calls,
-  };
-}
-
-function orphanGap(share: number): Gap {
-  return {
-    what: {
-      zh: `${percent(share)} 的 span 缺父节点`,
-      en: `${percent(share)} of spans lack their parent`,
-    },
-    why: {
-      zh: '请求还在进行、上游没有上报、被抽样，或上下文没有传下去',
-      en: 'The request still runs, or its caller sent nothing, was sampled away, or did not pass the context on',
-    },
-    effect: {
-      zh: '这些请求的调用链是断的，原因可能在看不到的一段',
-      en: 'The path of these requests is broken; the cause may lie in the unseen part',
-    },
-  };
-}
-
-/** The operation with most own time in no known stage. */
-function mostOtherTime(spans: SpanTable): string {
-  const other = STAGES.indexOf('other');
-  const timeByName = new Map<string, number>();
-  for (let row = 0; row < spans.count; row++) {
-    if (spans.stage[row] !== other) continue;
-    const name = `${spans.strings.text(spans.service[row]!)} ${spans.strings.text(spans.operation[row]!)}`;
-    timeByName.set(name, (timeByName.get(name) ?? 0) + Math.max(0, spans.selfUs[row]!));
-  }
-  const [most] = [...timeByName].sort(([a, one], [b, two]) => two - one || (a < b ? -1 : 1));
-  return most?.[0] ?? '';
-}
-
-function otherGap(share: number, most: string): Gap {
-  return {
-    what: {
-      zh: `${percent(share)} 的耗时没有归入任何阶段，最多的是 ${most}`,
-      en: `${percent(share)} of the time belongs to no known stage, most of it to ${most}`,
-    },
-    why: {
-      zh: 'span 的名称和属性认不出阶段',
-      en: 'Names and attributes of the spans match no stage',
-    },
-    effect: {
-      zh: '按阶段的判断和规则对这部分不起作用；可加属性 coze.stage',
-      en: 'Judgement and rules by stage do not apply to it; the attribute coze.stage would help',
-    },
-  };
-}
-
-function namelessGap(share: number): Gap {
-  return {
-    what: {
-      zh: `${percent(share)} 的 span 没有 service.name`,
-      en: `${percent(share)} of spans have no service.name`,
-    },
-    why: { zh: '发送方没有设置资源属性', en: 'The sender did not set the resource attribute' },
-    effect: { zh: '不同服务会混在一起', en: 'Different services are taken for one' },
-  };
-}
-
-function negativeGap(spanCount: number): Gap {
-  return {
-    what: {
-      zh: `${count(spanCount)} 个 span 结束早于开始`,
-      en: `${count(spanCount)} spans end before they start`,
-    },
-    why: { zh: '发送方时钟被调整', en: 'The clock of the sender was moved' },
-    effect: { zh: '这些 span 的耗时按 0 计', en: 'Their duration counts as 0' },
-  };
-}
-
-function skewGap(share: number): Gap {
-  return {
-    what: {
-      zh: `${percent(share)} 的跨服务调用开始早于调用方`,
-      en: `${percent(share)} of calls between services begin before their caller`,
-    },
-    why: { zh: '主机时钟不一致', en: 'The clocks of the hosts differ' },
-    effect: {
-      zh: '服务之间的先后只能大致判断',
-      en: 'The order of events between services is approximate',
-    },
-  };
-}
-
-/** What would make the next investigation decide; only asked for when this one did not. */
-export function buildNextSteps(clustered: Clustered, verdict: string): Text[] {
-  if (verdict === 'confirmed' || verdict === 'likely') return [];
-  const { window } = clustered;
-  const steps: Text[] = [];
-  if (window.spans.count === 0) steps.push(NEXT.traces);
-  if (window.logs.count === 0 || !hasLinkedLog(window)) steps.push(NEXT.logs);
-  if (window.series.length === 0) steps.push(NEXT.metrics);
-  if (clustered.referenceKind === 'none') steps.push(NEXT.reference);
-  // Where nothing is anomalous there is nothing that a change or a probe could explain.
-  if (clustered.clustering.anomalousCount === 0) return steps;
-  if (clustered.changes.length === 0) steps.push(NEXT.changes);
-  steps.push(NEXT.probes);
-  return steps;
-}
-
-const NEXT = {
-  traces: {
-    zh: '检查链路是否发到本服务：OTEL_EXPORTER_OTLP_ENDPOINT 指向 4318（HTTP）或 4317（gRPC）',
-    en: 'Check that traces arrive: point OTEL_EXPORTER_OTLP_ENDPOINT at port 4318 (HTTP) or 4317 (gRPC)',
-  },
-  logs: {
-    zh: '通过 OTLP 发送带 trace id 的日志，以便把报错对应到请求',
-    en: 'Send logs with trace ids over OTLP, so that errors can be matched to requests',
-  },
-  metrics: {
-    zh: '发送运行时与连接池指标（如 db.client.connection.*）',
-    en: 'Send runtime and pool metrics (such as db.client.connection.*)',
-  },
-  reference: {
-    zh: '用 --reference FROM/TO 指定一段正常的时间再分析一次',
-    en: 'Name a normal period with --reference FROM/TO and diagnose again',
-  },
-  changes: {
-    zh: '发布与配置变更时调用 POST /api/v1/events，变更即成为证据',
-    en: 'Post deploys and configuration changes to POST /api/v1/events: changes become evidence',
-  },
-  probes: {
-    zh: '在配置 probes.services 中登记可疑服务的 debugUrl 与 promSelector，使探针能够直接求证',
-    en: 'Register debugUrl and promSelector of the suspected services under probes.services, so that probes can ask them',
-  },
-} as const satisfies Record<string, Text>;

@@ -1,12 +1,15 @@
 /** One hypothesis on the report page: what it says, what speaks for and against it, and what its probes found. */
 import { html, type SafeHtml } from '../base/page.ts';
 import type { Evidence, ProbeRun, VerifiedHypothesis } from '../model/hypothesis.ts';
+import type { Report } from '../model/report.ts';
 import {
   EVIDENCE_SHOWN,
+  effectsOf,
   errorLine,
   evidenceOf,
+  figuresOf,
   fold,
-  observationsOf,
+  refutationOf,
   sourceOfProbe,
   strengthOf,
   verdictLabel,
@@ -16,6 +19,7 @@ import type { PageContext } from './html-context.ts';
 import { culpritLabel } from './labels.ts';
 
 export interface HypothesisContext extends PageContext {
+  readonly report: Report;
   readonly isOpen: boolean;
   /** The remedy of the cause stands at the top of the page. */
   readonly isCause: boolean;
@@ -30,7 +34,7 @@ export function hypothesisHtml(
   const against = evidenceOf(hypothesis, 'against');
   return html`<details class="card hypothesis" id="${hypothesis.hypothesisId}"${context.isOpen ? html` open` : undefined}>
 <summary><span class="rank">${hypothesis.hypothesisId}</span><strong>${hypothesis.statement[lang]}</strong>
-<span class="badge ${hypothesis.verdict}">${verdictLabel(hypothesis, words)}</span></summary>
+<span class="badge ${hypothesis.verdict}">${verdictLabel(hypothesis, context)}</span>${reasonHtml(hypothesis, context)}</summary>
 <p class="soft small">${factLine(hypothesis, context)}</p>
 <h4>${labels.evidenceFor}</h4>
 ${evidenceTable(evidenceOf(hypothesis, 'for'), context)}
@@ -40,7 +44,7 @@ ${
     ? html`<h4>${labels.predictions}</h4><ul>${hypothesis.predictions.map((prediction) => html`<li>${prediction[lang]}</li>`)}</ul>`
     : undefined
 }
-${counterfactualHtml(hypothesis, context)}<h4>${labels.probes}</h4>
+${counterfactualHtml(hypothesis, context)}${effectsHtml(hypothesis, context)}<h4>${labels.probes}</h4>
 ${
   hypothesis.probes.length === 0
     ? html`<p class="soft">${labels.noProbes}</p>`
@@ -48,6 +52,30 @@ ${
 }
 ${hypothesis.fix && !context.isCause ? html`<div class="fix"><strong>${labels.fix}</strong><p>${hypothesis.fix[lang]}</p></div>` : undefined}
 </details>`;
+}
+
+/** A refuted hypothesis says why at a glance. */
+function reasonHtml(
+  hypothesis: VerifiedHypothesis,
+  { lang, words }: PageContext,
+): SafeHtml | undefined {
+  const reason = hypothesis.verdict === 'refuted' ? refutationOf(hypothesis) : undefined;
+  if (reason === undefined) return undefined;
+  return html`<span class="reason soft small">${words.labels.reason}${words.phrases.colon}${reason[lang]}</span>`;
+}
+
+/** Effects are told under their cause, each with its own evidence, folded. */
+function effectsHtml(
+  hypothesis: VerifiedHypothesis,
+  context: HypothesisContext,
+): SafeHtml | undefined {
+  const effects = effectsOf(hypothesis, context.report);
+  if (effects.length === 0) return undefined;
+  const pages = effects.map((effect) =>
+    hypothesisHtml(effect, { ...context, isOpen: false, isCause: false }),
+  );
+  return html`<details class="more"><summary>${context.words.phrases.effects(effects.length)}</summary>${pages}</details>
+`;
 }
 
 function counterfactualHtml(
@@ -86,9 +114,9 @@ ${rest.length > 0 ? html`<details class="more"><summary>${words.phrases.andMore(
 /** The statement holds the numbers with their units and links to the query that shows them. */
 function evidenceRow(item: Evidence, { lang, words, linkTo }: PageContext): SafeHtml {
   const strength = strengthOf(item);
-  const observations = observationsOf(item);
+  const figures = figuresOf(item, words);
   return html`<tr><td><span class="badge">${words.sources[item.source]}</span></td>
-<td class="statement">${linkTo(item.link, item.statement[lang])}${observations === undefined ? undefined : html` <span class="soft small nowrap">${observations}</span>`}</td>
+<td class="statement">${linkTo(item.link, item.statement[lang])}${figures === undefined ? undefined : html` <span class="soft small figures">${figures}</span>`}</td>
 <td class="strength ${strength}" title="${words.labels.strength}">${words.strengths[strength]}</td></tr>`;
 }
 

@@ -5,26 +5,29 @@
 import { html, renderPage, type SafeHtml, safeHref } from '../base/page.ts';
 import type { Report } from '../model/report.ts';
 import type { Language } from '../model/text.ts';
+import { chronicleOf } from './chronicle.ts';
 import { clusterLabels } from './cluster-label.ts';
 import {
   ANOMALIES_SHOWN,
   anomaliesByScore,
   causeOf,
   decisionLabel,
-  endpointLine,
   fold,
-  impactFacts,
-  LEADS_SHOWN,
+  leadsOf,
   referenceLabel,
+  reportLabel,
   timesLine,
   triggerLabel,
 } from './digest.ts';
 import { count, dateTime, duration, durationOfMs, percent, timeOfDay } from './format.ts';
+import { answersHtml, blastRadiusHtml } from './html-answers.ts';
 import type { PageContext } from './html-context.ts';
 import { hypothesisHtml } from './html-hypothesis.ts';
-import { propagationSvg, shareBar } from './html-svg.ts';
-import { culpritLabel, rangeLabel, scopeLabel } from './labels.ts';
+import { rangeLabel, scopeLabel } from './labels.ts';
 import { anomalyPicture } from './picture-svg.ts';
+import { chainText, propagationMapOf } from './propagation-map.ts';
+import { propagationSvg } from './propagation-svg.ts';
+import { shareBar } from './share-bar.ts';
 import { classSentence } from './summary.ts';
 import { type Words, wordsOf } from './words.ts';
 
@@ -48,15 +51,16 @@ export function renderHtml(report: Report, lang: Language, options: HtmlOptions 
   const otherLang = lang === 'zh' ? 'en' : 'zh';
   return renderPage({
     lang,
-    title: `${words.verdicts[report.verdict]} · ${report.summary[lang]}`,
+    title: `${reportLabel(report, words)} · ${report.summary[lang]}`,
     header: html`<strong>Taproot</strong>
 ${context.linkTo(`/reports?lang=${lang}`, words.allReports)}
 ${context.linkTo(`/incidents?lang=${lang}`, words.incidents)}
 ${context.linkTo(`${own}?lang=${otherLang}`, words.otherLanguage)}`,
     body: html`<main>
 ${heroHtml(report, context)}
-${timelineHtml(report, context)}
+${blastRadiusHtml(report, context)}
 ${propagationHtml(report, context)}
+${timelineHtml(report, context)}
 ${collectHtml(report, context)}
 ${clusterHtml(report, context)}
 ${verifyHtml(report, context)}
@@ -83,21 +87,14 @@ function heroHtml(report: Report, context: PageContext): SafeHtml {
   ];
   return html`<section class="card hero ${report.verdict}" id="verdict">
 <div class="verdict-row">
-<span class="badge large ${report.verdict}">${words.verdicts[report.verdict]}</span>
+<span class="badge large ${report.verdict}">${reportLabel(report, words)}</span>
 ${report.hypotheses.length === 0 ? undefined : confidenceHtml(report, words)}
 ${incomplete}
 </div>
 <h1 class="cause">${cause?.statement[lang] ?? report.summary[lang]}</h1>
 ${cause?.fix ? html`<div class="fix"><strong>${labels.fix}</strong><p>${cause.fix[lang]}</p></div>` : undefined}
-${cause ? undefined : leadsHtml(report, context)}
+${answersHtml(report, context)}
 ${nextStepsHtml(report, context)}
-${impactHtml(report, context)}
-${
-  cause || report.firstSymptom
-    ? html`<dl class="pairs">${cause ? html`<dt>${labels.culprit}</dt><dd><code>${culpritLabel(cause.culprit)}</code></dd>` : undefined}
-${report.firstSymptom ? html`<dt>${labels.firstSymptom}</dt><dd>${report.firstSymptom.statement[lang]}</dd>` : undefined}</dl>`
-    : undefined
-}
 </section>
 <dl class="pairs soft small">${facts.map(([label, value]) => html`<dt>${label}</dt><dd>${value}</dd>`)}</dl>`;
 }
@@ -108,39 +105,6 @@ function confidenceHtml(report: Report, words: Words): SafeHtml {
 <span class="soft">${decisionLabel(report, words)}</span>`;
 }
 
-/** Without a cause: what the first suspects are, as a start for people. */
-function leadsHtml(report: Report, { lang, words }: PageContext): SafeHtml | undefined {
-  const { labels, phrases } = words;
-  const leads = report.hypotheses.filter(({ verdict }) => verdict !== 'refuted');
-  if (leads.length === 0) return undefined;
-  const items = leads
-    .slice(0, LEADS_SHOWN)
-    .map(
-      (lead) =>
-        html`<li><a href="#${lead.hypothesisId}">${lead.statement[lang]}</a><span class="soft">${phrases.inBrackets(`${labels.posterior} ${percent(lead.posterior)}`)}</span></li>`,
-    );
-  return html`<div class="fix"><strong>${labels.leads}</strong><ol>${items}</ol></div>`;
-}
-
-function impactHtml(report: Report, { words }: PageContext): SafeHtml {
-  const { labels } = words;
-  const { impact } = report;
-  const facts = impactFacts(report, words).map(
-    ([label, value]) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`,
-  );
-  const lines = [
-    ...impact.endpoints.map(
-      (endpoint) =>
-        html`<li><code>${endpoint.service} ${endpoint.operation}</code> <span class="soft">${endpointLine(endpoint, words)}</span></li>`,
-    ),
-    ...(impact.bots.length > 0
-      ? [html`<li>Bot${words.phrases.colon}${impact.bots.join(', ')}</li>`]
-      : []),
-  ];
-  return html`<section id="impact" aria-label="${labels.impact}"><dl class="facts">${facts}</dl>
-${lines.length > 0 ? html`<ul class="small">${lines}</ul>` : undefined}</section>`;
-}
-
 function nextStepsHtml(report: Report, { lang, words }: PageContext): SafeHtml | undefined {
   if (report.nextSteps.length === 0) return undefined;
   return html`<div class="fix"><strong>${words.labels.nextSteps}</strong>
@@ -148,8 +112,9 @@ function nextStepsHtml(report: Report, { lang, words }: PageContext): SafeHtml |
 }
 
 function timelineHtml(report: Report, { lang, words }: PageContext): SafeHtml | undefined {
-  if (report.timeline.length === 0) return undefined;
-  const items = report.timeline.map(
+  const entries = chronicleOf(report);
+  if (entries.length === 0) return undefined;
+  const items = entries.map(
     (entry) => html`<li class="${entry.kind}"><time>${timeOfDay(entry.timeUs)}</time>
 <span class="soft">${words.timelineKinds[entry.kind]}</span><span>${entry.text[lang]}</span></li>`,
   );
@@ -158,9 +123,11 @@ function timelineHtml(report: Report, { lang, words }: PageContext): SafeHtml | 
 
 function propagationHtml(report: Report, { words }: PageContext): SafeHtml | undefined {
   if (report.propagation.edges.length === 0) return undefined;
-  const cause = causeOf(report);
+  const map = propagationMapOf(report);
+  const chain = chainText(map, words);
   return html`<section id="propagation"><h2>${words.labels.propagation}</h2>
-<div class="scroll">${propagationSvg(report.propagation, { title: words.labels.propagation, culprit: cause?.culprit })}</div>
+${chain === undefined ? undefined : html`<p>${chain}</p>`}
+${propagationSvg(map, words)}
 <p class="soft small">${words.labels.propagationNote}</p></section>`;
 }
 
@@ -196,7 +163,7 @@ function foldedHtml(restCount: number, list: SafeHtml, { phrases }: Words): Safe
 function gapListHtml(gaps: Report['collect']['gaps'], { lang, words }: PageContext): SafeHtml {
   return html`<ul>${gaps.map(
     (gap) => html`<li><strong>${gap.what[lang]}</strong>
-<span class="soft">${gap.why[lang]}</span><br>${words.labels.effect}${words.phrases.colon}${gap.effect[lang]}</li>`,
+<span class="soft">${gap.why[lang]}</span><br>${words.labels.effect}${words.phrases.colon}${gap.effect[lang]}${gap.remedy && html`<br>${words.labels.remedy}${words.phrases.colon}${gap.remedy[lang]}`}</li>`,
   )}</ul>`;
 }
 
@@ -246,7 +213,7 @@ ${exemplars.length > 0 ? html`<p class="small soft">${labels.exemplars}${exempla
 function verifyHtml(report: Report, context: PageContext): SafeHtml {
   const { words } = context;
   const { labels } = words;
-  const standing = report.hypotheses.filter((h) => h.verdict !== 'refuted');
+  const standing = leadsOf(report);
   const refuted = report.hypotheses.filter((h) => h.verdict === 'refuted');
   const cause = causeOf(report);
   const sources = report.consensus.sources.map((source) => words.sources[source]).join(' + ');
@@ -254,8 +221,8 @@ function verifyHtml(report: Report, context: PageContext): SafeHtml {
 <p>${labels.consensus}${words.phrases.colon}<strong>${sources || labels.none}</strong>
 <span class="soft small">${words.phrases.inBrackets(labels.consensusRule)}</span></p>
 <p class="soft small">${report.hypotheses.length === 0 ? labels.noHypotheses : labels.beliefNote}</p>
-${standing.map((hypothesis) => hypothesisHtml(hypothesis, { ...context, isOpen: hypothesis === (cause ?? standing[0]), isCause: hypothesis === cause }))}
-${refuted.length > 0 ? html`<h3>${labels.refutedOnes}</h3>${refuted.map((hypothesis) => hypothesisHtml(hypothesis, { ...context, isOpen: false, isCause: false }))}` : undefined}
+${standing.map((hypothesis) => hypothesisHtml(hypothesis, { ...context, report, isOpen: hypothesis === (cause ?? standing[0]), isCause: hypothesis === cause }))}
+${refuted.length > 0 ? html`<h3>${labels.refutedOnes}</h3>${refuted.map((hypothesis) => hypothesisHtml(hypothesis, { ...context, report, isOpen: false, isCause: false }))}` : undefined}
 </section>`;
 }
 

@@ -4,6 +4,9 @@ import type { CausePath, Evidence, ProbeRun, VerifiedHypothesis } from '../model
 import { anomalyJson, changeJson, clusterJson, jsonNumber, rangeJson } from '../model/json.ts';
 import type { Alert, Gap, Report } from '../model/report.ts';
 import type { Language } from '../model/text.ts';
+import { onlyValueOf, shareInterval } from './blast-radius.ts';
+import { chronicleOf } from './chronicle.ts';
+import { propagationMapOf } from './propagation-map.ts';
 
 export const CONSENSUS_RULE = '≥3 kinds: automatic · 2: probable · 1: human review';
 
@@ -34,7 +37,7 @@ export function renderJson(report: Report, lang: Language) {
           statement: report.firstSymptom.statement[lang],
         }
       : null,
-    impact: report.impact,
+    impact: impactJson(report),
     steps: {
       collect: {
         signals: report.collect.signals,
@@ -71,12 +74,12 @@ export function renderJson(report: Report, lang: Language) {
       rule: CONSENSUS_RULE,
       decision: report.consensus.decision,
     },
-    timeline: report.timeline.map((entry) => ({
+    timeline: chronicleOf(report).map((entry) => ({
       time: formatTime(entry.timeUs),
       kind: entry.kind,
       text: entry.text[lang],
     })),
-    propagation: report.propagation,
+    propagation: propagationJson(report),
     changes: report.changes.map(changeJson),
     nextSteps: report.nextSteps.map((step) => step[lang]),
     engine: report.engine,
@@ -98,8 +101,39 @@ function alertJson(alert: Alert) {
   };
 }
 
+/** Adds each value's 95 % interval, and the one value that all affected requests carry. */
+function impactJson({ impact }: Report) {
+  const { by, ...facts } = impact;
+  if (by === undefined) return facts;
+  return {
+    ...facts,
+    by: by.map((one) => ({
+      ...one,
+      only: onlyValueOf(one) ?? null,
+      values: one.values.map((value) => {
+        const { low, high } = shareInterval(value);
+        return { ...value, interval: [low, high] };
+      }),
+    })),
+  };
+}
+
+/** Adds the part that every node plays and the chain from the symptom to the first hypothesis. */
+function propagationJson(report: Report) {
+  const { nodes, edges } = report.propagation;
+  const map = propagationMapOf(report);
+  const roles = Object.fromEntries(map.nodes.map(({ name, role }) => [name, role]));
+  return { nodes, edges, roles, chain: map.chain };
+}
+
 function gapJson(gap: Gap, lang: Language) {
-  return { what: gap.what[lang], why: gap.why[lang], effect: gap.effect[lang] };
+  const { what, why, effect, remedy } = gap;
+  return {
+    what: what[lang],
+    why: why[lang],
+    effect: effect[lang],
+    ...(remedy === undefined ? {} : { remedy: remedy[lang] }),
+  };
 }
 
 function hypothesisJson(
@@ -143,6 +177,8 @@ function evidenceJson(evidence: Evidence, lang: Language) {
     statement: evidence.statement[lang],
     value: jsonNumber(evidence.value),
     expected: jsonNumber(evidence.expected),
+    ...(evidence.unit === undefined ? {} : { unit: evidence.unit }),
+    ...(evidence.interval === undefined ? {} : { interval: evidence.interval }),
     n: evidence.n,
     weight: evidence.weight,
     link: evidence.link ?? null,

@@ -1,8 +1,9 @@
 /** Short names of culprits, ranges and scopes; the same in both languages. */
 import type { TimeRange } from '../base/time.ts';
 import type { Culprit } from '../model/hypothesis.ts';
-import type { Scope } from '../model/report.ts';
+import type { ImpactBy, Scope } from '../model/report.ts';
 import { dateTime } from './format.ts';
+import type { Words } from './words.ts';
 
 /** `orders · SELECT orders · db pool → db postgresql · version=2.1`. */
 export function culpritLabel(culprit: Culprit): string {
@@ -29,4 +30,13 @@ export function rangeLabel(range: TimeRange): string {
 
 export function scopeLabel({ service, endpoint, bot, attributes }: Scope): string {
   return joined([service, endpoint, bot, ...attributeTexts(attributes)]);
+}
+
+/** `Version of order-plugin`; the service only where the attribute is its own. */
+export function attributeLabel(
+  { attribute, service }: ImpactBy,
+  { impactAttributes, phrases }: Words,
+): string {
+  const name = impactAttributes[attribute];
+  return service === undefined ? name : `${name}${phrases.inBrackets(service)}`;
 }

@@ -3,10 +3,13 @@ import type { Evidence, ProbeRun, VerifiedHypothesis } from '../model/hypothesis
 import type { Report } from '../model/report.ts';
 import {
   EVIDENCE_SHOWN,
+  effectsOf,
   errorLine,
   evidenceOf,
+  figuresOf,
   fold,
-  observationsOf,
+  leadsOf,
+  refutationOf,
   sourceOfProbe,
   strengthOf,
   verdictLabel,
@@ -17,7 +20,7 @@ import { type Block, type Context, type ListItem, restItem, stepHeading } from '
 
 export function verifyBlocks(report: Report, context: Context): Block[] {
   const { labels, phrases } = context.words;
-  const standing = report.hypotheses.filter((h) => h.verdict !== 'refuted');
+  const standing = leadsOf(report);
   const refuted = report.hypotheses.filter((h) => h.verdict === 'refuted');
   const sources = report.consensus.sources.map((source) => context.words.sources[source]);
   const blocks: Block[] = [
@@ -35,19 +38,39 @@ export function verifyBlocks(report: Report, context: Context): Block[] {
   const causeId = report.rootCause ?? standing[0]?.hypothesisId;
   for (const hypothesis of standing) {
     const isCause = hypothesis.hypothesisId === causeId;
-    blocks.push(...hypothesisBlocks(hypothesis, { ...context, isCause }));
+    blocks.push(...hypothesisBlocks(hypothesis, { ...context, report, isCause }));
+    blocks.push(...effectBlocks(hypothesis, { ...context, report, isCause }));
   }
   if (refuted.length > 0) {
     blocks.push({ kind: 'heading', level: 3, text: labels.refutedOnes });
     for (const hypothesis of refuted) {
-      blocks.push(...hypothesisBlocks(hypothesis, { ...context, isCause: false }));
+      blocks.push(...hypothesisBlocks(hypothesis, { ...context, report, isCause: false }));
     }
   }
   return blocks;
 }
 
 interface HypothesisContext extends Context {
+  readonly report: Report;
   readonly isCause: boolean;
+}
+
+/** Effects of a cause, a line each: all about them stands in the page and the JSON form. */
+function effectBlocks(
+  cause: VerifiedHypothesis,
+  { lang, words, report }: HypothesisContext,
+): Block[] {
+  const effects = effectsOf(cause, report);
+  if (effects.length === 0) return [];
+  return [
+    { kind: 'heading', level: 4, text: words.phrases.effects(effects.length) },
+    {
+      kind: 'list',
+      items: effects.map((effect) => ({
+        text: `${effect.hypothesisId} ${effect.statement[lang]}${words.phrases.inBrackets(verdictLabel(effect, { report, words }))}`,
+      })),
+    },
+  ];
 }
 
 function hypothesisBlocks(hypothesis: VerifiedHypothesis, context: HypothesisContext): Block[] {
@@ -55,7 +78,7 @@ function hypothesisBlocks(hypothesis: VerifiedHypothesis, context: HypothesisCon
   const { labels } = words;
   const error = errorLine(hypothesis);
   const facts = [
-    verdictLabel(hypothesis, words),
+    verdictLabel(hypothesis, context),
     `${labels.posterior} ${percent(hypothesis.posterior)}`,
     `${labels.kind} ${words.causeKinds[hypothesis.kind]}`,
     `${labels.culprit} ${culpritLabel(hypothesis.culprit)}`,
@@ -71,6 +94,11 @@ function hypothesisBlocks(hypothesis: VerifiedHypothesis, context: HypothesisCon
     },
     { kind: 'paragraph', text: facts.join(' · ') },
   ];
+  const reason = hypothesis.verdict === 'refuted' ? refutationOf(hypothesis) : undefined;
+  if (reason !== undefined) {
+    const text = `${labels.reason}${words.phrases.colon}${reason[lang]}`;
+    blocks.push({ kind: 'list', items: [{ text, tone: 'bad' }] });
+  }
   for (const direction of ['for', 'against'] as const) {
     const { shown, rest } = fold(
       evidenceOf(hypothesis, direction),
@@ -109,8 +137,8 @@ function hypothesisBlocks(hypothesis: VerifiedHypothesis, context: HypothesisCon
 
 function evidenceItem(evidence: Evidence, { lang, words }: Context): ListItem {
   const kind = `${words.sources[evidence.source]}, ${words.strengths[strengthOf(evidence)]}`;
-  const observations = observationsOf(evidence);
-  const end = observations === undefined ? '' : words.phrases.inBrackets(observations);
+  const figures = figuresOf(evidence, words);
+  const end = figures === undefined ? '' : words.phrases.inBrackets(figures);
   return {
     text: `[${kind}] ${evidence.statement[lang]}${end}`,
     ...(evidence.direction === 'against' ? { tone: 'bad' as const } : {}),

@@ -3,11 +3,14 @@
  * strings are raw telemetry and words; each renderer escapes for its own medium.
  */
 import type { VerifiedHypothesis } from '../model/hypothesis.ts';
-import type { Report } from '../model/report.ts';
+import type { Gap, ImpactBy, Report } from '../model/report.ts';
 import type { Language } from '../model/text.ts';
+import { onlyValueOf } from './blast-radius.ts';
+import { chronicleOf } from './chronicle.ts';
 import { clusterLabels } from './cluster-label.ts';
 import {
   ANOMALIES_SHOWN,
+  abstainedText,
   anomaliesByScore,
   causeOf,
   decisionLabel,
@@ -16,18 +19,25 @@ import {
   fold,
   impactFacts,
   LEADS_SHOWN,
+  leadsOf,
   referenceLabel,
+  reportLabel,
+  shareText,
+  spreadText,
   timesLine,
   triggerLabel,
 } from './digest.ts';
 import { count, dateTime, duration, percent, timeOfDay } from './format.ts';
-import { culpritLabel, rangeLabel, scopeLabel } from './labels.ts';
+import { attributeLabel, culpritLabel, rangeLabel, scopeLabel } from './labels.ts';
 import { type Block, type Context, restItem, stepHeading, type Tone } from './outline-block.ts';
 import { verifyBlocks } from './outline-hypothesis.ts';
+import { chainText, propagationMapOf } from './propagation-map.ts';
 import { classSentence } from './summary.ts';
 import { type Words, wordsOf } from './words.ts';
 
 export type { Block, ListItem, Tone } from './outline-block.ts';
+
+const RADIUS_VALUES_SHOWN = 2;
 
 export function toneOf(verdict: Report['verdict'] | VerifiedHypothesis['verdict']): Tone {
   if (verdict === 'confirmed') return 'good';
@@ -39,6 +49,8 @@ export function outlineOf(report: Report, lang: Language): readonly Block[] {
   const words = wordsOf(lang);
   return [
     ...headBlocks(report, { lang, words }),
+    ...radiusBlocks(report, { lang, words }),
+    ...propagationBlocks(report, words),
     ...timelineBlocks(report, { lang, words }),
     ...collectBlocks(report, { lang, words }),
     ...clusterBlocks(report, { lang, words }),
@@ -48,7 +60,6 @@ export function outlineOf(report: Report, lang: Language): readonly Block[] {
 }
 
 function headBlocks(report: Report, { lang, words }: Context): Block[] {
-  const { labels } = words;
   const cause = causeOf(report);
   const notes = [
     ...(report.hypotheses.length === 0
@@ -61,17 +72,18 @@ function headBlocks(report: Report, { lang, words }: Context): Block[] {
     {
       kind: 'verdict',
       tone: toneOf(report.verdict),
-      text: words.verdicts[report.verdict],
+      text: reportLabel(report, words),
       note: notes.join(' · '),
     },
     { kind: 'paragraph', text: cause ? cause.statement[lang] : report.summary[lang] },
     ...actionBlocks(report, { lang, words }),
-    { kind: 'heading', level: 3, text: labels.impact },
-    { kind: 'facts', rows: headFacts(report, { lang, words }) },
+    ...answerBlocks(report, { lang, words }),
+    { kind: 'heading', level: 3, text: words.labels.about },
+    { kind: 'facts', rows: headFacts(report, words) },
   ];
 }
 
-/** What to do; without a cause: the best leads, and what would decide between them. */
+/** What to do, or what to collect so that next time it is known. */
 function actionBlocks(report: Report, { lang, words }: Context): Block[] {
   const { labels } = words;
   const cause = causeOf(report);
@@ -80,14 +92,6 @@ function actionBlocks(report: Report, { lang, words }: Context): Block[] {
     blocks.push({ kind: 'heading', level: 3, text: labels.fix });
     blocks.push({ kind: 'paragraph', text: cause.fix[lang] });
   }
-  const leads = cause ? [] : report.hypotheses.filter(({ verdict }) => verdict !== 'refuted');
-  if (leads.length > 0) {
-    blocks.push({ kind: 'heading', level: 3, text: labels.leads });
-    blocks.push({
-      kind: 'list',
-      items: leads.slice(0, LEADS_SHOWN).map((lead) => ({ text: leadText(lead, { lang, words }) })),
-    });
-  }
   if (report.nextSteps.length > 0) {
     blocks.push({ kind: 'heading', level: 3, text: labels.nextSteps });
     blocks.push({ kind: 'list', items: report.nextSteps.map((step) => ({ text: step[lang] })) });
@@ -95,34 +99,83 @@ function actionBlocks(report: Report, { lang, words }: Context): Block[] {
   return blocks;
 }
 
-function leadText(lead: VerifiedHypothesis, { lang, words }: Context): string {
-  const { labels, phrases } = words;
-  return `${lead.statement[lang]}${phrases.inBrackets(`${labels.posterior} ${percent(lead.posterior)}`)}`;
+/** The three answers, which are never the same: cause, first symptom, impact. */
+function answerBlocks(report: Report, context: Context): Block[] {
+  const { lang, words } = context;
+  const { labels } = words;
+  const { firstSymptom, impact } = report;
+  const bots = impact.bots.length > 0 ? [[labels.bots, impact.bots.join(', ')] as const] : [];
+  return [
+    ...causeBlocks(report, context),
+    { kind: 'heading', level: 3, text: labels.firstSymptom },
+    { kind: 'paragraph', text: firstSymptom?.statement[lang] ?? labels.unknown },
+    { kind: 'heading', level: 3, text: labels.impact },
+    {
+      kind: 'facts',
+      rows: [
+        ...impactFacts(report, words).filter(
+          ([label]) => bots.length === 0 || label !== labels.bots,
+        ),
+        ...bots,
+        ...impact.endpoints.map(
+          (endpoint) =>
+            [
+              labels.endpoint,
+              `${endpoint.service} ${endpoint.operation}${words.phrases.colon}${endpointLine(endpoint, words)}`,
+            ] as const,
+        ),
+      ],
+    },
+  ];
 }
 
-function headFacts(
-  report: Report,
-  { lang, words }: Context,
-): readonly (readonly [string, string])[] {
-  const { labels } = words;
+/** Without a cause: the best leads, marked as such, and why none of them is named. */
+function causeBlocks(report: Report, { lang, words }: Context): Block[] {
+  const { labels, phrases } = words;
   const cause = causeOf(report);
-  const { impact } = report;
-  const bots = impact.bots.length > 0 ? [[labels.bots, impact.bots.join(', ')] as const] : [];
+  if (cause) {
+    const onsetUs = cause.path?.onsetUs;
+    const facts = [
+      culpritLabel(cause.culprit),
+      words.causeKinds[cause.kind],
+      `${words.confidence} ${percent(report.confidence)}`,
+      ...(onsetUs === undefined ? [] : [`${labels.firstSeen} ${timeOfDay(onsetUs)}`]),
+    ];
+    const without = cause.counterfactual?.statement[lang];
+    return [
+      { kind: 'heading', level: 3, text: labels.rootCause },
+      { kind: 'paragraph', text: facts.join(' · ') },
+      ...(without === undefined ? [] : [{ kind: 'paragraph', text: without } as const]),
+    ];
+  }
+  const leads = leadsOf(report).slice(0, LEADS_SHOWN);
+  const why = abstainedText(report, words);
+  return [
+    { kind: 'heading', level: 3, text: labels.noCause },
+    ...(leads.length === 0
+      ? [{ kind: 'paragraph', text: labels.noHypotheses } as const]
+      : [
+          { kind: 'paragraph', text: labels.bestLead } as const,
+          {
+            kind: 'list',
+            items: leads.map((lead) => ({ text: leadText(lead, { lang, words }) })),
+          } as const,
+        ]),
+    ...(why === undefined
+      ? []
+      : [{ kind: 'paragraph', text: `${labels.whyAbstained}${phrases.colon}${why}` } as const]),
+  ];
+}
+
+function leadText(lead: VerifiedHypothesis, { lang, words }: Context): string {
+  const { labels, phrases } = words;
+  return `${lead.hypothesisId} ${lead.statement[lang]}${phrases.inBrackets(`${labels.posterior} ${percent(lead.posterior)}`)}`;
+}
+
+function headFacts(report: Report, words: Words): readonly (readonly [string, string])[] {
+  const { labels } = words;
   const scope = scopeLabel(report.scope);
   return [
-    ...(cause ? [[labels.culprit, culpritLabel(cause.culprit)] as const] : []),
-    ...(report.firstSymptom
-      ? [[labels.firstSymptom, report.firstSymptom.statement[lang]] as const]
-      : []),
-    ...impactFacts(report, words).filter(([label]) => bots.length === 0 || label !== labels.bots),
-    ...bots,
-    ...impact.endpoints.map(
-      (endpoint) =>
-        [
-          labels.endpoint,
-          `${endpoint.service} ${endpoint.operation}${words.phrases.colon}${endpointLine(endpoint, words)}`,
-        ] as const,
-    ),
     [labels.window, rangeLabel(report.window)],
     [labels.reference, referenceLabel(report, words)],
     [labels.trigger, triggerLabel(report, words)],
@@ -133,31 +186,63 @@ function headFacts(
 }
 
 function timelineBlocks(report: Report, { lang, words }: Context): Block[] {
-  const blocks: Block[] = [];
-  if (report.timeline.length > 0) {
-    blocks.push({ kind: 'heading', level: 2, text: words.labels.timeline });
-    blocks.push({
+  const entries = chronicleOf(report);
+  if (entries.length === 0) return [];
+  return [
+    { kind: 'heading', level: 2, text: words.labels.timeline },
+    {
       kind: 'list',
-      items: report.timeline.map((entry) => ({
+      items: entries.map((entry) => ({
         text: `${timeOfDay(entry.timeUs)}  ${words.timelineKinds[entry.kind]}  ${entry.text[lang]}`,
       })),
-    });
-  }
+    },
+  ];
+}
+
+/** A line for each attribute: who is hit only, or else the most affected values. */
+function radiusBlocks(report: Report, { words }: Context): Block[] {
+  const radii = report.impact.by ?? [];
+  if (radii.length === 0) return [];
+  return [
+    { kind: 'heading', level: 2, text: words.labels.blastRadius },
+    { kind: 'list', items: radii.map((by) => ({ text: radiusText(by, words) })) },
+  ];
+}
+
+function radiusText(by: ImpactBy, words: Words): string {
+  const { phrases } = words;
+  const label = attributeLabel(by, words);
+  const only = onlyValueOf(by);
+  const values = by.values
+    .slice(0, RADIUS_VALUES_SHOWN)
+    .map((value) => `${value.value}${phrases.colon}${shareText(value, words)}`);
+  const begin =
+    only === undefined
+      ? `${label}${phrases.inBrackets(spreadText(by, words))}`
+      : phrases.onlyValue(label, only);
+  return `${begin}${phrases.colon}${values.join('; ')}`;
+}
+
+function propagationBlocks(report: Report, words: Words): Block[] {
+  const { phrases } = words;
+  const map = propagationMapOf(report);
+  const chain = chainText(map, words);
   const { hot, soundCount } = edgesOf(report);
-  if (hot.length > 0) {
-    const { phrases } = words;
-    blocks.push({ kind: 'heading', level: 2, text: words.labels.propagation });
-    blocks.push({
+  if (hot.length === 0 && chain === undefined) return [];
+  const roles = new Map(map.nodes.map(({ name, role }) => [name, words.nodeRoles[role]]));
+  return [
+    { kind: 'heading', level: 2, text: words.labels.propagation },
+    ...(chain === undefined ? [] : [{ kind: 'paragraph', text: chain } as const]),
+    {
       kind: 'list',
       items: [
         ...hot.map(({ from, to, anomalousShare, calls }) => ({
-          text: `${from} → ${to}${phrases.colon}${phrases.edge(percent(anomalousShare), count(calls))}`,
+          text: `${from} → ${to}${phrases.inBrackets(roles.get(to) ?? '')}${phrases.colon}${phrases.edge(percent(anomalousShare), count(calls))}`,
         })),
         ...(soundCount > 0 ? [{ text: phrases.soundEdges(soundCount) }] : []),
       ],
-    });
-  }
-  return blocks;
+    },
+  ];
 }
 
 function collectBlocks(report: Report, { lang, words }: Context): Block[] {
@@ -187,21 +272,22 @@ function collectBlocks(report: Report, { lang, words }: Context): Block[] {
   blocks.push(
     gaps.length === 0
       ? { kind: 'paragraph', text: labels.noGaps }
-      : { kind: 'list', items: gaps.map((gap) => ({ text: gapText(gap, lang) })) },
+      : { kind: 'list', items: gaps.map((gap) => ({ text: gapText(gap, { lang, words }) })) },
   );
   if (telemetryQuality.length > 0) {
     blocks.push({ kind: 'heading', level: 3, text: labels.quality });
     blocks.push({
       kind: 'list',
-      items: telemetryQuality.map((gap) => ({ text: gapText(gap, lang) })),
+      items: telemetryQuality.map((gap) => ({ text: gapText(gap, { lang, words }) })),
     });
   }
   return blocks;
 }
 
-function gapText(gap: Report['collect']['gaps'][number], lang: Language): string {
+function gapText(gap: Gap, { lang, words }: Context): string {
   const [separator, stop] = lang === 'zh' ? ['：', '。'] : [': ', '. '];
-  return `${gap.what[lang]}${separator}${gap.why[lang]}${stop}${gap.effect[lang]}${stop.trim()}`;
+  const remedy = gap.remedy && `${stop}${words.labels.remedy}${separator}${gap.remedy[lang]}`;
+  return `${gap.what[lang]}${separator}${gap.why[lang]}${stop}${gap.effect[lang]}${remedy ?? ''}${stop.trim()}`;
 }
 
 function clusterBlocks(report: Report, { words, lang }: Context): Block[] {

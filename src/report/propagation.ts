@@ -1,6 +1,10 @@
-/** How the fault travelled: calls between services in the affected requests, with the share that went wrong. */
+/**
+ * How the fault travelled: calls between services in the affected requests, with the share that went wrong.
+ * Without spans the known topology has to serve; its edges have no calls.
+ */
 import type { Clustered } from '../model/investigation.ts';
 import type { PropagationEdge, Report } from '../model/report.ts';
+import { pairKey } from '../model/row-groups.ts';
 import { SPAN_KIND } from '../model/vocabulary.ts';
 import { NO_ROW, type SpanTable } from '../model/window.ts';
 import { type Affected, compareText } from './affected.ts';
@@ -21,17 +25,23 @@ interface EdgeCount {
  */
 export function buildPropagation(clustered: Clustered, affected: Affected): Report['propagation'] {
   const { spans } = clustered.window;
+  if (spans.count === 0) return topologyOf(clustered);
   const isAffectedTrace = new Uint8Array(spans.traceIds.length);
   for (const trace of affected.traces) isAffectedTrace[trace] = 1;
   const isAnswered = answeredRows(spans);
-  const edges = new Map<string, EdgeCount>();
+  const edges = new Map<number, EdgeCount>();
   for (let row = 0; row < spans.count; row++) {
-    const pair = edgeOf(spans, row, isAnswered);
-    if (pair === undefined) continue;
-    const key = JSON.stringify(pair);
+    const parent = spans.parent[row]!;
+    const service = spans.service[row]!;
+    const isEntered = parent !== NO_ROW && spans.service[parent] !== service;
+    const toId = isEntered ? service : targetOf(spans, row, isAnswered);
+    if (toId === 0) continue;
+    const fromId = isEntered ? spans.service[parent]! : service;
+    const key = pairKey(fromId, toId);
     let edge = edges.get(key);
     if (!edge) {
-      edge = { from: pair[0], to: pair[1], calls: 0, anomalous: 0, isInAffected: false };
+      const [from, to] = [spans.strings.text(fromId), spans.strings.text(toId)];
+      edge = { from, to, calls: 0, anomalous: 0, isInAffected: false };
       edges.set(key, edge);
     }
     edge.calls += 1;
@@ -56,9 +66,25 @@ function listed(edges: EdgeCount[]): Report['propagation'] {
       calls,
       anomalousShare: calls === 0 ? 0 : anomalous / calls,
     }));
-  const nodes = new Set<string>();
-  for (const edge of kept) nodes.add(edge.from).add(edge.to);
-  return { nodes: [...nodes].sort(compareText), edges: kept };
+  return { nodes: nodesOf(kept), edges: kept };
+}
+
+/** Edges between services that left their normal range first. */
+function topologyOf({ topology, anomalies }: Clustered): Report['propagation'] {
+  const unusual = new Set(anomalies.map(({ service }) => service));
+  const badEnds = ({ from, to }: PropagationEdge) =>
+    Number(unusual.has(from)) + Number(unusual.has(to));
+  const edges = topology
+    .map(([from, to]): PropagationEdge => ({ from, to, calls: 0, anomalousShare: 0 }))
+    .sort(
+      (a, b) => badEnds(b) - badEnds(a) || compareText(`${a.from} ${a.to}`, `${b.from} ${b.to}`),
+    )
+    .slice(0, EDGES_MAX);
+  return { nodes: nodesOf(edges), edges };
+}
+
+function nodesOf(edges: readonly PropagationEdge[]): string[] {
+  return [...new Set(edges.flatMap(({ from, to }) => [from, to]))].sort(compareText);
 }
 
 /** 1 for outgoing calls whose other side sent a span of its own. */
@@ -71,19 +97,10 @@ function answeredRows(spans: SpanTable): Uint8Array {
   return isAnswered;
 }
 
-function edgeOf(
-  spans: SpanTable,
-  row: number,
-  isAnswered: Uint8Array,
-): readonly [string, string] | undefined {
-  const service = spans.service[row]!;
-  const parent = spans.parent[row]!;
-  if (parent !== NO_ROW && spans.service[parent] !== service) {
-    return [spans.strings.text(spans.service[parent]!), spans.strings.text(service)];
-  }
+/** String id of what an outgoing call talks to when nobody there sends spans; 0 for none. */
+function targetOf(spans: SpanTable, row: number, isAnswered: Uint8Array): number {
   const isOutgoing = spans.kind[row] === SPAN_KIND.client || spans.kind[row] === SPAN_KIND.producer;
-  if (!isOutgoing || spans.target[row] === 0 || isAnswered[row] === 1) return undefined;
-  return [spans.strings.text(service), spans.strings.text(spans.target[row]!)];
+  return isOutgoing && isAnswered[row] === 0 ? spans.target[row]! : 0;
 }
 
 /** A call is bad when its span, or the caller's span of it, is anomalous. */

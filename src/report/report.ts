@@ -7,12 +7,15 @@ import type { Consensus, Noise, VerifiedHypothesis } from '../model/hypothesis.t
 import type { Clustered } from '../model/investigation.ts';
 import type { Report, StepTimes } from '../model/report.ts';
 import { buildAffected, buildImpact } from './affected.ts';
+import { buildBlastRadius } from './blast-radius.ts';
 import { dataHashOf } from './data-hash.ts';
-import { buildGaps, buildNextSteps, buildTelemetryQuality } from './gaps.ts';
+import { buildGaps } from './gaps.ts';
+import { buildNextSteps } from './next-steps.ts';
 import { findFirstSymptom, findOnset } from './onset.ts';
 import { buildPropagation } from './propagation.ts';
 import { reportHashOf } from './report-hash.ts';
 import { buildSummary } from './summary.ts';
+import { buildTelemetryQuality } from './telemetry-quality.ts';
 import { buildTimeline } from './timeline.ts';
 
 export { renderHtml } from './html.ts';
@@ -49,8 +52,14 @@ export function composeReport(input: ComposeInput): Report {
   const { clustered, verified } = input;
   const { clustering, request, window } = clustered;
   const affected = buildAffected(clustered);
-  const impact = buildImpact(clustered, affected);
+  const impact = {
+    ...buildImpact(clustered, affected),
+    by: buildBlastRadius(clustered, affected),
+  };
   const signals = signalsOf(clustered);
+  const { hypotheses, verdict } = verified;
+  const gaps = buildGaps(clustered, { isPartial: input.isPartial });
+  const telemetryQuality = buildTelemetryQuality(clustered);
   const report: Omit<Report, 'reportHash'> = {
     schemaVersion: 1,
     reportId: input.reportId,
@@ -76,18 +85,18 @@ export function composeReport(input: ComposeInput): Report {
     impact,
     collect: {
       signals,
-      gaps: buildGaps(clustered, { isPartial: input.isPartial }),
-      telemetryQuality: buildTelemetryQuality(clustered),
+      gaps,
+      telemetryQuality,
       anomalies: clustered.anomalies,
     },
     clusters: clustering.clusters.slice(0, LIMITS.clustersMax),
     clusterClasses: clustering.classes,
     clusterCoverage: clustering.coverage,
     anomalousCount: clustering.anomalousCount,
-    timeline: buildTimeline(clustered),
+    timeline: buildTimeline(clustered, hypotheses),
     propagation: buildPropagation(clustered, affected),
     changes: clustered.changes,
-    nextSteps: buildNextSteps(clustered, verified.verdict),
+    nextSteps: buildNextSteps(clustered, { verdict, gaps: [...gaps, ...telemetryQuality] }),
     engine: input.engine,
     dataHash: dataHashOf(clustered),
     times: input.times,

@@ -5,6 +5,7 @@ import type { Impact, Report } from '../model/report.ts';
 import type { Text } from '../model/text.ts';
 import { clusterLabel } from './cluster-label.ts';
 import { count as formatNumber, percent, timeOfDay } from './format.ts';
+import { type Likelihood, likelihoodOf } from './likelihood.ts';
 
 export interface SummaryFacts {
   readonly verdict: Report['verdict'];
@@ -40,7 +41,8 @@ export function buildSummary(facts: SummaryFacts): Text {
 }
 
 function causeSummary(facts: SummaryFacts, statement: Text): Text {
-  const lead = LEADS[facts.verdict];
+  const lead =
+    facts.verdict === 'likely' ? LIKELY[likelihoodOf(facts.confidence)] : LEADS[facts.verdict];
   const { requests, endpoints } = facts.impact;
   const share = percent(facts.confidence);
   const since = facts.onsetUs === undefined ? undefined : timeOfDay(facts.onsetUs).slice(0, 8);
@@ -58,11 +60,18 @@ function causeSummary(facts: SummaryFacts, statement: Text): Text {
   };
 }
 
-const LEADS: Readonly<Record<Report['verdict'], Text>> = {
+const LEADS: Readonly<Record<Exclude<Report['verdict'], 'likely'>, Text>> = {
   confirmed: { zh: '根因已证实', en: 'Root cause confirmed' },
-  likely: { zh: '很可能的根因', en: 'Likely root cause' },
   unverified: { zh: '未经证实的首要假设', en: 'Unverified leading hypothesis' },
   abstained: { zh: '未判定根因，首要线索', en: 'No cause established; best lead' },
+};
+
+const LIKELY: Readonly<Record<Likelihood, Text>> = {
+  'almost certain': { zh: '几乎可以肯定的根因', en: 'Almost certain root cause' },
+  'very likely': { zh: '极有可能的根因', en: 'Very likely root cause' },
+  likely: { zh: '很可能的根因', en: 'Likely root cause' },
+  possible: { zh: '有可能的根因', en: 'Possible root cause' },
+  unlikely: { zh: '可能性小的线索', en: 'Doubtful lead' },
 };
 
 function withoutStop(sentence: string): string {

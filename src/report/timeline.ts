@@ -1,11 +1,13 @@
-/** What happened when: changes, onset, clusters, anomalies, alerts, in one list by time. */
+/** What happened when: changes, metric jumps, onset, clusters, anomalies, alerts, in one list by time. */
 import type { Anomaly, ChangeEvent } from '../model/anomaly.ts';
 import type { Cluster } from '../model/cluster.ts';
+import type { VerifiedHypothesis } from '../model/hypothesis.ts';
 import type { Clustered } from '../model/investigation.ts';
 import type { TimelineEntry } from '../model/report.ts';
 import type { Text } from '../model/text.ts';
 import { clusterLabel, clusterLabels } from './cluster-label.ts';
 import { percent, secondOfDay } from './format.ts';
+import { metricEntries } from './metric-onset.ts';
 import { findOnset } from './onset.ts';
 import { plural } from './summary.ts';
 
@@ -15,15 +17,21 @@ const CLUSTERS_MAX = 8;
 const CHANGES_MAX = 20;
 
 /** At equal times causes stand before effects. */
-const KIND_ORDER: Readonly<Record<TimelineEntry['kind'], number>> = {
+export const TIMELINE_ORDER: Readonly<Record<TimelineEntry['kind'], number>> = {
   change: 0,
-  onset: 1,
-  cluster: 2,
-  anomaly: 3,
-  alert: 4,
+  metric: 1,
+  cause: 2,
+  symptom: 3,
+  onset: 4,
+  cluster: 5,
+  anomaly: 6,
+  alert: 7,
 };
 
-export function buildTimeline(clustered: Clustered): TimelineEntry[] {
+export function buildTimeline(
+  clustered: Clustered,
+  hypotheses: readonly VerifiedHypothesis[],
+): TimelineEntry[] {
   const { anomalies, changes, clustering, request } = clustered;
   const entries: TimelineEntry[] = [];
   const nearest = [...changes].sort((a, b) => b.timeUs - a.timeUs).slice(0, CHANGES_MAX);
@@ -44,7 +52,7 @@ export function buildTimeline(clustered: Clustered): TimelineEntry[] {
   const clusters = clustering.clusters.slice(0, CLUSTERS_MAX);
   const labels = clusterLabels(clusters);
   for (const cluster of clusters) entries.push(clusterEntry(cluster, labels));
-  entries.push(...anomalyEntries(anomalies));
+  entries.push(...metricEntries(clustered, hypotheses), ...anomalyEntries(anomalies));
   for (const alert of request.trigger.alerts) {
     const name = alert.name || alert.fingerprint;
     entries.push({
@@ -56,7 +64,7 @@ export function buildTimeline(clustered: Clustered): TimelineEntry[] {
   return entries.sort(
     (a, b) =>
       a.timeUs - b.timeUs ||
-      KIND_ORDER[a.kind] - KIND_ORDER[b.kind] ||
+      TIMELINE_ORDER[a.kind] - TIMELINE_ORDER[b.kind] ||
       (a.text.en < b.text.en ? -1 : 1),
   );
 }

@@ -14,7 +14,13 @@ export const EN: Words = {
     refuted: 'Refuted',
   },
   confidence: 'Confidence',
-  outweighed: 'Less likely',
+  likelihoods: {
+    'almost certain': 'Almost certain',
+    'very likely': 'Very likely',
+    likely: 'Likely',
+    possible: 'Possible',
+    unlikely: 'Unlikely',
+  },
   undecided: 'Not verified: check before you act',
   statuses: { complete: 'Complete', partial: 'Partial', running: 'Running' },
   triggers: {
@@ -47,8 +53,11 @@ export const EN: Words = {
     alert: 'Alert',
     anomaly: 'Anomaly',
     change: 'Change',
+    cause: 'Cause',
     cluster: 'Cluster',
+    metric: 'Metric',
     onset: 'Onset',
+    symptom: 'Symptom',
   },
   clusterKinds: {
     silence: 'silence',
@@ -98,6 +107,21 @@ export const EN: Words = {
     http: 'HTTP request',
     prom: 'Prometheus query',
   },
+  nodeRoles: {
+    cause: 'root cause',
+    lead: 'best lead',
+    effect: 'effect',
+    impact: 'impact',
+    sound: 'sound',
+  },
+  impactAttributes: {
+    endpoint: 'Endpoint',
+    version: 'Version',
+    channel: 'Channel',
+    bot: 'Bot',
+    user: 'User',
+    conversation: 'Conversation',
+  },
   strengths: { strong: 'strong', moderate: 'moderate', weak: 'weak' },
   phrases: {
     colon: ': ',
@@ -110,11 +134,39 @@ export const EN: Words = {
     edge: (share, calls) => `${share} of ${calls} calls are anomalous`,
     soundEdges: (count) =>
       count === 1 ? '1 more call path is sound' : `${count} more call paths are sound`,
+    figures: (value, { usual, low, high }) =>
+      `${value}${low === undefined ? '' : ` (95 %: ${low} – ${high})`}${usual === undefined ? '' : `, usually ${usual}`}`,
+    abstained: ({ id, score, rival, noise, lead, confidence }) =>
+      `${[
+        `The best lead ${id} has a score of ${score}`,
+        rival === undefined ? 'no other suspect stands' : `the next, ${rival.id}, ${rival.score}`,
+        noise === undefined || noise.windows === 0
+          ? 'there are no fault-free windows to compare it with'
+          : `${noise.windows} fault-free windows of the reference reach ${noise.score} as well`,
+      ].join(
+        '; ',
+      )}. A lead of ${lead} makes a confidence of ${confidence}: too little to name a cause.`,
+    share: (affected, { requests, share, low, high }) =>
+      `${affected} of ${requests} (${share}; 95 %: ${low} – ${high})`,
+    onlyValue: (name, value) => `Hits only ${name.toLowerCase()} ${value}`,
+    spread: (affected, values) => `${affected} of ${values} affected`,
+    effects: (count) => (count === 1 ? '1 effect of it' : `${count} effects of it`),
+    chain: (names) => `From symptom to cause: ${names}`,
+    mapEdge: (share, calls) => `${share} of ${calls} calls bad`,
+    otherCallers: (count) => `+${count} ${count === 1 ? 'caller' : 'callers'}`,
   },
   labels: {
     culprit: 'Where',
+    rootCause: 'Root cause',
+    noCause: 'Root cause: not established',
+    bestLead: 'Best lead, not a verdict',
+    about: 'This analysis',
+    whyAbstained: 'Why no cause is named',
+    blastRadius: 'Blast radius',
+    reason: 'Reason',
+    remedy: 'To collect',
     firstSymptom: 'First symptom',
-    impact: 'At a glance',
+    impact: 'Impact',
     fix: 'What to do',
     nextSteps: 'What to collect next',
     leads: 'Leads so far',
@@ -132,7 +184,7 @@ export const EN: Words = {
     timeline: 'Timeline',
     propagation: 'Propagation',
     propagationNote:
-      'Percentages: share of calls that are anomalous. Red frame: where the fault is.',
+      'Percentages: share of calls that are anomalous; none where only the topology is known. Bold line: from the symptom to the cause. Of sound calls only a few are drawn.',
     collect: 'Collect',
     cluster: 'Cluster',
     verify: 'Verify',
@@ -159,7 +211,7 @@ export const EN: Words = {
     refutedOnes: 'Refuted hypotheses',
     posterior: 'Relative probability',
     beliefNote:
-      'Relative probability is shared out among all hypotheses and "none of these". Confidence is that of the first, lowered when few kinds of evidence agree or no live probe confirms.',
+      'Relative probability is shared out among all hypotheses and "none of these". Confidence is how sure the engine is of the first, by its score, its lead and its checks.',
     rule: 'Rule',
     kind: 'Kind',
     effectOf: 'Effect of',

@@ -14,7 +14,13 @@ export const ZH: Words = {
     refuted: '已排除',
   },
   confidence: '置信度',
-  outweighed: '可能性小',
+  likelihoods: {
+    'almost certain': '几乎可以肯定',
+    'very likely': '极有可能',
+    likely: '很可能',
+    possible: '有可能',
+    unlikely: '可能性小',
+  },
   undecided: '尚未证实，处置前请核对',
   statuses: { complete: '完整', partial: '不完整', running: '分析中' },
   triggers: {
@@ -47,8 +53,11 @@ export const ZH: Words = {
     alert: '告警',
     anomaly: '异常',
     change: '变更',
+    cause: '起因',
     cluster: '聚类',
+    metric: '指标',
     onset: '开始',
+    symptom: '症状',
   },
   clusterKinds: {
     silence: '静默',
@@ -94,6 +103,21 @@ export const ZH: Words = {
     telemetry: '遥测',
   },
   probeKinds: { store: '已存链路对比', http: 'HTTP 请求', prom: 'Prometheus 查询' },
+  nodeRoles: {
+    cause: '根因',
+    lead: '首要线索',
+    effect: '受牵连',
+    impact: '影响面',
+    sound: '正常',
+  },
+  impactAttributes: {
+    endpoint: '入口',
+    version: '版本',
+    channel: '渠道',
+    bot: 'Bot',
+    user: '用户',
+    conversation: '会话',
+  },
   strengths: { strong: '强', moderate: '中', weak: '弱' },
   phrases: {
     colon: '：',
@@ -105,11 +129,37 @@ export const ZH: Words = {
     endpoint: (requests, failed) => `${requests} 个请求，${failed} 失败`,
     edge: (share, calls) => `${calls} 次调用中 ${share} 异常`,
     soundEdges: (count) => `另有 ${count} 条调用关系没有异常`,
+    figures: (value, { usual, low, high }) =>
+      `${value}${low === undefined ? '' : `（95 %：${low} – ${high}）`}${usual === undefined ? '' : `，平时 ${usual}`}`,
+    abstained: ({ id, score, rival, noise, lead, confidence }) =>
+      `${[
+        `首要线索 ${id} 得分 ${score}`,
+        rival === undefined ? '没有其他嫌疑' : `其次 ${rival.id} 得分 ${rival.score}`,
+        noise === undefined || noise.windows === 0
+          ? '没有无故障的时段可比'
+          : `参照期内 ${noise.windows} 个无故障时段也能到 ${noise.score}`,
+      ].join('，')}。领先 ${lead}，置信度 ${confidence}，不足以判定根因。`,
+    share: (affected, { requests, share, low, high }) =>
+      `${affected} / ${requests}（${share}，95 %：${low} – ${high}）`,
+    onlyValue: (name, value) => `只影响${name} ${value}`,
+    spread: (affected, values) => `${values} 个中 ${affected} 个受影响`,
+    effects: (count) => `由它引起的 ${count} 项`,
+    chain: (names) => `从症状到根因：${names}`,
+    mapEdge: (share, calls) => `${calls} 次调用中 ${share} 异常`,
+    otherCallers: (count) => `另有 ${count} 个调用方`,
   },
   labels: {
     culprit: '故障位置',
+    rootCause: '根因',
+    noCause: '根因：未判定',
+    bestLead: '首要线索，并非结论',
+    about: '本次分析',
+    whyAbstained: '为何不作判定',
+    blastRadius: '影响范围',
+    reason: '理由',
+    remedy: '应收集',
     firstSymptom: '最先的症状',
-    impact: '概况',
+    impact: '影响',
     fix: '处置建议',
     nextSteps: '下一步收集什么',
     leads: '目前的线索',
@@ -126,7 +176,8 @@ export const ZH: Words = {
     created: '生成于',
     timeline: '时间线',
     propagation: '传播路径',
-    propagationNote: '百分数是异常调用的占比；红框为故障位置',
+    propagationNote:
+      '百分数是异常调用的占比，只有拓扑时没有；粗线从症状通到根因；正常的调用只画几条',
     collect: '采集',
     cluster: '聚类',
     verify: '验证',
@@ -153,7 +204,7 @@ export const ZH: Words = {
     refutedOnes: '已排除的假设',
     posterior: '相对概率',
     beliefNote:
-      '相对概率：在所有假设与“都不是”之间分配。置信度：首要假设的相对概率，证据种类少或没有线上探针证实时调低。',
+      '相对概率：在所有假设与“都不是”之间分配。置信度：按首要假设的得分、领先幅度和核对结果，引擎对它有多大把握。',
     rule: '规则',
     kind: '类型',
     effectOf: '起因是',

@@ -8,8 +8,16 @@ import type {
   ProbeOutcome,
   Verdict,
 } from '../model/hypothesis.ts';
-import type { ReferenceKind, Report, TimelineEntry, Trigger } from '../model/report.ts';
+import type {
+  ImpactAttribute,
+  NodeRole,
+  ReferenceKind,
+  Report,
+  TimelineEntry,
+  Trigger,
+} from '../model/report.ts';
 import type { Language } from '../model/text.ts';
+import type { Likelihood } from './likelihood.ts';
 import { EN } from './words-en.ts';
 import { ZH } from './words-zh.ts';
 
@@ -26,14 +34,15 @@ export interface Words {
   readonly sources: Readonly<Record<EvidenceSource, string>>;
   readonly outcomes: Readonly<Record<ProbeOutcome, string>>;
   readonly decisions: Readonly<Record<Consensus['decision'], string>>;
-  /** In place of `likely` for a suspect that hardly anybody believes. */
-  readonly outweighed: string;
+  readonly likelihoods: Readonly<Record<Likelihood, string>>;
   /** In place of a decision that evidence alone would allow, while no check confirms it. */
   readonly undecided: string;
   readonly timelineKinds: Readonly<Record<TimelineEntry['kind'], string>>;
   readonly clusterKinds: Readonly<Record<AnomalyKind | 'missing', string>>;
   readonly causeKinds: Readonly<Record<CauseKind, string>>;
   readonly probeKinds: Readonly<Record<ProbeKind, string>>;
+  readonly nodeRoles: Readonly<Record<NodeRole, string>>;
+  readonly impactAttributes: Readonly<Record<ImpactAttribute, string>>;
   readonly strengths: Readonly<Record<Strength, string>>;
   readonly labels: Readonly<Record<LabelName, string>>;
   readonly phrases: Phrases;
@@ -55,10 +64,54 @@ export interface Phrases {
   endpoint(requests: string, failed: string): string;
   edge(share: string, calls: string): string;
   soundEdges(count: number): string;
+  /** A value with its 95 % interval and what is usual; `low` and `high` come together. */
+  figures(
+    value: string,
+    than: {
+      readonly usual: string | undefined;
+      readonly low: string | undefined;
+      readonly high: string | undefined;
+    },
+  ): string;
+  /** Why no cause is named. */
+  abstained(facts: {
+    readonly id: string;
+    readonly score: string;
+    readonly rival: { readonly id: string; readonly score: string } | undefined;
+    readonly noise: { readonly windows: number; readonly score: string } | undefined;
+    readonly lead: string;
+    readonly confidence: string;
+  }): string;
+  /** `34 of 412 (8.3 %, 95 %: 6 % – 11.3 %)`. */
+  share(
+    affected: string,
+    of: {
+      readonly requests: string;
+      readonly share: string;
+      readonly low: string;
+      readonly high: string;
+    },
+  ): string;
+  onlyValue(name: string, value: string): string;
+  /** `12 of 40 values affected`. */
+  spread(affected: string, values: string): string;
+  effects(count: number): string;
+  chain(names: string): string;
+  /** A call on the map: less room than edge() takes. */
+  mapEdge(share: string, calls: string): string;
+  otherCallers(count: number): string;
 }
 
 type LabelName =
   | 'culprit'
+  | 'rootCause'
+  | 'noCause'
+  | 'bestLead'
+  | 'about'
+  | 'whyAbstained'
+  | 'blastRadius'
+  | 'reason'
+  | 'remedy'
   | 'firstSymptom'
   | 'impact'
   | 'fix'

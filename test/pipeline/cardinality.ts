@@ -14,7 +14,7 @@ import { createFingerprint } from '../../src/pipeline/fingerprint.ts';
 import { createIngestPipeline } from '../../src/pipeline/ingest.ts';
 import { Detection } from '../../src/pipeline/tick.ts';
 import { createWatchers } from '../../src/pipeline/watchers.ts';
-import { buildTelemetryQuality } from '../../src/report/gaps.ts';
+import { buildTelemetryQuality } from '../../src/report/telemetry-quality.ts';
 import { openStateStore, openTelemetryReader, openTelemetryWriter } from '../../src/store/open.ts';
 
 export const NOW_US = 1_790_000_000_000_000;

@@ -6,9 +6,9 @@ import {
   anomaliesByScore,
   decisionLabel,
   evidenceOf,
+  figuresOf,
   fold,
   impactFacts,
-  observationsOf,
   sourceOfProbe,
   strengthOf,
 } from '../../src/report/digest.ts';
@@ -90,7 +90,9 @@ describe('evidence', () => {
     { caption: 'part of another number', n: 14, sentence: 'took 143 ms', shown: 'n = 14' },
   ])('observations: $caption', ({ n, sentence, shown }) => {
     const statement = { zh: sentence, en: sentence };
-    expect(observationsOf({ ...EVIDENCE, n, statement })).toBe(shown);
+    const { evidenceId, source, direction, weight } = EVIDENCE;
+    const evidence = { evidenceId, source, direction, weight, n, statement };
+    expect(figuresOf(evidence, EN)).toBe(shown);
   });
 });
 

@@ -118,7 +118,16 @@ describe('composeReport()', () => {
   const report = compose(clusteredOf(slowShop(), isAffectedSpan));
 
   test('counts who was hit, in affected requests only', () => {
-    expect(report.impact).toEqual({
+    const { by, ...impact } = report.impact;
+    expect(by?.map(({ attribute, affected, requests }) => [attribute, affected, requests])).toEqual(
+      [
+        ['endpoint', 30, 60],
+        ['bot', 30, 60],
+        ['user', 30, 60],
+        ['conversation', 30, 60],
+      ],
+    );
+    expect(impact).toEqual({
       endpoints: [{ service: 'gateway', operation: 'GET /checkout', requests: 60, errorRatio: 0 }],
       requests: 30,
       errorRatio: 0,
@@ -164,6 +173,7 @@ describe('composeReport()', () => {
       'No metrics',
       'No profiles',
       'No reference period',
+      'No versions',
     ]);
     expect(report.nextSteps.length).toBeGreaterThanOrEqual(4);
     expect(report.summary.en).toMatch(/^No cause could be established: 90 anomalous spans/);
@@ -397,7 +407,7 @@ describe('hashes', () => {
       confidence: 0.3,
     });
     expect(renewed.reportHash).toBe(sure.reportHash);
-    expect(renewed.summary.en).toMatch(/^Likely root cause \(30 %\)/);
+    expect(renewed.summary.en).toMatch(/^Doubtful lead \(30 %\)/);
     expect(renewed.verdict).toBe('likely');
     for (const lang of ['zh', 'en'] as const) expect(renderHtml(stored, lang)).toContain('–');
   });

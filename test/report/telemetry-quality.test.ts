@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Clustered, Collected } from '../../src/model/investigation.ts';
 import type { Overflow } from '../../src/model/tally.ts';
-import { buildGaps, buildTelemetryQuality } from '../../src/report/gaps.ts';
+import { buildGaps } from '../../src/report/gaps.ts';
+import { buildTelemetryQuality } from '../../src/report/telemetry-quality.ts';
 import { profileOf } from '../build/profiles.ts';
 import { buildCollected } from '../build/span-table.ts';
 
