@@ -43,14 +43,14 @@ export function explainAway(
   const reasons = reasonsOf(joined, { reach, settings });
   const causeOf = new Map<string, Reason>();
   for (const effect of joined) {
-    const reason = bestReason(effect, reasons, settings.explainedShareMin);
+    const reason = bestReason(effect, { reasons, ...settings });
     if (reason !== undefined) causeOf.set(effect.key, reason);
   }
   const ranked = joined.map((suspect): RankedSuspect => {
     const cause = rootCauseOf(suspect, causeOf);
     return cause === undefined
       ? withEffects(suspect, {
-          reasons: reasons.filter((reason) => reason.cause === suspect),
+          reasons: [...(reasons.get(suspect)?.values() ?? [])],
           gainMax: settings.gainMax,
         })
       : asEffect(suspect, cause);
@@ -142,15 +142,20 @@ interface Explaining {
   readonly settings: AnalysisSettings;
 }
 
-function reasonsOf(suspects: readonly Suspect[], context: Explaining): Reason[] {
-  const reasons: Reason[] = [];
+/** By cause, then effect. */
+type Reasons = ReadonlyMap<Suspect, ReadonlyMap<Suspect, Reason>>;
+
+function reasonsOf(suspects: readonly Suspect[], context: Explaining): Reasons {
+  const reasons = new Map<Suspect, Map<Suspect, Reason>>();
   for (const cause of suspects) {
+    const byEffect = new Map<Suspect, Reason>();
     for (const effect of suspects) {
       if (cause === effect) continue;
       const explained = explainedBy(cause, { effect, ...context });
       const weight = sumOf(explained.values());
-      if (weight > 0) reasons.push({ cause, effect, explained, weight });
+      if (weight > 0) byEffect.set(effect, { cause, effect, explained, weight });
     }
+    reasons.set(cause, byEffect);
   }
   return reasons;
 }
@@ -242,15 +247,13 @@ function gainOf(reasons: readonly Reason[]): ReadonlyMap<Aspect, number> {
  */
 function bestReason(
   effect: Suspect,
-  reasons: readonly Reason[],
-  explainedShareMin: number,
+  { reasons, explainedShareMin }: { readonly reasons: Reasons; readonly explainedShareMin: number },
 ): Reason | undefined {
   let best: Reason | undefined;
-  for (const reason of reasons) {
-    if (reason.effect !== effect || reason.weight < explainedShareMin * effect.score) continue;
-    const back = reasons.find(
-      ({ cause, effect: other }) => cause === effect && other === reason.cause,
-    );
+  for (const byEffect of reasons.values()) {
+    const reason = byEffect.get(effect);
+    if (reason === undefined || reason.weight < explainedShareMin * effect.score) continue;
+    const back = reasons.get(effect)?.get(reason.cause);
     const leftOfCause = reason.cause.score - (back?.weight ?? 0);
     const leftOfEffect = effect.score - reason.weight;
     if (leftOfCause < leftOfEffect) continue;
