@@ -109,8 +109,8 @@ export const LIMITS = {
   analysisPointsMax: 2_000_000,
   /** Requests of profiles that one analysis reads of each period: four services once in 10 s make 360 in 15 min … */
   analysisProfileRequestsMax: 2000,
-  /** … and bytes of them, inflated. */
-  analysisProfileBytesMax: 32 * 1024 * 1024,
+  /** … and bytes of them, inflated: 0.2 s of one core (a million samples in 0.7 s), and the reference as much again. */
+  analysisProfileBytesMax: 8 * 1024 * 1024,
   /** Distinct endpoints with a tally; more go to `(overflow)` of their service. */
   endpointsMax: 20_000,
   /** Endpoints and services without a span or line for this long make room when there is none: 1 h. */

@@ -145,7 +145,7 @@ function readReference(periods: Periods, reading: Reading): Reference | undefine
   const sample = referenceSample(periods.reference, reading.telemetry);
   const spans = readSpans(reading, sample);
   const whole = windowOf(spans, { range: sample.period.range, reading });
-  if (whole.spans.count + whole.logs.count + whole.series.length === 0) return undefined;
+  if (isEmpty(whole)) return undefined;
   const unsteady = findUnsteady(whole.spans, whole.range);
   const steady = without(sample.period, unsteady);
   const data =
@@ -161,6 +161,10 @@ function readReference(periods: Periods, reading: Reading): Reference | undefine
   const range = { fromUs: Math.max(data.range.fromUs, beginOf(data)), toUs: data.range.toUs };
   const minutes = minutesOf({ range, without: period.without });
   return { data: { ...data, range }, minutes, tallies, templateTallies };
+}
+
+function isEmpty({ spans, logs, series, profiles = [] }: WindowData): boolean {
+  return spans.count + logs.count + series.length + profiles.length === 0;
 }
 
 function without(period: Period, parts: readonly TimeRange[]): Period {
@@ -188,12 +192,13 @@ function storedTallies(period: Period, { telemetry, request }: Reading): Omit<Re
   return { minutes, tallies, templateTallies };
 }
 
-/** The earliest span, log or point. */
-function beginOf({ spans, logs, series, range }: WindowData): number {
+/** The earliest span, log, point or profile. */
+function beginOf({ spans, logs, series, profiles = [], range }: WindowData): number {
   let beginUs = range.toUs;
   for (let row = 0; row < spans.count; row++) beginUs = Math.min(beginUs, spans.startUs[row]!);
   for (let row = 0; row < logs.count; row++) beginUs = Math.min(beginUs, logs.timeUs[row]!);
   for (const { timesUs } of series) beginUs = Math.min(beginUs, timesUs[0] ?? range.toUs);
+  for (const { fromUs } of profiles) beginUs = Math.min(beginUs, fromUs);
   return Math.floor(beginUs);
 }
 

@@ -10,6 +10,8 @@ import { collect } from '../../src/pipeline/collect.ts';
 import type { StateStore } from '../../src/store/api/state.ts';
 import type { TelemetryReader, TelemetryWriter } from '../../src/store/api/telemetry.ts';
 import { openStateStore, openTelemetryReader, openTelemetryWriter } from '../../src/store/open.ts';
+import { profilesRequest } from '../build/profiles.ts';
+import { emptyGroup, hashOf } from '../store/generate.ts';
 import { sendTraffic, type TrafficOptions } from './traffic.ts';
 
 const START_US = 1_789_999_980_000_000;
@@ -44,6 +46,19 @@ function send(from: number, minutes: number, more: Partial<TrafficOptions> = {})
   });
 }
 
+/** A profile each minute, sent ten seconds after it was recorded. */
+function sendProfiles(service: string, minutes: readonly number[]): void {
+  const none = [0, 0] as const;
+  const requests = minutes.map((at) => {
+    const request = profilesRequest([{ service, fromUs: minute(at), self: { work: 5 } }]);
+    const body = new TextEncoder().encode(JSON.stringify(request));
+    const receivedUs = minute(at) + 10_000_000;
+    const profiles = { receivedUs, count: 1, services: [service], encoding: 'json', body } as const;
+    return { hash: hashOf(90_000 + at), spans: none, logs: none, points: none, profiles };
+  });
+  writer.write({ ...emptyGroup(), requests });
+}
+
 function collected(window: readonly [number, number], scope: Scope = {}): Collected {
   return collect(
     {
@@ -61,6 +76,26 @@ function servicesOf(table: SpanTable): string[] {
 }
 
 describe('collect()', () => {
+  it('reads the profiles of services with spans, of window and reference', async () => {
+    await send(0, 20);
+    const [service] = servicesOf(collected([10, 20]).window.spans);
+    sendProfiles(service!, [3, 9, 10, 19, 20]);
+    sendProfiles('stranger', [4, 11]);
+    const { window, reference } = collected([10, 20]);
+    const minutesOf = (data: typeof reference) =>
+      data?.profiles?.map(({ fromUs }) => (fromUs - START_US) / US_PER_MINUTE);
+    expect(minutesOf(window)).toEqual([10, 19]);
+    expect(minutesOf(reference)).toEqual([3, 9]);
+  });
+
+  it('has a reference where there are profiles only', () => {
+    sendProfiles('bot', [3, 9, 10]);
+    const { window, reference } = collected([10, 20]);
+    expect(window.profiles).toHaveLength(1);
+    expect(reference?.profiles).toHaveLength(2);
+    expect(reference?.range.fromUs).toBe(minute(3));
+  });
+
   it('divides the window at the onset inside it: what was healthy becomes the reference', async () => {
     await send(0, 10);
     await send(10, 3, { slowDatabaseUs: 2_000_000 });
