@@ -166,6 +166,20 @@ describe('taproot rules check', () => {
   });
 });
 
+describe('taproot rules sarif', () => {
+  it('accepts the rules that come with Taproot', async () => {
+    await expect(runCli(['rules', 'sarif'])).resolves.toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ version: '2.1.0' });
+  });
+
+  it('names file and fault of a broken rule', async () => {
+    writeFileSync(join(dir, 'broken.yaml'), 'id: broken\n');
+    await expect(runCli(['rules', 'sarif', dir])).resolves.toBe(1);
+    expect(out).toContain('broken.yaml');
+    expect(out).toContain('"level": "error"');
+  });
+});
+
 describe('taproot import and diagnose', () => {
   it('reads OTLP JSON lines into a data folder, once even when told twice', async () => {
     const file = join(CASES, 'cases/train-ticket/traces.jsonl.gz');
