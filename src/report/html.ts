@@ -140,7 +140,7 @@ function collectHtml(report: Report, context: PageContext): SafeHtml {
   const { labels } = words;
   const { signals, gaps, telemetryQuality } = report.collect;
   const anomalies = fold(anomaliesByScore(report), ANOMALIES_SHOWN);
-  const counts = (['traces', 'spans', 'logs', 'metrics', 'changes'] as const).map(
+  const counts = (['traces', 'spans', 'logs', 'metrics', 'profiles', 'changes'] as const).map(
     (signal) => html`<div><dt>${labels[signal]}</dt><dd>${count(signals[signal])}</dd></div>`,
   );
   const itemsOf = (list: Report['collect']['anomalies']) =>

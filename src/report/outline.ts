@@ -252,7 +252,7 @@ function collectBlocks(report: Report, { lang, words }: Context): Block[] {
     stepHeading(1, labels.collect, report.times.collectMs, words),
     {
       kind: 'paragraph',
-      text: (['traces', 'spans', 'logs', 'metrics', 'changes'] as const)
+      text: (['traces', 'spans', 'logs', 'metrics', 'profiles', 'changes'] as const)
         .map((signal) => `${labels[signal]} ${count(signals[signal])}`)
         .join(' · '),
     },
