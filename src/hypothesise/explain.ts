@@ -4,6 +4,7 @@
  * what it explains, has more evidence than the suspect alone. An effect never ranks before a cause.
  */
 import type { AnalysisSettings } from '../model/analysis-settings.ts';
+import type { CauseKind } from '../model/hypothesis.ts';
 import type { Facts } from './facts.ts';
 import type { Suspect, WeighedEvidence } from './merge.ts';
 import { type Aspect, compareText, text } from './suspicion.ts';
@@ -174,7 +175,8 @@ function explainedBy(
   const credible = Math.min(1, Math.max(0, cause.score / settings.credibleScore));
   for (const item of effect.evidence) {
     const isCertain = isKnownPair || isMadeUp(cause, { effect, aspect: item.aspect });
-    if (item.weight <= 0 || (item.isOwn && !isCertain && !isLoaded(cause, item))) continue;
+    const isOpen = !item.isOwn || isCertain || isPictured(cause, effect) || isLoaded(cause, item);
+    if (item.weight <= 0 || !isOpen) continue;
     const share = isCertain ? 1 : credible * passedOnShare(cause, item.aspect);
     if (share <= 0) continue;
     explained.set(item.aspect, (explained.get(item.aspect) ?? 0) + share * item.weight);
@@ -195,6 +197,20 @@ function isMadeUp(
   if (context.aspect === 'flow') return services.has(culprit.service);
   const callers = detail['callers']?.split('; ') ?? [];
   return context.aspect === 'time' && callers.includes(`${culprit.service} ${culprit.operation}`);
+}
+
+/** What is seen at a place, of whatever cause. */
+const SYMPTOM_KINDS: ReadonlySet<CauseKind> = new Set(['latency', 'error', 'timeout', 'code']);
+
+/**
+ * A rule draws a whole picture: runs that wait, break off or take other steps at the services of its mechanism
+ * are in it, though they are seen first-hand. How much of them it explains is still a matter of what it passes on.
+ */
+function isPictured({ rule, services, culprit }: Suspect, effect: Suspect): boolean {
+  const { service, version } = effect.culprit;
+  if (rule === undefined || effect.rule !== undefined) return false;
+  if (version !== undefined && version !== culprit.version) return false;
+  return SYMPTOM_KINDS.has(effect.kind) && services.has(service);
 }
 
 /** Load that times follow makes services slow and busy themselves: their own time explains nothing then. */
