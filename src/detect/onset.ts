@@ -13,8 +13,11 @@ const POINTS_MIN = { before: 10, after: 5 };
 const SCORE_MIN = 6;
 /** Share of bad points must rise by this much. */
 const RISE_MIN = 0.05;
-/** Quantiles of all values that are tried as the bound between good and bad. */
-const BOUND_QUANTILES = [0.5, 0.75, 0.9, 0.95];
+/**
+ * Quantiles of all values that are tried as the bound between good and bad, each with half the tail of the one
+ * before: few of all requests are bad when a fault that hits some of them has just begun.
+ */
+const BOUND_QUANTILES = [0.5, 0.75, 0.875, 0.9375, 0.96875, 0.984375];
 /** A bound must separate values that differ: 25 % for logarithms of durations. */
 const SHIFT_MIN = Math.log(1.25);
 

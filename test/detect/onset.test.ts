@@ -48,6 +48,15 @@ describe('findOnset() finds', () => {
       15 * US_PER_SECOND,
     );
   });
+
+  it('ten seconds of a fault that makes one request in twelve slow', () => {
+    const random = createRandom(4);
+    const timesUs = Float64Array.from({ length: 1000 }, (_, index) => index * 50_000);
+    const isLate = (index: number) => index >= 800 && index % 12 === 0;
+    const values = timesUs.map((_, index) => 11 + 0.4 * random.normal() + (isLate(index) ? 2 : 0));
+    const onset = findOnset({ timesUs, values }, { fromUs: -10 * US_PER_MINUTE, toUs: 50_000_000 });
+    expect(Math.abs((onset?.onsetUs ?? 0) - 40_000_000)).toBeLessThanOrEqual(5 * US_PER_SECOND);
+  });
 });
 
 describe('findOnset() finds nothing', () => {
