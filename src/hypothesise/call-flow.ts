@@ -1,4 +1,5 @@
 /** Runs as the set of operations that they call: flows for the channel of missing calls (src/hypothesise/missing-call.ts). */
+import { SPAN_KIND } from '../model/vocabulary.ts';
 import { NO_ROW, type SpanTable, type WindowData } from '../model/window.ts';
 import { type EventSource, gatherFlows, type OperationNumbers } from './event-flow.ts';
 import type { Facts } from './facts.ts';
@@ -33,7 +34,7 @@ export function gatherCallFlows(
       range: data.range,
       operationOfRow,
       operationCount: numbers.count,
-      source: new CallSource({ children: of, operationOfRow, isCalling }),
+      source: new CallSource({ spans: data.spans, children: of, operationOfRow, isCalling }),
     });
   return {
     now: flowsOf(window, children, numbers.now),
@@ -70,15 +71,18 @@ function markCalling(
 class CallSource implements EventSource {
   readonly events = new Uint32Array(CALLS_PER_SPAN_MAX);
   readonly severities = new Uint8Array(CALLS_PER_SPAN_MAX);
+  readonly #spans: SpanTable;
   readonly #children: Children;
   readonly #operationOfRow: Uint32Array;
   readonly #isCalling: Uint8Array;
 
   constructor(of: {
+    readonly spans: SpanTable;
     readonly children: Children;
     readonly operationOfRow: Uint32Array;
     readonly isCalling: Uint8Array;
   }) {
+    this.#spans = of.spans;
     this.#children = of.children;
     this.#operationOfRow = of.operationOfRow;
     this.#isCalling = of.isCalling;
@@ -86,6 +90,8 @@ class CallSource implements EventSource {
 
   read(row: number): number {
     if (this.#isCalling[this.#operationOfRow[row]!] === 0) return -1;
+    // Whether and when a message is taken is not the sender's: src/hypothesise/queue.ts.
+    if (this.#spans.kind[row] === SPAN_KIND.producer) return -1;
     const { start, rows } = this.#children;
     let count = 0;
     for (let at = start[row]!; at < start[row + 1]! && count < CALLS_PER_SPAN_MAX; at++) {

@@ -100,6 +100,13 @@ function patternText(pattern: SuspectPattern): Text {
 }
 
 function flowText(name: string, flow: FlowBreak): Text {
+  if (flow.kind === 'late-message') {
+    const wait = formatUs(flow.waitUsMin);
+    return text(
+      `${name} 发出、${flow.service} 在 ${wait} 内没有取走的消息`,
+      `messages of ${name} that ${flow.service} has not taken after ${wait}`,
+    );
+  }
   const what = flow.kind === 'lacks-call' ? `${flow.service} ${flow.operation}` : flow.text;
   return flow.kind === 'has-line'
     ? text(`${name} 写出“${what}”的执行`, `runs of ${name} that log "${what}"`)

@@ -24,14 +24,16 @@ const LLR_MIN = 3;
 /** Waits count as grown from twice the usual and ten milliseconds: less is scheduling. */
 const WAIT_FACTOR_MIN = 2;
 const WAIT_EXCESS_US_MIN = 10 * US_PER_MS;
+/** Nineteen of twenty messages used to wait less. */
+const USUAL_QUANTILE = 0.95;
 
 /** What one service takes from one queue in one period. */
 interface Messages {
   readonly target: number;
   readonly consumer: number;
+  /** Of each taken message: how long it waited, and the row that sent it. One may be taken several times. */
   readonly waitsUs: number[];
-  /** Rows that sent one which was taken; a message may be taken several times. */
-  readonly sentRows: Set<number>;
+  readonly sentRows: number[];
 }
 
 interface Period {
@@ -57,7 +59,7 @@ export function suspectQueues(facts: Facts): Suspicion[] {
       waitEvidence(taken, { usual, paid, facts }),
       untakenEvidence(taken, { usual, sent, paid, facts }),
     ].filter((item) => item !== undefined);
-    return evidence.length === 0 ? [] : [suspicionOf(usual, evidence, facts)];
+    return evidence.length === 0 ? [] : [suspicionOf(usual, { taken, evidence, facts })];
   });
 }
 
@@ -75,12 +77,12 @@ function gatherMessages(table: SpanTable): Period {
     const key = pairKey(target, consumer);
     let taken = messages.get(key);
     if (taken === undefined) {
-      taken = { target, consumer, waitsUs: [], sentRows: new Set() };
+      taken = { target, consumer, waitsUs: [], sentRows: [] };
       messages.set(key, taken);
     }
     const sentUs = table.startUs[parent]! + table.durationUs[parent]!;
     taken.waitsUs.push(Math.max(0, table.startUs[row]! - sentUs));
-    taken.sentRows.add(parent);
+    taken.sentRows.push(parent);
   }
   return { messages, sent };
 }
@@ -97,7 +99,7 @@ function waitEvidence(
   const before = Float64Array.from(usual.waitsUs).sort();
   const [waitUs, usualUs] = [quantileOfSorted(now, 0.5), quantileOfSorted(before, 0.5)];
   if (waitUs < WAIT_FACTOR_MIN * usualUs || waitUs - usualUs < WAIT_EXCESS_US_MIN) return undefined;
-  const bound = quantileOfSorted(before, 0.95);
+  const bound = quantileOfSorted(before, USUAL_QUANTILE);
   const above = (waits: Float64Array): Share => ({
     hits: waits.reduce((sum, wait) => sum + Number(wait > bound), 0),
     total: waits.length,
@@ -132,8 +134,8 @@ function untakenEvidence(
 ): EvidenceDraft | undefined {
   const { usual, sent, paid, facts } = context;
   if (sent.now < MESSAGES_MIN || sent.before < MESSAGES_MIN) return undefined;
-  const now = { hits: taken?.sentRows.size ?? 0, total: sent.now };
-  const before = { hits: usual.sentRows.size, total: sent.before };
+  const now = { hits: new Set(taken?.sentRows).size, total: sent.now };
+  const before = { hits: new Set(usual.sentRows).size, total: sent.before };
   const [is, was] = [now.hits / now.total, before.hits / before.total];
   const llr = is < was ? twoShareLlr(now, before) - paid : 0;
   if (llr < LLR_MIN) return undefined;
@@ -155,20 +157,22 @@ function untakenEvidence(
 }
 
 function suspicionOf(
-  { target, consumer }: Messages,
-  evidence: readonly EvidenceDraft[],
-  facts: Facts,
+  usual: Messages,
+  context: {
+    readonly taken: Messages | undefined;
+    readonly evidence: readonly EvidenceDraft[];
+    readonly facts: Facts;
+  },
 ): Suspicion {
-  const { table, isBadTrace, badTraceCount } = facts;
-  const senders = new Set<number>();
-  const badTraces = new Set<number>();
-  for (let row = 0; row < table.count; row++) {
-    if (table.kind[row] !== SPAN_KIND.producer || table.target[row] !== target) continue;
-    senders.add(table.service[row]!);
-    if (isBadTrace[table.trace[row]!] === 1) badTraces.add(table.trace[row]!);
-  }
-  // Nobody waits for a message: of what was asked about it explains the requests that send one at most.
-  const share = badTraceCount === 0 ? 1 : badTraces.size / badTraceCount;
+  const { taken, evidence, facts } = context;
+  const { target, consumer } = usual;
+  const { table } = facts;
+  const boundUs = Math.round(
+    quantileOfSorted(Float64Array.from(usual.waitsUs).sort(), USUAL_QUANTILE),
+  );
+  const late = lateMessages(usual, { taken, boundUs, facts });
+  const senders = new Set(late.rows.map((row) => table.service[row]!));
+  const { share } = late;
   const service = table.strings.text(consumer);
   const queue = table.strings.text(target);
   return {
@@ -177,8 +181,70 @@ function suspicionOf(
     isOwn: true,
     share,
     services: [service, ...[...senders].map((id) => table.strings.text(id)).sort(compareText)],
+    ...patternOf(late.rows, { service, boundUs, table }),
     evidence: evidence.map((item) => ({ ...item, weight: item.weight * Math.sqrt(share) })),
   };
+}
+
+/**
+ * Sent rows whose message was taken late or not at all. Nobody waits for a message, so no request of such a
+ * trace is slow: it is trouble of its own kind, beside what else was asked about.
+ */
+function lateMessages(
+  { target }: Messages,
+  context: {
+    readonly taken: Messages | undefined;
+    readonly boundUs: number;
+    readonly facts: Facts;
+  },
+): { readonly rows: readonly number[]; readonly share: number } {
+  const { taken, boundUs, facts } = context;
+  const { table, isBadTrace, badTraceCount } = facts;
+  const inTime = new Set(
+    taken?.sentRows.filter((_, index) => taken.waitsUs[index]! <= boundUs), // parallel
+  );
+  const rows: number[] = [];
+  for (let row = 0; row < table.count; row++) {
+    if (table.kind[row] !== SPAN_KIND.producer || table.target[row] !== target) continue;
+    if (!inTime.has(row)) rows.push(row);
+  }
+  const traces = new Set(rows.map((row) => table.trace[row]!));
+  const soundCount = [...traces].filter((trace) => isBadTrace[trace] === 0).length;
+  return { rows, share: traces.size / Math.max(1, badTraceCount + soundCount) };
+}
+
+/** The operation that sends most of the late messages. */
+function patternOf(
+  rows: readonly number[],
+  {
+    service,
+    boundUs,
+    table,
+  }: { readonly service: string; readonly boundUs: number; readonly table: SpanTable },
+): Pick<Suspicion, 'pattern'> {
+  const { strings } = table;
+  const counts = new Map<number, { readonly row: number; count: number }>();
+  for (const row of rows) {
+    const key = pairKey(table.service[row]!, table.operation[row]!);
+    const known = counts.get(key);
+    if (known) known.count++;
+    else counts.set(key, { row, count: 1 });
+  }
+  const [most] = [...counts.values()]
+    .map(({ row, count }) => ({
+      count,
+      service: strings.text(table.service[row]!),
+      operation: strings.text(table.operation[row]!),
+    }))
+    .sort(
+      (a, b) =>
+        b.count - a.count ||
+        compareText(a.service, b.service) ||
+        compareText(a.operation, b.operation),
+    );
+  if (most === undefined) return {};
+  const flow = { kind: 'late-message', service, waitUsMin: boundUs } as const;
+  return { pattern: { service: most.service, operation: most.operation, flow } };
 }
 
 function namesOf({ target, consumer }: Messages, { table }: Facts) {

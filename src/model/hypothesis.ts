@@ -161,7 +161,9 @@ export type FlowBreak =
       readonly line: string;
       /** For people. */
       readonly text: string;
-    };
+    }
+  /** Messages that this service has not begun to take so long after they were sent. */
+  | { readonly kind: 'late-message'; readonly service: string; readonly waitUsMin: number };
 
 export interface ProbeRun {
   readonly plan: ProbePlan;

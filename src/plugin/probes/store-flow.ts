@@ -6,7 +6,7 @@
 import { formatPercent } from '../../base/quantity.ts';
 import type { FlowBreak, Placebo, SuspectPattern } from '../../model/hypothesis.ts';
 import type { Clustered } from '../../model/investigation.ts';
-import { NO_ROW, type WindowData } from '../../model/window.ts';
+import { NO_ROW, type SpanTable, type WindowData } from '../../model/window.ts';
 import { inconclusive, type ProbeResult } from './outcome.ts';
 import {
   BACKGROUND_SHARE_MAX,
@@ -132,6 +132,9 @@ function runsOf(suspect: SuspectPattern, asking: Asking): Runs {
   if (service === undefined) return { isAsked, isBroken: isAsked };
   const matches = createMatcher(suspect, table);
   const { fromUs, toUs } = data.range;
+  if (flow.kind === 'late-message') {
+    return messagesOf(flow, { table, sentRows: side.rowsOf(service).filter(matches), toUs });
+  }
   for (const row of side.rowsOf(service)) {
     const endUs = table.startUs[row]! + table.durationUs[row]!;
     // Of what reaches out of the period the rest is not here.
@@ -150,6 +153,31 @@ function runsOf(suspect: SuspectPattern, asking: Asking): Runs {
     (is, trace) => is & (isLacking ? ~hasLine[trace]! : hasLine[trace]!),
   );
   return { isAsked: isLogged, isBroken };
+}
+
+/** Of messages sent early enough to be late within the period: those that were not taken in time. */
+function messagesOf(
+  { service, waitUsMin }: Extract<FlowBreak, { readonly kind: 'late-message' }>,
+  sent: { readonly table: SpanTable; readonly sentRows: Uint32Array; readonly toUs: number },
+): Runs {
+  const { table, sentRows, toUs } = sent;
+  const isAsked = new Uint8Array(table.traceIds.length);
+  const isBroken = new Uint8Array(table.traceIds.length);
+  const consumer = table.strings.find(service);
+  for (const row of sentRows) {
+    const trace = table.trace[row]!;
+    const dueUs = table.startUs[row]! + table.durationUs[row]! + waitUsMin;
+    if (dueUs >= toUs) continue;
+    isAsked[trace] = 1;
+    let isTaken = false;
+    for (let at = table.traceStart[trace]!; at < table.traceStart[trace + 1]!; at++) {
+      const taker = table.traceRows[at]!;
+      if (table.parent[taker] !== row || table.service[taker] !== consumer) continue;
+      if (table.startUs[taker]! <= dueUs) isTaken = true;
+    }
+    if (!isTaken) isBroken[trace] = 1;
+  }
+  return { isAsked, isBroken };
 }
 
 function tracesCalling(
