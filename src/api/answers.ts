@@ -88,6 +88,14 @@ const hypothesis = z.object({
   kind: z.string(),
   detail: stringMap.optional(),
   statement: z.string(),
+  path: z
+    .object({
+      chain: z.array(z.object({ service: z.string(), operation: z.string() })),
+      error: z.object({ type: z.string(), message: z.string() }).optional(),
+      peer: z.string().optional(),
+      onset: time,
+    })
+    .optional(),
   score: z.number(),
   posterior: ratio,
   verdict,

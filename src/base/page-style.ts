@@ -81,7 +81,7 @@ th:last-child, td:last-child { padding-right: 0; }
 .clusters { min-width: 720px; }
 .reports { min-width: 620px; }
 .timeline { list-style: none; padding: 0; margin: 0; }
-.timeline li { display: grid; grid-template-columns: 7.6em 5em 1fr; gap: 10px; padding: 5px 0; border-bottom: 1px solid var(--line); }
+.timeline li { display: grid; grid-template-columns: 7.6em 5.6em 1fr; gap: 10px; padding: 5px 0; border-bottom: 1px solid var(--line); }
 .timeline li:last-child { border-bottom: 0; }
 .timeline time { color: var(--soft); white-space: nowrap; }
 .timeline .onset, .timeline .cause, .timeline .symptom { font-weight: 600; }

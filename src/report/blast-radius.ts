@@ -16,6 +16,9 @@ const VERSIONED_SHARE_MIN = 0.5;
 /** Normal quantile of a 95 % interval. */
 const Z_95 = 1.96;
 
+/** One request of one person says nothing about that person. */
+const IDENTITIES: ReadonlySet<ImpactAttribute> = new Set(['user', 'conversation']);
+
 export function buildBlastRadius(clustered: Clustered, affected: Affected): ImpactBy[] {
   const { spans } = clustered.window;
   if (affected.traces.length === 0) return [];
@@ -188,6 +191,7 @@ class ValueCounter {
     if (this.#affected === 0) return [];
     const hit = [...this.#counts].filter(([, { affected }]) => affected > 0);
     const values = hit
+      .filter(([, { affected }]) => affected > 1 || !IDENTITIES.has(attribute))
       .map(([id, { affected, requests }]) => ({ value: textOf(id), affected, requests }))
       .sort(
         (a, b) =>

@@ -212,15 +212,15 @@ export function impactFacts(report: Report, words: Words): readonly (readonly [s
   const share = percent(total === 0 ? Number.NaN : impact.requests / total);
   // Nobody sent a user id: that is not "no user".
   const known = (value: number) =>
-    value === 0 && impact.requests > 0 ? labels.unknown : count(value);
+    value === 0 && (impact.requests > 0 || total === 0) ? labels.unknown : count(value);
   return [
     [
       labels.requests,
       total < impact.requests || total === 0
-        ? count(impact.requests)
+        ? known(impact.requests)
         : words.phrases.affected(count(impact.requests), { total: count(total), share }),
     ],
-    [labels.failed, percent(impact.errorRatio)],
+    [labels.failed, total === 0 ? labels.unknown : percent(impact.errorRatio)],
     [labels.users, known(impact.users)],
     [labels.conversations, known(impact.conversations)],
     [labels.bots, known(impact.bots.length)],

@@ -113,5 +113,5 @@ function radiusHtml(by: ImpactBy, { words }: PageContext): SafeHtml {
   );
   return html`<section><h3>${attributeLabel(by, words)} <span class="soft small">${spreadText(by, words)}</span></h3>
 ${only === undefined ? undefined : html`<p><strong>${words.phrases.onlyValue(attributeLabel(by, words), only)}</strong></p>`}
-<ul class="radius small">${rows}</ul></section>`;
+${rows.length === 0 ? undefined : html`<ul class="radius small">${rows}</ul>`}</section>`;
 }

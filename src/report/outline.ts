@@ -220,7 +220,7 @@ function radiusText(by: ImpactBy, words: Words): string {
     only === undefined
       ? `${label}${phrases.inBrackets(spreadText(by, words))}`
       : phrases.onlyValue(label, only);
-  return `${begin}${phrases.colon}${values.join('; ')}`;
+  return [begin, values.join('; ')].filter(Boolean).join(phrases.colon);
 }
 
 function propagationBlocks(report: Report, words: Words): Block[] {

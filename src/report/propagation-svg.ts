@@ -31,16 +31,20 @@ interface Row {
 
 export function propagationSvg(map: PropagationMap, words: Words): SafeHtml {
   const roles = new Map(map.nodes.map(({ name, role }) => [name, role]));
-  const rows = rowsOf(drawnOf(map.edges));
+  const rows = rowsOf(drawnOf(map.edges, roles));
   const height = rows.length * ROW_HEIGHT;
   const drawn = rows.map((row) => rowSvg(row, { role: roles.get(row.name) ?? 'sound', words }));
   return html`<svg class="map" role="img" aria-label="${words.labels.propagation}" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}">${drawn}</svg>`;
 }
 
-function drawnOf(edges: readonly MapEdge[]): readonly MapEdge[] {
-  // Of a topology without calls nobody knows which edges are sound.
-  const isSound = ({ isOnChain, calls, anomalousShare }: MapEdge) =>
-    !isOnChain && calls > 0 && anomalousShare === 0;
+function drawnOf(
+  edges: readonly MapEdge[],
+  roles: ReadonlyMap<string, NodeRole>,
+): readonly MapEdge[] {
+  const isQuiet = (name: string) => (roles.get(name) ?? 'sound') === 'sound';
+  // Without calls, which is to say of a topology, the ends have to tell.
+  const isSound = ({ isOnChain, calls, anomalousShare, from, to }: MapEdge) =>
+    !isOnChain && (calls > 0 ? anomalousShare === 0 : isQuiet(from) && isQuiet(to));
   const sound = edges.filter(isSound).slice(0, EDGES_DRAWN_MAX.sound);
   return edges
     .filter((edge) => !isSound(edge) || sound.includes(edge))

@@ -27,6 +27,12 @@ export function buildSummary(facts: SummaryFacts): Text {
       en: 'No telemetry arrived for the window, so nothing can be said about it',
     };
   }
+  if (spans === 0) {
+    return {
+      zh: '没有链路，无从判断单个请求；其余信号不足以判定根因',
+      en: 'Without traces no request can be judged, and the other signals do not establish a cause',
+    };
+  }
   if (facts.anomalousCount === 0) {
     return {
       zh: '窗口内没有发现异常请求，未判定根因',

@@ -112,7 +112,7 @@ export const EN: Words = {
     lead: 'best lead',
     effect: 'effect',
     impact: 'impact',
-    sound: 'sound',
+    sound: 'no anomaly',
   },
   impactAttributes: {
     endpoint: 'Endpoint',
@@ -142,7 +142,7 @@ export const EN: Words = {
         rival === undefined ? 'no other suspect stands' : `the next, ${rival.id}, ${rival.score}`,
         noise === undefined || noise.windows === 0
           ? 'there are no fault-free windows to compare it with'
-          : `${noise.windows} fault-free windows of the reference reach ${noise.score} as well`,
+          : `${noise.windows} fault-free windows of the reference reach ${noise.score}`,
       ].join(
         '; ',
       )}. A lead of ${lead} makes a confidence of ${confidence}: too little to name a cause.`,

@@ -108,7 +108,7 @@ export const ZH: Words = {
     lead: '首要线索',
     effect: '受牵连',
     impact: '影响面',
-    sound: '正常',
+    sound: '无异常',
   },
   impactAttributes: {
     endpoint: '入口',
@@ -137,7 +137,7 @@ export const ZH: Words = {
         rival === undefined ? '没有其他嫌疑' : `其次 ${rival.id} 得分 ${rival.score}`,
         noise === undefined || noise.windows === 0
           ? '没有无故障的时段可比'
-          : `参照期内 ${noise.windows} 个无故障时段也能到 ${noise.score}`,
+          : `参照期内 ${noise.windows} 个无故障时段能到 ${noise.score}`,
       ].join('，')}。领先 ${lead}，置信度 ${confidence}，不足以判定根因。`,
     share: (affected, { requests, share, low, high }) =>
       `${affected} / ${requests}（${share}，95 %：${low} – ${high}）`,

@@ -28,6 +28,10 @@ const pool: VerifiedHypothesis = {
     zh: 'order-plugin 到 orders-db 的连接池耗尽，请求在等待连接。',
     en: 'The connection pool of order-plugin to orders-db is exhausted; requests wait for a connection.',
   },
+  path: {
+    chain: [{ service: 'bot-gateway', operation: 'POST /coze/webhook' }],
+    onsetUs: ONSET_US + 120_000,
+  },
   score: 9.4,
   posterior: 0.94,
   verdict: 'confirmed',
@@ -42,6 +46,8 @@ const pool: VerifiedHypothesis = {
       },
       value: 5003,
       expected: 12.5,
+      unit: 'ms',
+      interval: [4870, 5140],
       n: 34,
       weight: 4.1,
       link: `/api/v1/traces?service=order-plugin&operation=SELECT%20orders&from=1751364000000&to=1751364900000`,
@@ -210,6 +216,36 @@ export const REPORT: Report = {
     users: 29,
     conversations: 31,
     bots: ['73428668', 'order-helper'],
+    by: [
+      {
+        attribute: 'endpoint',
+        requests: 412,
+        affected: 34,
+        valueCount: 1,
+        affectedValueCount: 1,
+        values: [{ value: 'bot-gateway POST /coze/webhook', affected: 34, requests: 412 }],
+      },
+      {
+        attribute: 'version',
+        service: 'order-plugin',
+        requests: 410,
+        affected: 34,
+        valueCount: 2,
+        affectedValueCount: 1,
+        values: [{ value: '2.1.0', affected: 34, requests: 60 }],
+      },
+      {
+        attribute: 'bot',
+        requests: 412,
+        affected: 34,
+        valueCount: 3,
+        affectedValueCount: 2,
+        values: [
+          { value: '73428668', affected: 21, requests: 140 },
+          { value: 'order-helper', affected: 13, requests: 120 },
+        ],
+      },
+    ],
   },
   collect: {
     signals: { traces: 412, spans: 5061, logs: 2210, metrics: 48, profiles: 0, changes: 1 },
@@ -223,6 +259,10 @@ export const REPORT: Report = {
         effect: {
           zh: '每天或每周都有的波动可能被当成异常，流量的变化尤其不可靠',
           en: 'What recurs every day or week may pass for an anomaly, changes of load above all',
+        },
+        remedy: {
+          zh: '用 --reference 指定更长的正常时段',
+          en: 'Name a longer normal period with --reference',
         },
       },
     ],
@@ -329,6 +369,7 @@ export const REPORT: Report = {
     slowQuery,
   ],
   consensus: { sources: ['trace', 'log', 'state'], decision: 'automatic' },
+  noise: { windows: 4, score: 1.5 },
   timeline: [
     {
       timeUs: START_US + 3 * MINUTE_US,
@@ -407,6 +448,21 @@ export const ABSTAINED: Report = {
   ],
 };
 
+/** As reports were stored before there were blast radius, classes, noise, paths, units and remedies. */
+export const OLD_REPORT: Report = withoutNews(REPORT);
+export const OLD_ABSTAINED: Report = withoutNews(ABSTAINED);
+
+function withoutNews(report: Report): Report {
+  const { noise: _, clusterClasses: _classes, ...old } = report;
+  const { by: _by, ...impact } = report.impact;
+  const gaps = report.collect.gaps.map(({ remedy: _remedy, ...gap }) => gap);
+  const hypotheses = report.hypotheses.map(({ path: _path, ...hypothesis }) => ({
+    ...hypothesis,
+    evidence: hypothesis.evidence.map(({ unit: _unit, interval: _interval, ...item }) => item),
+  }));
+  return { ...old, impact, hypotheses, collect: { ...report.collect, gaps } };
+}
+
 /** Text as an attacker would put it into span names, logs and attributes. */
 export const HOSTILE =
   '<img src=x onerror=alert(1)>"\'`|[x](javascript:alert(1))\u001b[31mRED\u001b[0m\u202egnp.exe\r\n# head';
@@ -424,10 +480,21 @@ export function hostileReport(): Report {
       ...REPORT.impact,
       endpoints: [{ service: HOSTILE, operation: HOSTILE, requests: 1, errorRatio: 0 }],
       bots: [HOSTILE],
+      by: [
+        {
+          attribute: 'version',
+          service: HOSTILE,
+          requests: 9,
+          affected: 1,
+          valueCount: 2,
+          affectedValueCount: 1,
+          values: [{ value: HOSTILE, affected: 1, requests: 1 }],
+        },
+      ],
     },
     collect: {
       ...REPORT.collect,
-      gaps: [{ what: text, why: text, effect: text }],
+      gaps: [{ what: text, why: text, effect: text, remedy: text }],
       anomalies: REPORT.collect.anomalies.map((anomaly) => ({ ...anomaly, statement: text })),
     },
     clusters: REPORT.clusters.map((cluster) => ({

@@ -4,8 +4,9 @@
  */
 import { describe, expect, test } from 'vitest';
 import { reportDocumentSchema } from '../../src/api/answers.ts';
+import type { Report } from '../../src/model/report.ts';
 import { renderHtml, renderJson, renderMarkdown, renderText } from '../../src/report/report.ts';
-import { ABSTAINED, HOSTILE, hostileReport, REPORT } from './fixture.ts';
+import { ABSTAINED, HOSTILE, hostileReport, OLD_ABSTAINED, OLD_REPORT, REPORT } from './fixture.ts';
 
 const LANGUAGES = ['zh', 'en'] as const;
 const GRAPHS = { confirmed: REPORT, abstained: ABSTAINED } as const;
@@ -93,6 +94,71 @@ describe('renderHtml()', () => {
       else expect(open.pop()).toBe(name);
     }
     expect(open).toEqual([]);
+  });
+});
+
+describe('three answers', () => {
+  const page = renderHtml(REPORT, 'en');
+
+  test('stand apart, each with its own place', () => {
+    const [cause, symptom, impact] = ['root-cause', 'first-symptom', 'impact'].map((id) =>
+      page.slice(
+        page.indexOf(`id="${id}"`),
+        page.indexOf('</section>', page.indexOf(`id="${id}"`)),
+      ),
+    );
+    expect(cause).toContain('<a href="#h1">');
+    expect(cause).toContain('HikariPool-1');
+    expect(cause).not.toContain('POST /coze/webhook');
+    expect(symptom).toContain('POST /coze/webhook');
+    expect(impact).toContain('34 of 412');
+    expect(impact).toContain('Hits only version (order-plugin) 2.1.0');
+  });
+
+  test.each([
+    ['HTML', renderHtml(ABSTAINED, 'en')],
+    ['text', renderText(ABSTAINED, 'en', { isColour: false })],
+  ])('a report that abstains says why, and marks its lead (%s)', (_, document) => {
+    expect(document).toContain('Best lead, not a verdict');
+    expect(document).toContain('The best lead h3 has a score of 0.9');
+    expect(document).toContain('4 fault-free windows of the reference reach 1.5');
+    expect(document).toContain('A lead of -0.6 makes a confidence of 10 %');
+  });
+
+  test('effects are told under their cause, refuted ones with the reason', () => {
+    const text = renderText(REPORT, 'en', { isColour: false });
+    expect(text).toMatch(/1 effect of it\n\s+• h3 bot-gateway times out/);
+    expect(text).toContain('Reason: Queries take their usual time once they have a connection');
+    expect(text).not.toContain('\nh3 ');
+    const effect = page.indexOf('id="h3"');
+    expect(page.indexOf('id="h1"')).toBeLessThan(effect);
+    expect(effect).toBeLessThan(page.indexOf('id="h2"'));
+  });
+
+  test('evidence shows its interval and what is usual', () => {
+    expect(page).toContain('5 s (95 %: 4.87 s – 5.14 s), usually 12.5 ms · n = 34');
+  });
+});
+
+describe('a report stored before the new fields', () => {
+  test.each([
+    ['with a cause', OLD_REPORT],
+    ['without', OLD_ABSTAINED],
+  ])('renders in all forms (%s)', (_, report) => {
+    const stored = JSON.parse(JSON.stringify(report)) as Report; // as the state store does
+    for (const lang of LANGUAGES) {
+      const forms = [
+        renderHtml(stored, lang),
+        renderMarkdown(stored, lang),
+        renderText(stored, lang, { isColour: false }),
+      ];
+      for (const form of forms) {
+        expect(form).toContain('bot-gateway');
+        expect(form).not.toMatch(/undefined|NaN/);
+      }
+      const document = JSON.parse(JSON.stringify(renderJson(stored, lang)));
+      expect(reportDocumentSchema.parse(document)).toEqual(document);
+    }
   });
 });
 
