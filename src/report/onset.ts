@@ -2,6 +2,7 @@
 import type { Anomaly } from '../model/anomaly.ts';
 import type { Clustered } from '../model/investigation.ts';
 import type { Report } from '../model/report.ts';
+import { pairKey } from '../model/row-groups.ts';
 import { NO_ROW, type SpanTable } from '../model/window.ts';
 import type { Affected } from './affected.ts';
 import { duration, timeOfDay } from './format.ts';
@@ -20,10 +21,11 @@ export function findOnset(clustered: Clustered): number | undefined {
   if (anomalyUs !== undefined) {
     const fromUs = Math.max(anomalyUs, window.range.fromUs);
     const { spans } = window;
+    const isWeighty = weightyTraces(clustered);
     const starts = { ofRequests: Number.POSITIVE_INFINITY, ofAny: Number.POSITIVE_INFINITY };
     for (const row of clustering.anomalousRows) {
       const startUs = spans.startUs[row]!;
-      if (startUs < fromUs) continue;
+      if (startUs < fromUs || isWeighty[spans.trace[row]!] === 0) continue;
       starts.ofAny = Math.min(starts.ofAny, startUs);
       const isRequest = spans.parent[row] === NO_ROW && spans.isOrphan[row] === 0;
       if (isRequest) starts.ofRequests = Math.min(starts.ofRequests, startUs);
@@ -34,6 +36,26 @@ export function findOnset(clustered: Clustered): number | undefined {
   }
   const heavy = clustering.clusters.filter((cluster) => cluster.share >= ONSET_CLUSTER_SHARE_MIN);
   return smallest((heavy.length > 0 ? heavy : clustering.clusters).map((c) => c.firstSeenUs));
+}
+
+/** By trace: 1 when it shows a cluster of weight; of all traces where none does. */
+function weightyTraces({ clustering, window }: Clustered): Uint8Array {
+  const { spans } = window;
+  const idOf = (text: string) => spans.strings.find(text) ?? 0;
+  const errorsByPlace = new Map<number, Set<number>>();
+  for (const { share, signature } of clustering.clusters) {
+    if (share < ONSET_CLUSTER_SHARE_MIN) continue;
+    const place = pairKey(idOf(signature.service), idOf(signature.operation));
+    const errors = errorsByPlace.get(place) ?? new Set();
+    errorsByPlace.set(place, errors.add(idOf(signature.errorType)));
+  }
+  const isWeighty = new Uint8Array(spans.traceIds.length);
+  for (const row of clustering.anomalousRows) {
+    const error = spans.isError[row] === 1 ? spans.errorType[row]! : 0;
+    const place = pairKey(spans.service[row]!, spans.operation[row]!);
+    if (errorsByPlace.get(place)?.has(error)) isWeighty[spans.trace[row]!] = 1;
+  }
+  return isWeighty.includes(1) ? isWeighty : isWeighty.fill(1);
 }
 
 /** More requests than usual are no trouble as long as nothing else is. */

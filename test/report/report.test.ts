@@ -207,6 +207,31 @@ describe('composeReport()', () => {
     expect(noisy.firstSymptom?.timeUs).toBe(report.firstSymptom?.timeUs);
   });
 
+  test('nor does a small cluster begin it, as long as one of weight is there', () => {
+    const noise: SpanLiteral = {
+      trace: 'f'.repeat(32),
+      id: '1'.repeat(16),
+      service: 'gateway',
+      operation: 'GET /rare',
+      startUs: WINDOW_RANGE.fromUs,
+      durationUs: 2_000_000,
+    };
+    const anomaly: Anomaly = { ...REPORT.collect.anomalies[0]!, range: WINDOW_RANGE };
+    const clustered = clusteredOf(
+      [noise, ...slowShop()],
+      (span) => span === noise || isAffectedSpan(span),
+      { anomalies: [anomaly] },
+    );
+    const place = { stage: 'other', service: 'gateway', errorType: '', target: '' } as const;
+    const [cluster] = clustered.clustering.clusters;
+    const clusters = [
+      { ...cluster!, share: 0.95, signature: { ...place, operation: 'GET /checkout' } },
+      { ...cluster!, share: 0.05, signature: { ...place, operation: 'GET /rare' } },
+    ];
+    const noisy = compose({ ...clustered, clustering: { ...clustered.clustering, clusters } });
+    expect(noisy.firstSymptom?.timeUs).toBe(report.firstSymptom?.timeUs);
+  });
+
   test('anomalies of one period are one entry of the timeline', () => {
     const range = { fromUs: WINDOW_RANGE.fromUs, toUs: WINDOW_RANGE.toUs };
     const anomalies = [3, 9, 5, 7].map(
