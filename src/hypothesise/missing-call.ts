@@ -9,6 +9,7 @@ import type { Hop } from '../model/hypothesis.ts';
 import { NO_ROW, type SpanTable, type WindowData } from '../model/window.ts';
 import { markAbove } from './below.ts';
 import { type CallFlows, gatherCallFlows } from './call-flow.ts';
+import { earlyEndEvidence } from './early-end.ts';
 import { type ErrorLines, readErrorLines } from './error-line.ts';
 import { type ErrorReason, NO_REASON, reasonOf } from './error-reason.ts';
 import { type Flow, type OperationNumbers, type RunVariant, rowsOfVariants } from './event-flow.ts';
@@ -73,6 +74,7 @@ export function suspectMissingCalls(facts: Facts): Suspicion[] {
         facts.spanLogs === undefined ? regionOf(lost, { flows, reference, numbers, names }) : {};
       return suspicionOf(lost, {
         facts,
+        rows,
         isPassedOn,
         reason: reasonFor(rows, facts, errorLines),
         call: names.of(lost.call),
@@ -316,6 +318,7 @@ function suspicionOf(
   lost: LostCall,
   context: {
     readonly facts: Facts;
+    readonly rows: readonly number[];
     readonly isPassedOn: boolean;
     readonly reason: ErrorReason;
     readonly call: string;
@@ -329,15 +332,17 @@ function suspicionOf(
   const operation = strings.text(facts.table.operation[lost.flow.row]!);
   const { dependency } = reason;
   const evidence = callEvidence(lost, { facts, call, place: { service, operation } });
+  // A caller stops calling as well when what it called before answers otherwise.
+  const isOwn = lost.isNew && !context.isPassedOn && dependency === undefined;
   return {
     culprit: { service, operation, ...(dependency === undefined ? {} : { dependency }) },
     kind: dependency !== undefined ? 'dependency' : lost.isNew ? 'code' : 'error',
-    // A caller stops calling as well when what it called before answers otherwise.
-    isOwn: lost.isNew && !context.isPassedOn && dependency === undefined,
+    isOwn,
     pattern: { service, operation, flow: { kind: 'lacks-call', ...context.called } },
     detail: { missingCall: call, ...context.region },
     evidence: [
       { ...evidence, aspect: 'flow', weight: Math.min(evidence.weight, reason.surpriseMax) },
+      ...(isOwn ? earlyEndEvidence(context.rows, facts) : []),
     ],
   };
 }

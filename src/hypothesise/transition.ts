@@ -8,6 +8,7 @@ import { type Share, twoShareLlr, wilsonBounds } from '../base/statistics.ts';
 import type { SuspectPattern } from '../model/hypothesis.ts';
 import type { WindowData } from '../model/window.ts';
 import { markAbove } from './below.ts';
+import { earlyEndEvidence } from './early-end.ts';
 import { readErrorLines } from './error-line.ts';
 import { type ErrorReason, reasonOf } from './error-reason.ts';
 import {
@@ -65,6 +66,7 @@ export function suspectTransitions(facts: Facts): Suspicion[] {
       const aboveCount = rows.reduce((sum, row) => sum + isAbove[row]!, 0);
       return suspicionOf(one, {
         facts,
+        rows,
         isPassedOn: aboveCount >= PASSED_ON_SHARE * rows.length,
         reason: reasonOf(rows, { facts, joined: spanLogs.now, errorLines }),
       });
@@ -165,7 +167,12 @@ function textOf(event: number, { clustered, table }: Facts): string {
 
 function suspicionOf(
   one: BrokenFlow,
-  context: { readonly facts: Facts; readonly isPassedOn: boolean; readonly reason: ErrorReason },
+  context: {
+    readonly facts: Facts;
+    readonly rows: readonly number[];
+    readonly isPassedOn: boolean;
+    readonly reason: ErrorReason;
+  },
 ): Suspicion {
   const { facts, reason } = context;
   const { table } = facts;
@@ -183,15 +190,17 @@ function suspicionOf(
     instead: nameOf(one.step.instead),
   };
   const evidence = flowEvidence(one, { facts, step, place: { service, operation } });
+  // A caller goes another way as well when its callee answers otherwise, or not at all.
+  const isOwn = !context.isPassedOn && dependency === undefined;
   return {
     culprit: { service, operation, ...(dependency === undefined ? {} : { dependency }) },
     kind: dependency === undefined ? 'code' : 'dependency',
-    // A caller goes another way as well when its callee answers otherwise, or not at all.
-    isOwn: !context.isPassedOn && dependency === undefined,
+    isOwn,
     pattern: { service, operation, ...flowBreakOf(one, facts) },
     detail: { from: step.from, to: step.to },
     evidence: [
       { ...evidence, aspect: 'flow', weight: Math.min(evidence.weight, reason.surpriseMax) },
+      ...(isOwn ? earlyEndEvidence(context.rows, facts) : []),
     ],
   };
 }
