@@ -128,17 +128,13 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
     const { request } = run;
     try {
       const { clock } = options.investigation();
-      if (request.trigger.kind === 'alertmanager') {
-        // Telemetry settles while a run waits for its turn, too.
-        const queuedMs = Math.max(0, (clock.nowUs() - run.queuedUs) / US_PER_MS);
-        if (queuedMs < options.settleMs)
-          await settle(options.settleMs - queuedMs, run.abort.signal);
+      const isAlert = request.trigger.kind === 'alertmanager';
+      if (isAlert) {
+        const { settleMs } = options;
+        const waitMs = settleWaitMs(request.window, { nowUs: clock.nowUs(), settleMs });
+        if (waitMs > 0) await settle(waitMs, run.abort.signal);
       }
-      // Telemetry that came while the run waited belongs to the window of a firing alert.
-      const window =
-        request.trigger.kind === 'alertmanager'
-          ? { ...request.window, toUs: Math.max(request.window.toUs, clock.nowUs()) }
-          : request.window;
+      const window = isAlert ? grownWindow(request.window, run, clock.nowUs()) : request.window;
       const timeout = AbortSignal.timeout(LIMITS.analysisTimeoutMs);
       const { report } = await investigate(
         { ...request, window },
@@ -355,6 +351,23 @@ function asAppError(thrown: unknown): AppError {
     );
   }
   return new AppError('internal', `Cannot investigate: ${messageOf(thrown)}`, { cause: thrown });
+}
+
+/** Telemetry of a window has settled so long after its end, whether the run waited for that or for its turn. */
+function settleWaitMs(
+  { toUs }: TimeRange,
+  { nowUs, settleMs }: { readonly nowUs: number; readonly settleMs: number },
+): number {
+  return Math.min(settleMs, settleMs - (nowUs - toUs) / US_PER_MS);
+}
+
+/**
+ * Telemetry that came while the run waited belongs to the window of a firing alert; a window that was over when it was
+ * asked about, of an alert that began long ago, stays as it is.
+ */
+function grownWindow(window: TimeRange, { queuedUs }: Run, nowUs: number): TimeRange {
+  const isOver = window.toUs < queuedUs - US_PER_MINUTE;
+  return isOver ? window : { ...window, toUs: Math.max(window.toUs, nowUs) };
 }
 
 function settle(ms: number, signal: AbortSignal): Promise<void> {

@@ -3,28 +3,38 @@
  * what is not. Reads the store only; every read has a range and a bound.
  */
 import { LIMITS } from '../base/limits.ts';
-import { minuteOf, type TimeRange, US_PER_HOUR, US_PER_MINUTE } from '../base/time.ts';
+import { type TimeRange, US_PER_HOUR, US_PER_MINUTE, US_PER_SECOND } from '../base/time.ts';
 import { learnBaselines } from '../baseline/baseline.ts';
-import { detectAnomalies, findOnset } from '../detect/detect.ts';
+import { detectAnomalies } from '../detect/detect.ts';
 import type { Anomaly } from '../model/anomaly.ts';
 import type { BaselineSource, EndpointBaseline } from '../model/baseline.ts';
 import { StringDictionary } from '../model/dictionary.ts';
 import type { Collected, InvestigationRequest } from '../model/investigation.ts';
 import type { ReferenceKind } from '../model/report.ts';
-import type { LogTemplate, Tally, TemplateTally } from '../model/tally.ts';
-import { SELF_SERVICE } from '../model/vocabulary.ts';
-import { NO_ROW, type SpanTable, type WindowData } from '../model/window.ts';
+import type { LogTemplate } from '../model/tally.ts';
+import type { SpanTable, WindowData } from '../model/window.ts';
 import type { StateStore } from '../store/api/state.ts';
-import type { TelemetryReader } from '../store/api/telemetry.ts';
+import type { Page, SeriesPoints, TelemetryReader } from '../store/api/telemetry.ts';
 import { buildLogTable } from './log-table.ts';
 import { readOverflow } from './overflow.ts';
-import { countedRanges, minutesOf, type Period, slicedPeriod } from './period.ts';
+import { minutesOf, type Period } from './period.ts';
 import { withPictures } from './pictures.ts';
 import { readProfilesOf } from './profile-window.ts';
-import { buildSeriesWindows } from './series-window.ts';
-import { SpanRows } from './span-rows.ts';
+import {
+  type Reading,
+  readSpans,
+  referenceSample,
+  type SpanSample,
+  sampleWithout,
+  shareRead,
+  storedTallies,
+  type Tallies,
+  windowSample,
+} from './sample.ts';
+import { buildSeriesWindows, readSeriesPages } from './series-window.ts';
 import { layOut } from './span-table.ts';
 import { findUnsteady } from './steady-reference.ts';
+import { findOnsetIn } from './window-onset.ts';
 import { tallyTemplates, tallyWindow } from './window-tallies.ts';
 
 export interface CollectDependencies {
@@ -39,7 +49,7 @@ export interface CollectDependencies {
 /** How far before the window the reference may reach. */
 const REFERENCE_US = US_PER_HOUR;
 /** A reference shorter than this says little; then the report says so. */
-const REFERENCE_US_MIN = 20 * 1_000_000;
+const REFERENCE_US_MIN = 20 * US_PER_SECOND;
 /** Metric series of a window. */
 const SERIES_MAX = 20_000;
 
@@ -50,10 +60,15 @@ export function collect(
   const { telemetry, state } = dependencies;
   const strings = new StringDictionary();
   const reading: Reading = { telemetry, strings, request };
-  const asked = readSpans(reading, windowSample(request.window, telemetry));
+  const asked = layOutAsked(reading);
   const periods = choosePeriods(asked, { reading, dependencies });
-  const window = windowOf(asked, { range: periods.window, reading });
-  const reference = readReference(periods, reading);
+  const pages = readSeriesPages(
+    telemetry,
+    { window: periods.window, reference: periods.reference.range },
+    SERIES_MAX,
+  );
+  const window = readWindow(asked, { range: periods.window, reading, page: pages.window });
+  const reference = readReference(periods, reading, pages.reference);
   const templates = new Map(
     telemetry
       .listTemplates({})
@@ -63,7 +78,7 @@ export function collect(
   const changeRange = { fromUs: periods.window.fromUs - REFERENCE_US, toUs: periods.window.toUs };
   return {
     request: { ...request, window: periods.window },
-    window,
+    window: window.data,
     reference: reference?.data,
     referenceKind: reference === undefined ? 'none' : periods.kind,
     baselines,
@@ -77,11 +92,15 @@ export function collect(
   };
 }
 
-/** What every step of reading needs. */
-interface Reading {
-  readonly telemetry: TelemetryReader;
-  readonly strings: StringDictionary;
-  readonly request: InvestigationRequest;
+/** What was asked about, and its traces. */
+interface Asked {
+  readonly sample: SpanSample;
+  readonly table: SpanTable;
+}
+
+/** One period's data and what was counted of it. */
+interface Counted extends Tallies {
+  readonly data: WindowData;
 }
 
 interface Periods {
@@ -90,12 +109,15 @@ interface Periods {
   readonly kind: ReferenceKind;
 }
 
-/** The reference's data, and on how many minutes they stand. */
-interface Reference {
-  readonly data: WindowData;
+/** And on how many minutes it stands. */
+interface Reference extends Counted {
   readonly minutes: number;
-  readonly tallies: readonly Tally[];
-  readonly templateTallies: readonly TemplateTally[];
+}
+
+function layOutAsked(reading: Reading): Asked {
+  const wanted = windowSample(reading.request.window, reading.telemetry);
+  const sample = readSpans(reading, wanted);
+  return { sample, table: layOut(sample.rows, { period: sample.spans }).table };
 }
 
 /**
@@ -104,7 +126,7 @@ interface Reference {
  * Earlier incidents are no part of a reference.
  */
 function choosePeriods(
-  asked: SpanSample,
+  asked: Asked,
   context: { readonly reading: Reading; readonly dependencies: CollectDependencies },
 ): Periods {
   const { reading, dependencies } = context;
@@ -140,56 +162,60 @@ function incidentsIn(range: TimeRange, state: StateStore | undefined): readonly 
   return minutesOf({ range, without }) * US_PER_MINUTE >= REFERENCE_US_MIN ? without : [];
 }
 
+/** The window that turned out; of one in slices that an onset divides, the part behind it has slices of its own. */
+function readWindow({ sample, table }: Asked, { range, reading, page }: PartOf): Counted {
+  const isDivided = range.fromUs > sample.whole.range.fromUs;
+  const { data, otherServices } =
+    sample.isSliced && isDivided
+      ? windowOf(readSpans(reading, windowSample(range, reading.telemetry)), {
+          range,
+          reading,
+          page,
+        })
+      : windowOf(sample, { range, reading, page, ...(isDivided ? {} : { table }) });
+  if (!data.isSampled) return { data, ...ownTallies(data) };
+  const stored = storedTallies({ range, without: [] }, reading, otherServices);
+  // without a whole minute there are none
+  return { data, ...(stored.tallies.length > 0 ? stored : ownTallies(data)) };
+}
+
 /** Undefined when the reference holds nothing. A period that nobody named begins where its data begin. */
-function readReference(periods: Periods, reading: Reading): Reference | undefined {
-  const sample = referenceSample(periods.reference, reading.telemetry);
-  const spans = readSpans(reading, sample);
-  const whole = windowOf(spans, { range: sample.period.range, reading });
-  if (isEmpty(whole)) return undefined;
-  const unsteady = findUnsteady(whole.spans, whole.range);
-  const steady = without(sample.period, unsteady);
-  const data =
-    unsteady.length === 0
-      ? whole
-      : windowOf({ ...spans, period: steady }, { range: steady.range, reading });
-  const { kind } = periods;
-  const period = without(periods.reference, unsteady);
-  if (sample.timeShare < 1) return { data, ...storedTallies(period, reading) };
-  const tallies = tallyWindow(data);
-  const templateTallies = tallyTemplates(data);
-  if (kind === 'given') return { data, minutes: minutesOf(period), tallies, templateTallies };
-  const range = { fromUs: Math.max(data.range.fromUs, beginOf(data)), toUs: data.range.toUs };
-  const minutes = minutesOf({ range, without: period.without });
-  return { data: { ...data, range }, minutes, tallies, templateTallies };
+function readReference(
+  { reference: asked, kind }: Periods,
+  reading: Reading,
+  page: Page<SeriesPoints>,
+): Reference | undefined {
+  const { telemetry } = reading;
+  const wanted = referenceSample(asked, { telemetry, rowsMax: LIMITS.referenceRowsMax });
+  const sample = readSpans(reading, wanted);
+  const { range } = asked;
+  const whole = windowOf(sample, { range, reading, page });
+  if (isEmpty(whole.data)) return undefined;
+  const unsteady = findUnsteady(whole.data.spans, range);
+  const steady = sampleWithout(sample, unsteady);
+  const { data, otherServices } =
+    unsteady.length === 0 ? whole : windowOf(steady, { range, reading, page });
+  const { without } = steady.whole;
+  const minutesFrom = (fromUs: number) =>
+    minutesOf({ range: { fromUs, toUs: range.toUs }, without });
+  if (sample.isSliced) {
+    const stored = storedTallies(steady.whole, reading, otherServices);
+    const beginUs = Math.min(...stored.tallies.map(({ minuteUs }) => minuteUs), range.toUs);
+    return { data, minutes: minutesFrom(beginUs), ...stored };
+  }
+  const counted = ownTallies(data);
+  if (kind === 'given') return { data, minutes: minutesFrom(range.fromUs), ...counted };
+  const fromUs = Math.max(range.fromUs, beginOf(data));
+  const counts = { minutes: minutesFrom(fromUs), ...counted };
+  return { data: { ...data, range: { fromUs, toUs: range.toUs } }, ...counts };
+}
+
+function ownTallies(data: WindowData): Tallies {
+  return { tallies: tallyWindow(data), templateTallies: tallyTemplates(data) };
 }
 
 function isEmpty({ spans, logs, series, profiles = [] }: WindowData): boolean {
   return spans.count + logs.count + series.length + profiles.length === 0;
-}
-
-function without(period: Period, parts: readonly TimeRange[]): Period {
-  return { range: period.range, without: [...period.without, ...parts] };
-}
-
-/** Of a period that is read in slices the minutes as they were counted on arrival: the whole ones that count. */
-function storedTallies(period: Period, { telemetry, request }: Reading): Omit<Reference, 'data'> {
-  const whole = countedRanges(period)
-    .map(({ fromUs, toUs }) => ({
-      fromUs: minuteOf(fromUs + US_PER_MINUTE - 1),
-      toUs: minuteOf(toUs),
-    }))
-    .filter(({ fromUs, toUs }) => fromUs < toUs);
-  const { withoutService } = leftOut(request);
-  const tallies = whole
-    .flatMap((range) => telemetry.readTallies({ range }))
-    .filter(({ endpoint }) => endpoint.service !== withoutService);
-  const templateTallies = whole
-    .flatMap((range) => telemetry.readTemplateTallies({ range }))
-    .filter(({ service }) => service !== withoutService);
-  const beginUs = Math.min(...tallies.map(({ minuteUs }) => minuteUs), period.range.toUs);
-  const { without } = period;
-  const minutes = minutesOf({ range: { fromUs: beginUs, toUs: period.range.toUs }, without });
-  return { minutes, tallies, templateTallies };
 }
 
 /** The earliest span, log, point or profile. */
@@ -202,181 +228,49 @@ function beginOf({ spans, logs, series, profiles = [], range }: WindowData): num
   return Math.floor(beginUs);
 }
 
-/** Time before the window that tells what was healthy. */
-const ONSET_LEAD_US = 10 * US_PER_MINUTE;
-
-/** When the window turned bad, or undefined when it is bad (or good) all along. */
-function findOnsetIn(asked: SpanSample, reading: Reading): number | undefined {
-  const { window, scope } = reading.request;
-  const lead = { fromUs: window.fromUs - ONSET_LEAD_US, toUs: window.fromUs };
-  const before = readSpans(reading, {
-    ...referenceSample({ range: lead, without: [] }, reading.telemetry),
-    hasAttributes: false,
-  });
-  const entries = [before, asked].map(({ rows, period }): Entries => {
-    const { table } = layOut(rows, { period, hasAttributes: false });
-    return { table, rows: entryRows(table, scope.service) };
-  });
-  const requests = entries.flatMap(({ table, rows }) => requestsOf(table, rows));
-  if (requests.length === 0) return undefined;
-  requests.sort((a, b) => a.startUs - b.startUs);
-  const medians = medianLogByOperation(requests);
-  const onset = findOnset(
-    {
-      timesUs: Float64Array.from(requests, ({ startUs }) => startUs),
-      values: Float64Array.from(
-        requests,
-        ({ logDuration, operation }) => logDuration - medians.get(operation)!,
-      ),
-      isBad: Uint8Array.from(requests, ({ isError }) => isError),
-    },
-    { fromUs: lead.fromUs, toUs: window.toUs },
-  );
-  if (onset === undefined || onset.onsetUs <= window.fromUs) return undefined;
-  const earliestUs = requests[0]!.startUs; // there is one, see above
-  return onset.onsetUs - earliestUs >= REFERENCE_US_MIN ? onset.onsetUs : undefined;
-}
-
-interface Entries {
-  readonly table: SpanTable;
-  readonly rows: readonly number[];
-}
-
-interface Request {
-  readonly startUs: number;
-  readonly operation: number;
-  readonly logDuration: number;
-  readonly isError: number;
-}
-
-function requestsOf(table: SpanTable, rows: readonly number[]): Request[] {
-  return rows.map((row) => ({
-    startUs: table.startUs[row]!,
-    operation: table.operation[row]!,
-    logDuration: Math.log(Math.max(1, table.durationUs[row]!)),
-    isError: table.isError[row]!,
-  }));
-}
-
-/** Rows that stand for requests: of the alerted service where one is named, else roots. */
-function entryRows(table: SpanTable, service: string | undefined): number[] {
-  const serviceId = service === undefined ? undefined : table.strings.find(service);
-  const rows: number[] = [];
-  for (let row = 0; row < table.count; row++) {
-    const parent = table.parent[row]!;
-    const isEntry =
-      serviceId === undefined
-        ? parent === NO_ROW
-        : table.service[row] === serviceId &&
-          (parent === NO_ROW || table.service[parent] !== serviceId);
-    if (isEntry) rows.push(row);
-  }
-  return rows;
-}
-
-function medianLogByOperation(requests: readonly Request[]): Map<number, number> {
-  const byOperation = new Map<number, number[]>();
-  for (const { operation, logDuration } of requests) {
-    const list = byOperation.get(operation);
-    if (list) list.push(logDuration);
-    else byOperation.set(operation, [logDuration]);
-  }
-  return new Map(
-    [...byOperation].map(([operation, values]) => {
-      values.sort((a, b) => a - b);
-      return [operation, values[Math.floor(values.length / 2)]!];
-    }),
-  );
-}
-
-/** What is read of a period. */
-interface Sample {
-  readonly period: Period;
-  /** Of the traces of the period, and of its lines. */
-  readonly keptShare: number;
-  readonly keptLogShare: number;
-  /** Of the time of a longer period. */
-  readonly timeShare: number;
-  readonly hasAttributes: boolean;
-}
-
-interface SpanSample extends Sample {
-  readonly rows: SpanRows;
-}
-
-/** Of a window with too many rows, traces at random: every moment of it counts. */
-function windowSample(range: TimeRange, telemetry: TelemetryReader): Sample {
-  const { spans, logs } = telemetry.countRows(range);
-  return {
-    period: { range, without: [] },
-    keptShare: Math.min(1, LIMITS.analysisSpansMax / spans),
-    keptLogShare: Math.min(1, LIMITS.analysisLogsMax / logs),
-    timeShare: 1,
-    hasAttributes: true,
-  };
-}
-
-/** Of a reference with too many rows, slices of its time: one moment is as good as another. */
-function referenceSample(period: Period, telemetry: TelemetryReader): Sample {
-  const { spans, logs } = telemetry.countRows(period.range);
-  const timeShare = Math.min(1, LIMITS.referenceRowsMax / Math.max(spans, logs, 1));
-  return {
-    period: slicedPeriod(period, timeShare),
-    keptShare: 1,
-    keptLogShare: 1,
-    timeShare,
-    hasAttributes: true,
-  };
-}
-
-function readSpans({ telemetry, strings, request }: Reading, sample: Sample): SpanSample {
-  const rows = new SpanRows(strings, leftOut(request).withoutService);
-  rows.read(telemetry, sample);
-  return { ...sample, rows };
+/** A period whose other signals are still to be read. */
+interface PartOf {
+  readonly range: TimeRange;
+  readonly reading: Reading;
+  readonly page: Page<SeriesPoints>;
 }
 
 /** All signals of the sample's period, or of the later part of it that is `range`. */
 function windowOf(
   sample: SpanSample,
-  { range, reading }: { readonly range: TimeRange; readonly reading: Reading },
-): WindowData {
+  { range, reading, page, table }: PartOf & { readonly table?: SpanTable },
+): { readonly data: WindowData; readonly otherServices: ReadonlySet<string> } {
   const { telemetry, strings, request } = reading;
-  const { keptShare, keptLogShare, timeShare } = sample;
   const { service } = request.scope;
-  const period = { range, without: sample.period.without };
-  const spans = layOut(sample.rows, {
-    period,
-    ...(service === undefined ? {} : { throughService: service }),
-  });
+  const inRange = ({ without }: Period) => ({ range, without });
+  const spans =
+    table !== undefined && service === undefined
+      ? { table, otherServices: new Set<string>() }
+      : layOut(sample.rows, {
+          period: inRange(sample.spans),
+          ...(service === undefined ? {} : { throughService: service }),
+        });
   // Logs and metrics of services whose requests never meet the one that was asked about are other trouble.
   const withoutServices = spans.otherServices;
   const logs = buildLogTable(telemetry, strings, {
-    period,
+    period: inRange(sample.logs),
     withoutServices,
-    keptShare: keptLogShare,
+    ...(sample.logs === sample.whole ? {} : { traces: sample.rows.tracesOfLines() }),
   });
-  const metrics = buildSeriesWindows(telemetry, {
-    range,
-    without: timeShare < 1 ? [] : period.without,
-    withoutServices,
-    seriesMax: SERIES_MAX,
-  });
-  return {
+  const { without } = sample.whole;
+  const metrics = buildSeriesWindows(page, { range, without, withoutServices });
+  const data = {
     range,
     spans: spans.table,
     logs,
     series: metrics.series,
-    isSampled: keptShare * keptLogShare * timeShare < 1,
-    keptShare: keptShare * timeShare,
-    keptLogShare: keptLogShare * timeShare,
+    isSampled: sample.isSliced,
+    keptShare: shareRead(sample.spans, sample, range),
+    keptLogShare: shareRead(sample.logs, sample, range),
     isSeriesCut: metrics.isCut,
-    ...readProfilesOf(period, { telemetry, spans: spans.table }),
+    ...readProfilesOf(inRange(sample.whole), { telemetry, spans: spans.table }),
   };
-}
-
-/** Our own spans are no part of somebody else's incident. */
-function leftOut({ scope }: InvestigationRequest): { readonly withoutService?: string } {
-  return scope.service === SELF_SERVICE ? {} : { withoutService: SELF_SERVICE };
+  return { data, otherServices: withoutServices };
 }
 
 /** Learned bands where they stand on more than the reference does, else bands of the reference itself. */
@@ -398,31 +292,30 @@ function baselinesOf(
 }
 
 function anomaliesOf(input: {
-  readonly window: WindowData;
+  readonly window: Counted;
   readonly reference: Reference | undefined;
   readonly baselines: ReadonlyMap<string, EndpointBaseline>;
   readonly templates: ReadonlyMap<string, LogTemplate>;
 }): readonly Anomaly[] {
   const { window, reference } = input;
-  const tallies = tallyWindow(window);
-  const templateTallies = tallyTemplates(window);
+  const { data, tallies, templateTallies } = window;
   const referenceTemplateTallies = reference?.templateTallies ?? [];
   const referenceSeries = reference?.data.series ?? [];
   const anomalies = detectAnomalies({
-    range: window.range,
+    range: data.range,
     tallies,
     baselines: input.baselines,
     templateTallies,
     referenceTemplateTallies,
     referenceMinutes: reference?.minutes ?? 0,
     templates: input.templates,
-    series: window.series,
+    series: data.series,
     referenceSeries,
   });
   if (anomalies.length === 0) return anomalies;
   return withPictures(anomalies, {
     tallies: [...(reference?.tallies ?? []), ...tallies],
     templateTallies: [...referenceTemplateTallies, ...templateTallies],
-    series: [...referenceSeries, ...window.series],
+    series: [...referenceSeries, ...data.series],
   });
 }

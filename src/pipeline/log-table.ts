@@ -6,31 +6,54 @@ import { LogTable } from '../model/window.ts';
 import { attributeJsonOf } from '../otlp/value.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
 import { DictionaryBridge } from './dictionary-bridge.ts';
-import { countedRanges, type Period } from './period.ts';
-import { traceShareOf } from './span-rows.ts';
+import { type IdIndex, lastWords, TRACE_ID_WORDS } from './id-index.ts';
+import { isInPeriod, type Period, rangesOfLines } from './period.ts';
 
 export interface LogRead {
   readonly period: Period;
   readonly withoutServices: ReadonlySet<string>;
-  /** Whole traces' lines, those of the spans that a table with this share holds, and as many of the others. */
-  readonly keptShare: number;
+  /** Of a period in slices the traces that were read: a line counts when its trace begins in a slice. */
+  readonly traces?: LogTraces;
+}
+
+/** What a line is asked about its trace. */
+export interface LogTraces {
+  readonly index: IdIndex;
+  /** By number of the index. */
+  readonly beginsUs: Float64Array;
+  /** How long after its trace's begin a line is looked for. */
+  readonly lateUs: number;
 }
 
 export function buildLogTable(
   reader: Pick<TelemetryReader, 'scanLogs'>,
   strings: StringDictionary,
-  { period, withoutServices, keptShare }: LogRead,
+  { period, withoutServices, traces }: LogRead,
 ): LogTable {
   const rows = new LogRows(strings, withoutServices);
-  const isWanted = (columns: LogColumns, row: number) => lineShareOf(columns, row) < keptShare;
-  const sampled = keptShare < 1 ? { isWanted } : {};
-  for (const range of countedRanges(period)) {
-    reader.scanLogs({ range, strings, ...sampled }, (columns, matching) => {
+  const chosen = traces === undefined ? {} : { isWanted: countsIn(period, traces) };
+  for (const range of rangesOfLines(period, traces?.lateUs ?? 0)) {
+    reader.scanLogs({ range, strings, ...chosen }, (columns, matching) => {
       rows.add(columns, matching);
       return undefined;
     });
   }
   return rows.table;
+}
+
+/**
+ * A line goes with its trace; one without, or of a trace that nobody saw, by its own time. So a slice holds as many
+ * lines as its traces have, however late these come.
+ */
+function countsIn(
+  period: Period,
+  { index, beginsUs }: LogTraces,
+): (columns: LogColumns, row: number) => boolean {
+  const wordsOfIds = lastWords();
+  return ({ traceId, timeUs }, row) => {
+    const trace = index.find(wordsOfIds(traceId), TRACE_ID_WORDS * row);
+    return isInPeriod(trace < 0 ? timeUs[row]! : beginsUs[trace]!, period);
+  };
 }
 
 class LogRows {
@@ -73,17 +96,6 @@ class LogRows {
       table.source[row] = this.#sources.sourceOf(columns, from, ids);
     }
   }
-}
-
-/** A line's place in [0, 1): that of its trace, or without one from its time. */
-function lineShareOf(columns: LogColumns, row: number): number {
-  for (let at = 16 * row; at < 16 * row + 16; at++) {
-    if (columns.traceId[at] !== 0) return traceShareOf(columns.traceId, 16 * row);
-  }
-  const timeUs = columns.timeUs[row]!;
-  let hash = Math.imul((timeUs % 0x1_0000_0000) | 0, 0x9e3779b1) ^ columns.timeNs[row]!;
-  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
-  return ((hash ^ (hash >>> 13)) >>> 0) / 0x1_0000_0000;
 }
 
 function bodyTextOf(columns: LogColumns, row: number): string {

@@ -8,8 +8,6 @@ export interface Period {
 
 /** Spans this far outside the period may complete a trace that began inside it. */
 export const SLACK_US = 30 * US_PER_SECOND;
-/** More slices show more of an hour's ups and downs, and each takes its slack to read. */
-const SLICES = 6;
 /** The golden ratio's fraction: multiples of it are spread evenly and in step with no clock. */
 const SPREAD = (Math.sqrt(5) - 1) / 2;
 
@@ -32,20 +30,29 @@ export function countedRanges({ range, without }: Period): TimeRange[] {
   return counted;
 }
 
+export function isInPeriod(timeUs: number, { range, without }: Period): boolean {
+  if (timeUs < range.fromUs || timeUs >= range.toUs) return false;
+  return !without.some(({ fromUs, toUs }) => timeUs >= fromUs && timeUs < toUs);
+}
+
 /**
  * The period with only a share of its time: slices of one length, one in each of as many parts of the period. Unlike a
  * sample of traces over the whole period it leaves most blocks unread: of 4 M spans in an hour 60 000 in 0.1 s, where
- * the core of all takes 1.0 s. The same period and share give the same slices.
+ * the core of all takes 1.0 s. The same period, share and count give the same slices; a smaller share gives slices
+ * inside those of a greater one.
  */
-export function slicedPeriod(period: Period, share: number): Period {
+export function slicedPeriod(
+  period: Period,
+  { share, slices }: { readonly share: number; readonly slices: number },
+): Period {
   if (share >= 1) return period;
   const { fromUs, toUs } = period.range;
-  const partUs = (toUs - fromUs) / SLICES;
+  const partUs = (toUs - fromUs) / slices;
   const sliceUs = Math.ceil(partUs * share);
   const gaps: TimeRange[] = [];
   let cursorUs = fromUs;
-  for (let part = 0; part < SLICES; part++) {
-    const place = ((part + 1) * SPREAD) % 1;
+  for (let part = 0; part < slices; part++) {
+    const place = (part * SPREAD) % 1;
     const beginUs = Math.floor(fromUs + part * partUs + place * (partUs - sliceUs));
     gaps.push({ fromUs: cursorUs, toUs: beginUs });
     cursorUs = beginUs + sliceUs;
@@ -67,6 +74,14 @@ export function rangesOfTraces(period: Period): {
     countedRanges({ range: { fromUs: fromUs - SLACK_US, toUs: fromUs }, without: own }),
   );
   return { own, before: merged(before) };
+}
+
+/** Ranges that hold all lines of the traces that begin in the period, none twice. */
+export function rangesOfLines(period: Period, lateUs: number): readonly TimeRange[] {
+  const counted = countedRanges(period);
+  return lateUs === 0
+    ? counted
+    : merged(counted.map(({ fromUs, toUs }) => ({ fromUs, toUs: toUs + lateUs })));
 }
 
 function merged(ranges: readonly TimeRange[]): TimeRange[] {

@@ -1,29 +1,47 @@
 /** Builds the metric series of a period from the store, as the analysis compares them. */
 import { type TimeRange, US_PER_MINUTE, US_PER_SECOND } from '../base/time.ts';
 import type { SeriesWindow } from '../model/window.ts';
-import type { SeriesPoints, TelemetryReader } from '../store/api/telemetry.ts';
+import type { Page, SeriesPoints, TelemetryReader } from '../store/api/telemetry.ts';
 
 /** Points before the window from which the first rate of a counter is taken. */
 const RATE_LEAD_US = 5 * US_PER_MINUTE;
 
+/** Series of two periods. */
+export interface SeriesPages {
+  readonly window: Page<SeriesPoints>;
+  readonly reference: Page<SeriesPoints>;
+}
+
+type SeriesReader = Pick<TelemetryReader, 'readSeries'>;
+
+/** Of periods that touch each block is read once, unless that is more than one read may hold. */
+export function readSeriesPages(
+  reader: SeriesReader,
+  periods: { readonly window: TimeRange; readonly reference: TimeRange },
+  seriesMax: number,
+): SeriesPages {
+  const { window, reference } = periods;
+  const read = ({ fromUs, toUs }: TimeRange) =>
+    reader.readSeries({ range: { fromUs: fromUs - RATE_LEAD_US, toUs }, limit: seriesMax });
+  if (reference.toUs === window.fromUs) {
+    const both = read({ fromUs: reference.fromUs, toUs: window.toUs });
+    if (!both.wasCut) return { window: both, reference: both };
+  }
+  return { window: read(window), reference: read(reference) };
+}
+
 export function buildSeriesWindows(
-  reader: Pick<TelemetryReader, 'readSeries'>,
+  page: Page<SeriesPoints>,
   options: {
     readonly range: TimeRange;
     /** Periods inside the range that are left out. */
     readonly without: readonly TimeRange[];
     readonly withoutServices: ReadonlySet<string>;
-    readonly seriesMax: number;
   },
 ): { readonly series: readonly SeriesWindow[]; readonly isCut: boolean } {
-  const { range } = options;
-  const page = reader.readSeries({
-    range: { fromUs: range.fromUs - RATE_LEAD_US, toUs: range.toUs },
-    limit: options.seriesMax,
-  });
   const series = page.items
     .filter((points) => !options.withoutServices.has(points.series.service))
-    .map((points) => windowOf(points, { range, without: options.without }))
+    .map((points) => windowOf(points, options))
     .filter((window) => window.timesUs.length > 0)
     .sort((a, b) => (a.seriesId < b.seriesId ? -1 : 1));
   return { series, isCut: page.wasCut };
@@ -42,10 +60,11 @@ function windowOf(
   const observations: number[] = [];
   const isCounted = !['gauge', 'sum'].includes(points.series.kind);
   const isRate = points.series.kind === 'sum' && points.series.isMonotonic;
+  const earliestUs = range.fromUs - RATE_LEAD_US;
   for (let index = 0; index < points.timesUs.length; index++) {
     const timeUs = points.timesUs[index]!;
     if (timeUs < range.fromUs || timeUs >= range.toUs || isInAny(timeUs, without)) continue;
-    const step = isCounted || isRate ? stepOf(points, index) : undefined;
+    const step = isCounted || isRate ? stepOf(points, { index, earliestUs }) : undefined;
     if (isCounted) {
       if (!step || step.observations <= 0) continue;
       times.push(timeUs);
@@ -74,11 +93,11 @@ function windowOf(
 /** What a point adds since the one before; undefined when there is none. A falling counter began anew. */
 function stepOf(
   points: SeriesPoints,
-  index: number,
+  { index, earliestUs }: { readonly index: number; readonly earliestUs: number },
 ): { readonly value: number; readonly observations: number; readonly seconds: number } | undefined {
   const value = points.values[index]!;
   const observations = points.observationCounts[index]!;
-  const hasPrevious = index > 0;
+  const hasPrevious = index > 0 && points.timesUs[index - 1]! >= earliestUs;
   const seconds = hasPrevious
     ? (points.timesUs[index]! - points.timesUs[index - 1]!) / US_PER_SECOND
     : 0;

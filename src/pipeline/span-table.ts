@@ -7,7 +7,7 @@ import type { StringDictionary } from '../model/dictionary.ts';
 import { SpanTable } from '../model/window.ts';
 import type { TelemetryReader } from '../store/api/telemetry.ts';
 import { IdIndex, SPAN_ID_WORDS, wordsOf } from './id-index.ts';
-import type { Period } from './period.ts';
+import { isInPeriod, type Period, slicedPeriod } from './period.ts';
 import { SpanRows } from './span-rows.ts';
 import { computeTimes, inheritStages, resolveParents } from './trace-times.ts';
 
@@ -21,6 +21,9 @@ export interface SpanTableOptions {
   /** False: attributes, and with them version and bot, stay empty; several times as fast. */
   readonly hasAttributes?: boolean;
 }
+
+/** Of a range with too many spans. */
+const SLICES = 6;
 
 /** Which traces a table holds. */
 export interface TraceChoice {
@@ -38,28 +41,26 @@ export interface SpanTableResult {
   readonly otherServices: ReadonlySet<string>;
 }
 
-/**
- * Traces that begin in the range. With more than spansMax spans in the period, only the traces whose hash
- * falls under the fitting share are kept: whole traces, the same ones on every run.
- */
+/** Traces that begin in the range; with more than spansMax spans in it, those that begin in slices of it. */
 export function buildSpanTable(
   reader: Pick<TelemetryReader, 'scanSpans' | 'countRows'>,
   options: SpanTableOptions,
 ): { readonly table: SpanTable; readonly isSampled: boolean } {
   const { spansMax, hasAttributes = true } = options;
-  const period = { range: options.range, without: [] };
-  const rowsInRange = reader.countRows(options.range).spans;
-  const keptShare = rowsInRange > spansMax ? spansMax / rowsInRange : 1;
+  const share = Math.min(1, spansMax / reader.countRows(options.range).spans);
+  const whole = { range: options.range, without: [] };
+  const period = slicedPeriod(whole, { share, slices: SLICES });
   const rows = new SpanRows(options.strings, options.withoutService);
-  rows.read(reader, { period, keptShare, hasAttributes });
-  return { table: layOut(rows, { period }).table, isSampled: keptShare < 1 };
+  if (share < 1) rows.readSlices(reader, { period, hasAttributes });
+  else rows.read(reader, { period, hasAttributes });
+  return { table: layOut(rows, { period }).table, isSampled: share < 1 };
 }
 
 /** Keeps the traces that are asked for, resolves parents, computes times. */
 export function layOut(rows: SpanRows, choice: TraceChoice): SpanTableResult {
   const all = rows.table;
-  const isInPeriod = tracesInPeriod(rows, choice.period);
-  const isKept = Uint8Array.from(isInPeriod);
+  const inPeriod = tracesInPeriod(rows, choice.period);
+  const isKept = Uint8Array.from(inPeriod);
   if (choice.throughService !== undefined) keepThrough(all, isKept, choice.throughService);
   const order = orderRows(rows, isKept);
   const table = copyRows(rows, order, choice.hasAttributes !== false);
@@ -73,19 +74,11 @@ export function layOut(rows: SpanRows, choice: TraceChoice): SpanTableResult {
   resolveParents(table, parentWords);
   inheritStages(table);
   computeTimes(table);
-  return { table, otherServices: servicesLost(all, { isInPeriod, isKept }) };
+  return { table, otherServices: servicesLost(all, { isInPeriod: inPeriod, isKept }) };
 }
 
-function tracesInPeriod({ table, traces }: SpanRows, { range, without }: Period): Uint8Array {
-  const traceBegin = new Float64Array(traces.count).fill(Number.POSITIVE_INFINITY);
-  for (let row = 0; row < table.count; row++) {
-    const trace = table.trace[row]!;
-    if (table.startUs[row]! < traceBegin[trace]!) traceBegin[trace] = table.startUs[row]!;
-  }
-  const isIn = (timeUs: number, { fromUs, toUs }: TimeRange) => timeUs >= fromUs && timeUs < toUs;
-  return Uint8Array.from(traceBegin, (begin) =>
-    isIn(begin, range) && !without.some((period) => isIn(begin, period)) ? 1 : 0,
-  );
+function tracesInPeriod(rows: SpanRows, period: Period): Uint8Array {
+  return Uint8Array.from(rows.beginsUs(), (beginUs) => (isInPeriod(beginUs, period) ? 1 : 0));
 }
 
 /** Of the kept traces keeps those with a span of the service, unless none has one. */

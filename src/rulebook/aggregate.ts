@@ -155,11 +155,12 @@ function countOf(selector: Selector, context: AggregateContext): Measure {
   }
 }
 
-/** Per minute of the period. */
+/** Per minute of the period, or of what was read of it. */
 function rateOf(selector: Selector, context: AggregateContext): Measure {
   const { value, n } = countOf(selector, context);
-  const { fromUs, toUs } = context.side.range;
-  const minutes = (toUs - fromUs) / US_PER_MINUTE;
+  const { range, keptShare, keptLogShare } = context.side;
+  const shares = { span: keptShare, trace: keptShare, log: keptLogShare, change: 1, metric: 1 };
+  const minutes = (shares[selector.source.kind] * (range.toUs - range.fromUs)) / US_PER_MINUTE;
   return value === undefined || minutes <= 0 ? NOTHING : { value: value / minutes, n };
 }
 

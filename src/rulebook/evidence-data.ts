@@ -20,6 +20,9 @@ export const VARIANT_KEYS = [
 /** One period as a rule sees it. */
 export interface Side {
   readonly range: TimeRange;
+  /** Parts of the period's traces and log lines that were read, as in WindowData. */
+  readonly keptShare: number;
+  readonly keptLogShare: number;
   readonly fields: SpanFields;
   /** Rows of the span table. */
   readonly rows: Uint32Array;
@@ -218,12 +221,14 @@ export class EvidenceData {
   }
 
   #side(
-    data: Pick<WindowData, 'range' | 'logs' | 'series'>,
+    data: SideData,
     options: { readonly service: string; readonly index: SpanIndex; readonly rows: Uint32Array },
   ): Side {
     const { service, index } = options;
     return {
       range: data.range,
+      keptShare: data.keptShare ?? 1,
+      keptLogShare: data.keptLogShare ?? 1,
       fields: index.fields,
       rows: thinned(index, options.rows),
       logs: data.logs,
@@ -253,9 +258,11 @@ export class EvidenceData {
   }
 }
 
+type SideData = Pick<WindowData, 'range' | 'keptShare' | 'keptLogShare' | 'logs' | 'series'>;
+
 /** A period of which neither logs nor metrics are known. */
-function withoutSignals(window: WindowData): Pick<WindowData, 'range' | 'logs' | 'series'> {
-  return { range: window.range, logs: new LogTable(window.logs.strings), series: [] };
+function withoutSignals(window: WindowData): SideData {
+  return { ...window, logs: new LogTable(window.logs.strings), series: [] };
 }
 
 function logRowsOf(logs: LogTable, service: string): Uint32Array {

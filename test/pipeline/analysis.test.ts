@@ -332,12 +332,23 @@ describe('investigations', () => {
     nowUs += US_PER_MINUTE;
     await expect(analysis.waitForReport(reportId, 15_000)).resolves.toMatchObject({ reportId });
     // A lone alert waits its minute, and stop() does not.
-    const lone = analysis.startInvestigation(alert, []).reportId;
+    const firing = { ...alert, window: manual(nowUs).window };
+    const lone = analysis.startInvestigation(firing, []).reportId;
     await expect(analysis.waitForReport(lone, 1)).resolves.toBeUndefined();
     await analysis.stop(1);
     await expect(analysis.waitForReport(lone, 1)).rejects.toMatchObject({
       code: 'ingest.stopping',
     });
+  });
+
+  it('does not wait for a window that ended long ago, and reads it as it was asked for', async () => {
+    await sendHealthy();
+    const analysis = analysisAt(FAULT_US, 60_000);
+    const { window } = manual(FAULT_US - 10 * US_PER_MINUTE);
+    const alert = { trigger: { kind: 'alertmanager', alerts: [] }, window, scope: {} } as const;
+    const { reportId } = analysis.startInvestigation(alert, []);
+    const report = await analysis.waitForReport(reportId, 15_000);
+    expect(report?.window.toUs).toBe(window.toUs);
   });
 
   it('names no cause for healthy minutes', async () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { LIMITS } from '../../src/base/limits.ts';
 import { US_PER_MINUTE } from '../../src/base/time.ts';
 import type { Collected } from '../../src/model/investigation.ts';
 import type { Scope } from '../../src/model/report.ts';
@@ -160,4 +161,27 @@ describe('collect()', () => {
     await send(0, 6);
     expect(collected([3, 6], { service: 'nobody' }).window.spans.count).toBeGreaterThan(0);
   });
+
+  it('reads a window with too many spans in slices, and divides it between them, too', async () => {
+    const requestsPerMinute = 4500;
+    const spansPerMinute = 3 * requestsPerMinute;
+    await send(0, 8, { requestsPerMinute });
+    await send(8, 2, { requestsPerMinute, slowDatabaseUs: 2_000_000 });
+
+    const whole = collected([0, 8]).window;
+    expect(whole.isSampled).toBe(true);
+    expect(whole.spans.count).toBeLessThan(1.05 * LIMITS.analysisSpansMax);
+    expect(whole.spans.count).toBe(3 * whole.spans.traceIds.length);
+    expect(whole.spans.count / whole.keptShare! / (8 * spansPerMinute)).toBeCloseTo(1, 1);
+
+    const { window, reference, anomalies } = collected([2, 10]);
+    expect(Math.abs(window.range.fromUs - minute(8))).toBeLessThan(10_000_000);
+    expect(window.keptShare).toBe(1);
+    expect(reference!.range.toUs).toBe(window.range.fromUs);
+    expect(reference!.isSampled).toBe(true);
+    expect(reference!.spans.count).toBeLessThan(1.05 * LIMITS.referenceRowsMax);
+    // minutes were counted whole on arrival
+    expect(anomalies.filter(({ kind }) => kind === 'traffic')).toEqual([]);
+    expect(anomalies.length).toBeGreaterThan(0);
+  }, 60_000);
 });

@@ -3,7 +3,8 @@ import { tryBytesOfHex } from '../../src/base/bytes.ts';
 import { LogColumns, VALUE_TYPE } from '../../src/model/columns.ts';
 import { StringDictionary } from '../../src/model/dictionary.ts';
 import type { LogTable } from '../../src/model/window.ts';
-import { buildLogTable } from '../../src/pipeline/log-table.ts';
+import { IdIndex, TRACE_ID_WORDS, wordsOf } from '../../src/pipeline/id-index.ts';
+import { buildLogTable, type LogTraces } from '../../src/pipeline/log-table.ts';
 import type { LogScan } from '../../src/store/api/telemetry.ts';
 
 const RANGE = { fromUs: 1_700_000_000_000_000, toUs: 1_700_000_060_000_000 };
@@ -46,7 +47,7 @@ function columnsOf(lines: readonly Line[]): LogColumns {
 
 function tableOf(
   lines: readonly Line[],
-  more: { readonly withoutServices?: readonly string[]; readonly keptShare?: number } = {},
+  more: { readonly withoutServices?: readonly string[]; readonly traces?: LogTraces } = {},
 ): LogTable {
   const reader = {
     scanLogs: (
@@ -64,7 +65,7 @@ function tableOf(
   return buildLogTable(reader, new StringDictionary(), {
     period: { range: RANGE, without: [{ fromUs: RANGE.fromUs, toUs: RANGE.fromUs + 1_000_000 }] },
     withoutServices: new Set(more.withoutServices),
-    keptShare: more.keptShare ?? 1,
+    ...(more.traces === undefined ? {} : { traces: more.traces }),
   });
 }
 
@@ -106,22 +107,27 @@ describe('buildLogTable()', () => {
     expect(table.timeUs[0]).toBe(RANGE.fromUs + 3_000_000);
   });
 
-  it('keeps whole traces of a share, and the same share of lines without a trace', () => {
-    const lines = Array.from({ length: 4000 }, (_, index) => ({
-      second: 1 + (index % 1000) / 20 + index / 1e6,
-      ...(index % 2 === 0
-        ? { trace: (1_000_003 * (1 + (index >> 3))).toString(16).padStart(32, '0') }
-        : {}),
-    }));
-    const table = tableOf(lines, { keptShare: 0.25 });
-    const linesOf = new Map<number, number>();
-    for (const trace of table.traceId.subarray(0, table.count)) {
-      linesOf.set(trace, (linesOf.get(trace) ?? 0) + 1);
+  it('of a period in slices counts a line with its trace, and one of no known trace by its time', () => {
+    const traceOf = (number: number) => number.toString(16).padStart(32, '0');
+    const lines = [
+      { second: 3, body: 'its trace began before', trace: traceOf(1) },
+      { second: 4, body: 'in the slice', trace: traceOf(2) },
+      { second: 59, body: 'without a trace' },
+      { second: 62, body: 'late, of a trace in the slice', trace: traceOf(2) },
+      { second: 63, body: 'late, of a trace behind it', trace: traceOf(3) },
+      { second: 64, body: 'late, without a trace' },
+    ];
+    const index = new IdIndex(TRACE_ID_WORDS);
+    for (const trace of [1, 2, 3]) {
+      index.add(wordsOf(new Uint8Array(Buffer.from(traceOf(trace), 'hex'))), 0);
     }
-    const untraced = linesOf.get(0) ?? 0;
-    linesOf.delete(0);
-    expect(untraced / 2000).toBeCloseTo(0.25, 1);
-    expect((table.count - untraced) / 2000).toBeCloseTo(0.25, 1);
-    expect(new Set(linesOf.values())).toEqual(new Set([4]));
+    const beginsUs = Float64Array.of(-1, 4, 62).map((second) => RANGE.fromUs + second * 1_000_000);
+    const table = tableOf(lines, { traces: { index, beginsUs, lateUs: 10_000_000 } });
+    const bodies = Array.from({ length: table.count }, (_, row) => table.body[row]!);
+    expect(bodies.map((body) => table.strings.text(body))).toEqual([
+      'in the slice',
+      'without a trace',
+      'late, of a trace in the slice',
+    ]);
   });
 });

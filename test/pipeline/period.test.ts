@@ -30,7 +30,7 @@ describe('countedRanges()', () => {
 
 describe('slicedPeriod()', () => {
   it('keeps the share of the time, in slices over all of it', () => {
-    const sliced = slicedPeriod({ range: HOUR, without: [] }, 0.1);
+    const sliced = slicedPeriod({ range: HOUR, without: [] }, { share: 0.1, slices: 6 });
     expect(minutesOf(sliced)).toBeCloseTo(6, 3);
     const slices = countedRanges(sliced);
     expect(slices.length).toBeGreaterThan(4);
@@ -42,16 +42,28 @@ describe('slicedPeriod()', () => {
     }
   });
 
+  it('of a smaller share has slices inside those of a greater one', () => {
+    const [small, great] = [0.05, 0.3].map((share) =>
+      countedRanges(slicedPeriod({ range: HOUR, without: [] }, { share, slices: 12 })),
+    );
+    for (const [part, { fromUs, toUs }] of small!.entries()) {
+      expect(fromUs).toBeGreaterThanOrEqual(great![part]!.fromUs - 1);
+      expect(toUs).toBeLessThanOrEqual(great![part]!.toUs + 1);
+    }
+  });
+
   it('leaves out what the period leaves out', () => {
     const without = [range(HOUR.fromUs, HOUR.fromUs + 30 * US_PER_MINUTE)];
-    for (const { fromUs } of countedRanges(slicedPeriod({ range: HOUR, without }, 0.2))) {
+    for (const { fromUs } of countedRanges(
+      slicedPeriod({ range: HOUR, without }, { share: 0.2, slices: 6 }),
+    )) {
       expect(fromUs).toBeGreaterThanOrEqual(without[0]!.toUs);
     }
   });
 
   it('is the period itself for all of it', () => {
     const period = { range: HOUR, without: [] };
-    expect(slicedPeriod(period, 1)).toBe(period);
+    expect(slicedPeriod(period, { share: 1, slices: 6 })).toBe(period);
   });
 });
 

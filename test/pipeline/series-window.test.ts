@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { US_PER_SECOND } from '../../src/base/time.ts';
+import { type TimeRange, US_PER_SECOND } from '../../src/base/time.ts';
 import type { MetricKind } from '../../src/model/columns.ts';
 import type { MetricSeries } from '../../src/model/span.ts';
-import { buildSeriesWindows } from '../../src/pipeline/series-window.ts';
-import type { SeriesPoints, TelemetryReader } from '../../src/store/api/telemetry.ts';
+import { buildSeriesWindows, readSeriesPages } from '../../src/pipeline/series-window.ts';
+import type { Page, SeriesPoints, SeriesQuery } from '../../src/store/api/telemetry.ts';
 
 const BASE_US = 1_700_000_000_000_000;
 const at = (seconds: number) => BASE_US + seconds * US_PER_SECOND;
@@ -40,6 +40,10 @@ function pointsOf(literal: SeriesLiteral, index: number): SeriesPoints {
   };
 }
 
+function pageOf(literals: readonly SeriesLiteral[], wasCut = false): Page<SeriesPoints> {
+  return { items: literals.map(pointsOf), wasCut };
+}
+
 function windowsOf(
   literals: readonly SeriesLiteral[],
   left: {
@@ -47,12 +51,8 @@ function windowsOf(
     readonly services?: string[];
   } = {},
 ) {
-  const reader = {
-    readSeries: () => ({ items: literals.map(pointsOf), wasCut: false }),
-  } as Pick<TelemetryReader, 'readSeries'>;
-  return buildSeriesWindows(reader, {
+  return buildSeriesWindows(pageOf(literals), {
     range: RANGE,
-    seriesMax: 100,
     without: left.without ?? [],
     withoutServices: new Set(left.services ?? []),
   }).series.map(({ timesUs, values, observationCounts }) => ({
@@ -208,5 +208,42 @@ describe('buildSeriesWindows()', () => {
     expect(windowsOf([gauge('bot'), gauge('other')], left)).toEqual([
       { seconds: [0, 20], values: [1, 3] },
     ]);
+  });
+});
+
+describe('readSeriesPages()', () => {
+  const periods = {
+    window: RANGE,
+    reference: { fromUs: at(-600), toUs: at(0) },
+  };
+
+  function reader(wasCut: (range: TimeRange) => boolean) {
+    const ranges: TimeRange[] = [];
+    const readSeries = ({ range }: SeriesQuery) => {
+      ranges.push(range);
+      return pageOf([], wasCut(range));
+    };
+    return { ranges, telemetry: { readSeries } };
+  }
+
+  it('reads periods that touch at once', () => {
+    const { ranges, telemetry } = reader(() => false);
+    const pages = readSeriesPages(telemetry, periods, 100);
+    expect(pages.window).toBe(pages.reference);
+    expect(ranges).toHaveLength(1);
+    expect(ranges[0]!.toUs).toBe(RANGE.toUs);
+  });
+
+  it('reads each alone where both are more than one read may hold', () => {
+    const { ranges, telemetry } = reader(({ fromUs, toUs }) => toUs - fromUs > 950_000_000);
+    const pages = readSeriesPages(telemetry, periods, 100);
+    expect(pages.window.wasCut).toBe(false);
+    expect(ranges).toHaveLength(3);
+  });
+
+  it('reads each alone where there is time between them', () => {
+    const { ranges, telemetry } = reader(() => false);
+    readSeriesPages(telemetry, { ...periods, reference: { fromUs: at(-600), toUs: at(-60) } }, 100);
+    expect(ranges.map(({ toUs }) => toUs).sort()).toEqual([at(-60), RANGE.toUs]);
   });
 });

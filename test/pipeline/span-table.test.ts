@@ -151,7 +151,7 @@ describe('buildSpanTable()', () => {
       trace: 1000 + (index >> 1) * 7919,
       id: 1 + (index & 1),
       ...(index & 1 ? { parent: 1 } : {}),
-      startUs: index,
+      startUs: 150_000 * index,
       durationUs: 5,
     }));
     const sampled = tableOf([spans], 100);
@@ -192,7 +192,7 @@ describe('SpanRows of a period in slices', () => {
       [at(1, 13, 110), at(3, 31, 299), at(3, 32, 301), at(4, 41, 302)],
     ];
     const rows = new SpanRows(new StringDictionary(), undefined);
-    rows.read(readerOf(blocks), { period, keptShare: 1, hasAttributes: true });
+    rows.readSlices(readerOf(blocks), { period, hasAttributes: true });
     const { table } = layOut(rows, { period });
     const held = table.traceIds.map((id, trace) => [
       Number.parseInt(id, 16),

@@ -120,6 +120,17 @@ describe('judge()', () => {
     else expect(judgement.value).toBeCloseTo(value, 6);
   });
 
+  it.each([
+    ["rate(span where name = 'call')", 10 / 5 / 0.1],
+    ['rate(trace)', 10 / 5 / 0.1],
+    ['rate(log where severity >= 13)', 2 / 5 / 0.2],
+    ['rate(change)', 2 / 5],
+  ])('of a sample rates are those of the whole: %s', (text, value) => {
+    const window = { ...scene.window, isSampled: true, keptShare: 0.1, keptLogShare: 0.2 };
+    const sampled = new EvidenceData({ ...scene, window }).serviceScope('bot');
+    expect(judge(parseTest(`${text} > 0`), sampled, {}).value).toBeCloseTo(value, 6);
+  });
+
   it('counts the observations behind a value', () => {
     expect(judged("p95(span.duration where name = 'call') > 0").n).toBe(10);
     expect(judged('p95(pool.wait) > 0').n).toBe(2);

@@ -16,7 +16,7 @@ import { decodeAt, SIGNAL } from './block.ts';
 import type { DayPool } from './day-pool.ts';
 import { type BlockHeader, type DayReader, listHolds } from './day-reader.ts';
 import { exemplarsOf } from './objects.ts';
-import { decodePointBlock, type PointSection } from './point-block.ts';
+import { decodePointBlock, type PointSection, SeriesMemory } from './point-block.ts';
 import { visitBlocks } from './scan.ts';
 
 export function listSeries(pool: DayPool, query: SeriesQuery): Page<MetricSeries> {
@@ -63,7 +63,8 @@ export function readSeries(pool: DayPool, query: SeriesQuery): Page<SeriesPoints
     return entry;
   });
   let pointCount = 0;
-  const read = { sections: ['points', 'exemplars'], strings } as const;
+  const memory = new SeriesMemory();
+  const read = { sections: ['points', 'exemplars'], strings, memory } as const;
   const isComplete = visitPointBlocks(pool, query, read, (columns) => {
     pointCount += gatherPoints(columns, query.range, finder.find(columns));
     return pointCount <= LIMITS.analysisPointsMax && gathered.size <= LIMITS.seriesMax;
@@ -79,11 +80,18 @@ function limitOf(query: SeriesQuery): number {
   return Math.min(query.limit, LIMITS.seriesMax);
 }
 
+interface PointRead {
+  readonly sections: readonly PointSection[];
+  readonly strings?: StringDictionary;
+  /** Only with `strings`. */
+  readonly memory?: SeriesMemory;
+}
+
 /** Returns false when `visit` stopped it. */
 function visitPointBlocks(
   pool: DayPool,
   query: SeriesQuery,
-  read: { readonly sections: readonly PointSection[]; readonly strings?: StringDictionary },
+  read: PointRead,
   visit: (columns: PointColumns) => boolean,
 ): boolean {
   const services = query.service === undefined ? undefined : [query.service];
@@ -100,15 +108,12 @@ function visitPointBlocks(
 export function readPointBlock(
   reader: DayReader,
   header: BlockHeader,
-  {
-    sections,
-    strings = new StringDictionary(),
-  }: { readonly sections: readonly PointSection[]; readonly strings?: StringDictionary },
+  { strings = new StringDictionary(), ...read }: PointRead,
 ): PointColumns {
   return decodeAt(reader.placeOf(header), () => {
     const columns = new PointColumns(strings);
     const source = reader.sectionsOf(header);
-    decodePointBlock(columns, { rowCount: header.rowCount, source, sections });
+    decodePointBlock(columns, { rowCount: header.rowCount, source, ...read });
     return columns;
   });
 }
@@ -159,6 +164,13 @@ class SeriesFinder {
   /** By hash of the entry's ids. */
   readonly #known = new Map<number, KnownEntry[]>();
   readonly #resources = new Map<string, number>();
+  #last: {
+    readonly entries: readonly SeriesEntry[];
+    readonly found: readonly (Gathered | undefined)[];
+  } = {
+    entries: [],
+    found: [],
+  };
 
   constructor(
     query: SeriesQuery,
@@ -170,6 +182,19 @@ class SeriesFinder {
 
   /** By index of the block's entries. All columns must have one dictionary. */
   find(columns: PointColumns): readonly (Gathered | undefined)[] {
+    const { entries, found } = this.#last;
+    // Remembered entries are the same objects, all of them or none.
+    if (
+      entries.length === columns.seriesEntries.length &&
+      entries[0] === columns.seriesEntries[0]
+    ) {
+      return found;
+    }
+    this.#last = { entries: columns.seriesEntries, found: this.#findEach(columns) };
+    return this.#last.found;
+  }
+
+  #findEach(columns: PointColumns): readonly (Gathered | undefined)[] {
     const resources = columns.resources.map((resource) => this.#numberOf(resource));
     return columns.seriesEntries.map((entry, index) => {
       const resource = resources[entry.resource] ?? 0;
