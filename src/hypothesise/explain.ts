@@ -72,19 +72,27 @@ function asEffect(suspect: Suspect, cause: Suspect): RankedSuspect {
 
 function explanation(effect: Suspect, cause: Suspect): WeighedEvidence {
   const [from, to] = [effect.culprit.service, cause.culprit.dependency ?? cause.culprit.service];
+  const isOfCaller = cause.kind === 'retry' || cause.kind === 'timeout';
   return {
     source: 'trace',
     direction: 'against',
     aspect: 'flow',
     isOwn: false,
-    statement: text(
+    statement:
       from === to
-        ? `${from} 的这一异常可由它的另一处故障解释`
-        : `${from} 的异常可由它所依赖的 ${to} 解释`,
-      from === to
-        ? `What shows at ${from} is explained by another fault there`
-        : `What shows at ${from} is explained by ${to}, on which it depends`,
-    ),
+        ? text(
+            `${from} 的这一异常可由它的另一处故障解释`,
+            `What shows at ${from} is explained by another fault there`,
+          )
+        : isOfCaller
+          ? text(
+              `${from} 的异常可由 ${to} 的超时与重试解释`,
+              `What shows at ${from} is explained by what ${to} gives up and tries again`,
+            )
+          : text(
+              `${from} 的异常可由它所依赖的 ${to} 解释`,
+              `What shows at ${from} is explained by ${to}, on which it depends`,
+            ),
     n: 1,
     weight: -(1 - LEFT_SHARE) * effect.score,
   };
@@ -174,7 +182,10 @@ function explainedBy(
   } else if (!canPassOn(cause, { effect, isSamePlace, reach })) return explained;
   const credible = Math.min(1, Math.max(0, cause.score / settings.credibleScore));
   for (const item of effect.evidence) {
-    const isCertain = isKnownPair || isMadeUp(cause, { effect, aspect: item.aspect });
+    const isCertain =
+      isKnownPair ||
+      isResent(effect, { by: cause, reach }) ||
+      isMadeUp(cause, { effect, aspect: item.aspect });
     const isOpen = !item.isOwn || isCertain || isPictured(cause, effect) || isLoaded(cause, item);
     if (item.weight <= 0 || !isOpen) continue;
     const share = isCertain ? 1 : credible * passedOnShare(cause, item.aspect);
@@ -228,7 +239,22 @@ function canPassOn(
   const [from, to] = [effect.culprit.service, cause.culprit.service];
   if (effect.kind === 'traffic') return cause.kind === 'traffic' && reach.leads(to, from);
   if (cause.kind === 'traffic') return isSamePlace || reach.leads(to, from);
+  if (isResent(effect, { by: cause, reach })) return true;
   return isSamePlace ? cause.isOwn : reach.leads(from, to);
+}
+
+/** Attributes of requests that are sent again, as the semantic conventions and common clients name them. */
+const RESEND_KEY = /(^|[._])(resend|retry|redelivery)[._](count|attempt)$/;
+
+/** What is seen only when a caller tries again cannot be why it had to. */
+function isResent(
+  { culprit, rule }: Suspect,
+  context: { readonly by: Suspect; readonly reach: Reach },
+): boolean {
+  const { by, reach } = context;
+  if (rule !== undefined || (by.kind !== 'retry' && by.kind !== 'timeout')) return false;
+  const isOnResends = Object.keys(culprit.attributes ?? {}).some((key) => RESEND_KEY.test(key));
+  return isOnResends && reach.leads(by.culprit.service, culprit.service);
 }
 
 /**
