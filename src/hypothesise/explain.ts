@@ -5,6 +5,7 @@
  */
 import type { AnalysisSettings } from '../model/analysis-settings.ts';
 import type { CauseKind } from '../model/hypothesis.ts';
+import type { Text } from '../model/text.ts';
 import type { Facts } from './facts.ts';
 import type { Suspect, WeighedEvidence } from './merge.ts';
 import { type Aspect, compareText, text } from './suspicion.ts';
@@ -31,6 +32,8 @@ const PASSED_ON: Readonly<Record<Aspect, Readonly<Partial<Record<Aspect, number>
 export interface RankedSuspect extends Suspect {
   /** Key of the suspect that explains this one away. */
   readonly effectOf?: string;
+  /** Further suspects that would explain it, best first. */
+  readonly otherCauses?: readonly { readonly key: string; readonly statement: Text }[];
 }
 
 /** Causes by score, then effects by score; ties by key. */
@@ -42,11 +45,11 @@ export function explainAway(
   const reach = createReach(facts.calleesOf);
   const joined = suspects.map((suspect) => asideOf(suspect, { facts, reach }));
   const reasons = reasonsOf(joined, { reach, settings });
+  const reasonsFor = new Map(
+    joined.map((effect) => [effect, goodReasons(effect, { reasons, ...settings })]),
+  );
   const causeOf = new Map<string, Reason>();
-  for (const effect of joined) {
-    const reason = bestReason(effect, { reasons, ...settings });
-    if (reason !== undefined) causeOf.set(effect.key, reason);
-  }
+  for (const [effect, [best]] of reasonsFor) if (best !== undefined) causeOf.set(effect.key, best);
   const ranked = joined.map((suspect): RankedSuspect => {
     const cause = rootCauseOf(suspect, causeOf);
     return cause === undefined
@@ -54,7 +57,7 @@ export function explainAway(
           reasons: [...(reasons.get(suspect)?.values() ?? [])],
           gainMax: settings.gainMax,
         })
-      : asEffect(suspect, cause);
+      : asEffect(suspect, { cause, reasons: reasonsFor.get(suspect) ?? [] });
   });
   return ranked.sort(
     (a, b) =>
@@ -64,10 +67,20 @@ export function explainAway(
   );
 }
 
-function asEffect(suspect: Suspect, cause: Suspect): RankedSuspect {
+function asEffect(
+  suspect: Suspect,
+  { cause, reasons }: { readonly cause: Suspect; readonly reasons: readonly Reason[] },
+): RankedSuspect {
+  // Last of all evidence: src/hypothesise/hypothesise.ts finds it there.
   const evidence = [...suspect.evidence, explanation(suspect, cause)];
   const score = evidence.reduce((sum, item) => sum + item.weight, 0);
-  return { ...suspect, evidence, score, effectOf: cause.key };
+  const otherCauses = reasons
+    .filter((reason) => reason.cause !== cause)
+    .map((reason) => ({
+      key: reason.cause.key,
+      statement: explanation(suspect, reason.cause).statement,
+    }));
+  return { ...suspect, evidence, score, effectOf: cause.key, otherCauses };
 }
 
 function explanation(effect: Suspect, cause: Suspect): WeighedEvidence {
@@ -284,14 +297,14 @@ function gainOf(reasons: readonly Reason[]): ReadonlyMap<Aspect, number> {
 }
 
 /**
- * The cause that explains most of the effect, if it explains the effect better than the effect explains it:
- * by the evidence that each, taken as the cause, would leave unexplained of the other.
+ * The causes that explain most of the effect, best first: those that explain the effect better than the effect
+ * explains them, by the evidence that each, taken as the cause, would leave unexplained of the other.
  */
-function bestReason(
+function goodReasons(
   effect: Suspect,
   { reasons, explainedShareMin }: { readonly reasons: Reasons; readonly explainedShareMin: number },
-): Reason | undefined {
-  let best: Reason | undefined;
+): Reason[] {
+  const good: Reason[] = [];
   for (const byEffect of reasons.values()) {
     const reason = byEffect.get(effect);
     if (reason === undefined || reason.weight < explainedShareMin * effect.score) continue;
@@ -300,9 +313,9 @@ function bestReason(
     const leftOfEffect = effect.score - reason.weight;
     if (leftOfCause < leftOfEffect) continue;
     if (leftOfCause === leftOfEffect && reason.cause.key > effect.key) continue;
-    if (best === undefined || isBetter(reason, best)) best = reason;
+    good.push(reason);
   }
-  return best;
+  return good.sort((a, b) => (isBetter(a, b) ? -1 : 1));
 }
 
 function isBetter(a: Reason, b: Reason): boolean {

@@ -141,6 +141,10 @@ function toHypothesis(
   const { idOfKey, facts, path } = context;
   const suspect = { ...ranked, culprit: context.culprit };
   const hypothesisId = `h${context.index + 1}`;
+  const otherCauses = (suspect.otherCauses ?? []).flatMap(({ key, statement }) => {
+    const otherId = idOfKey.get(key);
+    return otherId === undefined ? [] : [{ hypothesisId: otherId, statement }];
+  });
   const effectOf = suspect.effectOf === undefined ? undefined : idOfKey.get(suspect.effectOf);
   const evidence = suspect.evidence.map(
     (item, index): Evidence => ({ ...item, evidenceId: `${hypothesisId}.e${index + 1}` }),
@@ -159,6 +163,8 @@ function toHypothesis(
     predictions: predict(suspect),
     probePlans: planProbes(suspect, { hypothesisId, range: facts.clustered.window.range }),
     fix: remedyFor(suspect),
-    ...(effectOf === undefined ? {} : { effectOf }),
+    ...(effectOf === undefined
+      ? {}
+      : { effectOf, explanationId: `${hypothesisId}.e${suspect.evidence.length}`, otherCauses }),
   };
 }

@@ -236,6 +236,10 @@ export interface Hypothesis {
   readonly fix?: Text;
   /** Id of the hypothesis that explains this one away. */
   readonly effectOf?: string;
+  /** Further hypotheses that would explain it, best first, each with what to say then. */
+  readonly otherCauses?: readonly { readonly hypothesisId: string; readonly statement: Text }[];
+  /** Id of the evidence that says what explains it. */
+  readonly explanationId?: string;
 }
 
 /** How suspicious fault-free windows of the reference look. */

@@ -18,6 +18,7 @@ import type { Clustered } from '../model/investigation.ts';
 import type { ProbeRunner } from '../plugin/probes/probes.ts';
 import { concludeReport, type Verified } from './conclusion.ts';
 import { createCounterfactuals, imagineWithout } from './counterfactual.ts';
+import { releaseEffects } from './release.ts';
 import { counterfactualEvidence, isProbeEvidence, probeEvidence, verdictOf } from './verdict.ts';
 
 export interface VerifyOptions {
@@ -43,14 +44,20 @@ export async function verify(
   const asked = hypotheses.slice(0, LIMITS.hypothesesMax);
   const runs = await runProbes(asked, options);
   const counterfactuals = createCounterfactuals(options.clustered);
-  const verified = asked.map((hypothesis) =>
-    verifyOne(hypothesis, {
-      probes: runs.get(hypothesis) ?? [],
-      counterfactual: counterfactuals && imagineWithout(hypothesis, counterfactuals),
-    }),
+  const settings = options.settings ?? ANALYSIS_SETTINGS;
+  const found = asked.map((hypothesis) => ({
+    probes: runs.get(hypothesis) ?? [],
+    counterfactual: counterfactuals && imagineWithout(hypothesis, counterfactuals),
+  }));
+  const first = asked.map((hypothesis, index) => verifyOne(hypothesis, found[index]!));
+  const refutedIds = new Set(
+    first.flatMap(({ verdict, hypothesisId }) => (verdict === 'refuted' ? [hypothesisId] : [])),
   );
-  return concludeReport(withPosteriors(asked, verified), {
-    settings: options.settings ?? ANALYSIS_SETTINGS,
+  const standing = releaseEffects(asked, { refutedIds, ...settings });
+  const verified = standing.map((hypothesis, index) => verifyOne(hypothesis, found[index]!));
+  const left = Math.max(0, 1 - asked.reduce((sum, { posterior }) => sum + posterior, 0));
+  return concludeReport(withPosteriors(standing, { verified, left }), {
+    settings,
     noise: options.noise,
   });
 }
@@ -91,15 +98,15 @@ function weightOfProbes(evidence: readonly Evidence[]): number {
  */
 function withPosteriors(
   before: readonly Hypothesis[],
-  after: readonly VerifiedHypothesis[],
+  after: { readonly verified: readonly VerifiedHypothesis[]; readonly left: number },
 ): readonly VerifiedHypothesis[] {
-  const left = Math.max(0, 1 - before.reduce((sum, { posterior }) => sum + posterior, 0));
-  const shares = after.map((hypothesis, index) => {
+  const { verified, left } = after;
+  const shares = verified.map((hypothesis, index) => {
     const { posterior, score } = before[index]!; // same length and order
     return posterior * Math.exp(hypothesis.score - score);
   });
   const total = left + shares.reduce((sum, share) => sum + share, 0);
-  return after.map((hypothesis, index) => ({
+  return verified.map((hypothesis, index) => ({
     ...hypothesis,
     posterior: total > 0 ? shares[index]! / total : 0,
   }));

@@ -229,6 +229,52 @@ describe('verify()', () => {
     expect(rootCause).toBe('h2');
   });
 
+  it('an effect whose cause was refuted gets back what the explanation took', async () => {
+    const [cause, effect] = hypothesesOf([{ probes: [['http', 'refute']] }, { effectOf: 'h1' }]);
+    const damped = {
+      ...effect!, // two suspects were given
+      score: effect!.score - 5,
+      explanationId: 'h2.x',
+      evidence: [
+        ...effect!.evidence,
+        {
+          evidenceId: 'h2.x',
+          source: 'trace' as const,
+          direction: 'against' as const,
+          statement: TEXT,
+          n: 1,
+          weight: -5,
+        },
+      ],
+    };
+    const { hypotheses } = await check([cause!, damped]);
+    const freed = hypotheses.find(({ hypothesisId }) => hypothesisId === 'h2');
+    expect(freed?.score).toBe(effect?.score);
+    expect(freed?.effectOf).toBeUndefined();
+    expect(freed?.evidence.map(({ evidenceId }) => evidenceId)).not.toContain('h2.x');
+  });
+
+  it('… or stays an effect of the next cause that would explain it', async () => {
+    const [first, second, effect] = hypothesesOf([
+      { probes: [['http', 'refute']] },
+      { operation: 'b' },
+      { effectOf: 'h1', operation: 'c' },
+    ]);
+    const statement = { zh: 'b', en: 'b' };
+    const both = {
+      ...effect!, // three suspects were given
+      otherCauses: [{ hypothesisId: 'h2', statement }],
+      explanationId: 'h3.log',
+    };
+    const { hypotheses, rootCause } = await check([first!, second!, both]);
+    const moved = hypotheses.find(({ hypothesisId }) => hypothesisId === 'h3');
+    expect(moved?.effectOf).toBe('h2');
+    expect(moved?.evidence.find(({ evidenceId }) => evidenceId === 'h3.log')?.statement).toBe(
+      statement,
+    );
+    expect(rootCause).not.toBe('h3');
+  });
+
   it.each<readonly [caption: string, suspects: readonly Suspect[]]>([
     ['nothing suspected', []],
     ['all refuted', [{ probes: [['http', 'refute']] }]],
