@@ -91,7 +91,7 @@ function toDraft(incident: Incident): Draft {
     isOpen: incident.status === 'open',
     isChanged: false,
     onsetUs: incident.onsetUs,
-    isOnsetOfSlice: false,
+    isOnsetOfSlice: incident.isOnsetOfSlice ?? false,
     isNew: false,
     lastSeenUs: incident.lastSeenUs,
     grownUs: incident.grownUs ?? incident.lastSeenUs,
@@ -205,7 +205,8 @@ export function isSign(anomaly: Anomaly): boolean {
 function takeIn(draft: Draft, anomaly: Anomaly, openness: Openness): void {
   draft.isChanged = true;
   // What takes longer to be sure of may have a chance deviation of before for its first minute, where requests are few.
-  if (draft.isNew && !isCreeping(anomaly.kind)) dateBy(draft, anomaly);
+  const isDating = draft.isNew || (draft.isOnsetOfSlice && anomaly.slice === undefined);
+  if (isDating && !isCreeping(anomaly.kind)) dateBy(draft, anomaly);
   draft.lastSeenUs = Math.max(draft.lastSeenUs, anomaly.range.toUs);
   if (!isSign(anomaly)) draft.sufferedUs = Math.max(draft.sufferedUs ?? 0, anomaly.range.toUs);
   draft.severity = worst(draft.severity, severityOf(anomaly));
@@ -289,6 +290,7 @@ function toIncident(draft: Draft): Incident {
     status: draft.isOpen ? 'open' : 'closed',
     severity: draft.severity,
     onsetUs: draft.onsetUs,
+    ...(draft.isOnsetOfSlice ? { isOnsetOfSlice: true } : {}),
     lastSeenUs: draft.lastSeenUs,
     grownUs: draft.grownUs,
     ...(draft.sufferedUs === undefined ? {} : { sufferedUs: draft.sufferedUs }),

@@ -97,6 +97,8 @@ export interface Incident {
   readonly severity?: IncidentSeverity;
   /** Of the anomaly that was known first. */
   readonly onsetUs: number;
+  /** Only slices have said so far when it began; left out when a whole endpoint or another signal has. */
+  readonly isOnsetOfSlice?: true;
   readonly lastSeenUs: number;
   /** When an anomaly joined last. */
   readonly grownUs?: number;

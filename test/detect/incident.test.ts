@@ -185,6 +185,19 @@ describe('an open incident', () => {
     expect(onsetOf(sliced(4), sliced(3))).toBe(3);
   });
 
+  it('is dated by a whole endpoint that joins after it was opened by a slice', () => {
+    const slice = { dimension: 'stage', value: 'llm' } as const;
+    const life = new Life();
+    const [early] = life.minute(9, [anomalyOf('orders', 2, { anomalyId: 'slice', slice })]);
+    expect(early).toMatchObject({ onsetUs: 2 * US_PER_MINUTE, isOnsetOfSlice: true });
+    const [dated] = life.minute(10, [anomalyOf('orders', 7, { anomalyId: 'whole' })]);
+    expect(dated?.incidentId).toBe(early?.incidentId);
+    expect(dated?.onsetUs).toBe(7 * US_PER_MINUTE);
+    expect(dated?.isOnsetOfSlice).toBeUndefined();
+    const [later] = life.minute(11, [anomalyOf('orders', 3, { anomalyId: 'other', slice })]);
+    expect(later?.onsetUs).toBe(7 * US_PER_MINUTE);
+  });
+
   it('does not take in the next trouble while only a metric has not settled', () => {
     const life = new Life();
     const metric = anomalyOf('orders', 1, { anomalyId: 'pool', kind: 'metric' });

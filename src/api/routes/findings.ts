@@ -158,7 +158,7 @@ function viewOf(incident: Incident, { state }: ApiBackend): IncidentView {
 
 function incidentJson(incident: Incident, lang: Language) {
   const { incidentId, onsetUs, lastSeenUs, note, ...rest } = incident;
-  const { grownUs: _, sufferedUs: __, ...facts } = rest;
+  const { grownUs: _, sufferedUs: __, isOnsetOfSlice: ___, ...facts } = rest;
   return {
     id: incidentId,
     ...facts,
