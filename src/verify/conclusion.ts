@@ -28,6 +28,9 @@ const DECISIVE_WEIGHT = 2;
 /** However clear the stored data are, what nobody asked the running system is not certain. */
 const CONFIDENCE_MAX = { live: 0.99, stored: 0.95 } as const;
 
+/** Confidence is told to three places. */
+const CONFIDENCE_STEP = 0.001;
+
 export interface ConcludeOptions {
   readonly settings: AnalysisSettings;
   readonly noise: Noise | undefined;
@@ -50,13 +53,15 @@ export function concludeReport(
       rootCause: undefined,
     };
   }
+  const { confidenceMin } = options.settings;
   const confidence = confidenceOf(first, { second, ...options });
-  const isNamed = isDecided(first) && confidence >= options.settings.confidenceMin;
+  const isNamed = isDecided(first) && confidence >= confidenceMin;
   return {
     hypotheses: ranked,
     consensus: consensusOf(first),
     verdict: isNamed && first.verdict !== 'refuted' ? first.verdict : 'abstained',
-    confidence,
+    // Who names nobody is never as sure as who does.
+    confidence: isNamed ? confidence : Math.min(confidence, confidenceMin - CONFIDENCE_STEP),
     rootCause: isNamed ? first.hypothesisId : undefined,
   };
 }

@@ -279,6 +279,7 @@ describe('verify()', () => {
     ['nothing suspected', []],
     ['all refuted', [{ probes: [['http', 'refute']] }]],
     ['nothing decisive', [{ sources: ['trace'], weight: 0.5 }]],
+    ['many small doubts', [{ sources: Array(20).fill('trace'), weight: 1.5 }]],
     ['two alike', [{ posterior: 0.42 }, { posterior: 0.4 }]],
     [
       'two alike, both confirmed by cohort',
